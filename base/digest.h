@@ -1,0 +1,36 @@
+// sha256 while streaming, and what else of openssl's hashing the rooms need. The one door to openssl's EVP digests.
+//
+// Thread rule: one Sha256 per thread. Digests print as "sha256:" and 64 lower-case hex digits.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace clops {
+
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void update(std::string_view bytes);
+  [[nodiscard]] std::string finish();  // "sha256:..."; the object is spent
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+[[nodiscard]] std::string sha256(std::string_view bytes);  // "sha256:..."
+[[nodiscard]] bool is_sha256(std::string_view digest);
+[[nodiscard]] std::string hmac_sha256_hex(std::string_view key, std::string_view message);  // 64 hex digits
+[[nodiscard]] bool equal_constant_time(std::string_view a, std::string_view b);             // for keys and tokens
+[[nodiscard]] std::string random_hex(size_t bytes);                                         // from the system's generator
+[[nodiscard]] std::string base64_encode(std::string_view bytes);
+[[nodiscard]] Result<std::string> base64_decode(std::string_view text);
+
+}  // namespace clops

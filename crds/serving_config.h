@@ -1,0 +1,85 @@
+// serving.json: what one serving pod serves, by reference only. Written by the operator, to a ConfigMap (the durable copy)
+// and by push to every ready pod; the highest generation wins.
+//
+// Version rule: `version` is the schema's. A reader accepts its own and the one before (N-1), ignores unknown fields, and
+// refuses newer versions with a clear error, so that operator and server can be updated in either order.
+// Push: PUT http://POD:8081/clops/v1/config, header "Authorization: Bearer KEY" (KEY: the deployment's Secret
+// NAME-push, key "key"); the answer is a PodState (also GET). 401 wrong key, 409 generation lower than what is in force.
+// Thread rule: values. Errors of the codec: InvalidArgument naming the JSON path, Unsupported (version).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "crds/bucket_layout.h"
+
+namespace clops::crds {
+
+inline constexpr int kServingConfigVersion = 1;
+inline constexpr int kHttpPort = 8080, kGrpcPort = 9000, kAdminPort = 8081;
+
+struct ModelRef {  // what is needed to fetch, verify and name one artifact
+  std::string model_version;  // the ModelVersion object's name
+  std::string version;        // its spec.version: the protocol's version
+  std::string uri;
+  std::string digest;  // verified by inspection; never empty: an unverified model never serves
+  std::string format;  // as inspection found it ("xgboost-json", ...)
+  bool operator==(const ModelRef&) const = default;
+};
+
+struct ServingVariant {
+  std::string name;
+  int weight = 0;
+  ModelRef model;
+  std::optional<ModelRef> fallback;  // the last reference that every pod loaded for this variant, when `model` is not yet that
+  bool operator==(const ServingVariant&) const = default;
+};
+
+struct ServingRule {
+  std::string header, value, variant;
+  bool operator==(const ServingRule&) const = default;
+};
+
+struct ServingModel {  // one ModelDeployment
+  std::string name;    // the protocol's model name
+  std::string salt;    // the ModelDeployment's UID
+  std::string sticky_header;  // empty: split per request
+  std::vector<ServingRule> rules;
+  std::vector<ServingVariant> variants;
+  std::string stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
+  BucketLayout buckets;
+  bool operator==(const ServingModel&) const = default;
+};
+
+struct ServingConfig {
+  int version = kServingConfigVersion;
+  int64_t generation = 0;
+  std::vector<ServingModel> models;
+  bool operator==(const ServingConfig&) const = default;
+};
+
+// What a pod says of itself, in answer to a push.
+struct VariantState {
+  std::string model, variant;
+  std::string state;           // Pending | Loading | Loaded | FailedToLoad (of the wanted reference)
+  std::string model_version;   // what in fact serves this variant's share now; empty = nothing
+  std::string digest;
+  std::string message;         // why it failed: names the file or field
+  bool operator==(const VariantState&) const = default;
+};
+struct PodState {
+  int64_t generation = 0;  // in force on every thread: requests from now on follow it
+  bool ready = false;
+  std::vector<VariantState> variants;
+  bool operator==(const PodState&) const = default;
+};
+
+[[nodiscard]] std::string encode(const ServingConfig& config);  // canonical: equal values, equal text
+[[nodiscard]] Result<ServingConfig> decode_serving_config(std::string_view json);
+[[nodiscard]] std::string encode(const PodState& state);
+[[nodiscard]] Result<PodState> decode_pod_state(std::string_view json);
+
+}  // namespace clops::crds
