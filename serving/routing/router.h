@@ -1,0 +1,73 @@
+// Which variant answers a request: rules by header first, in order; then the sticky key's bucket; else a random bucket.
+//
+// Sticky: XXH3-64 of salt ‖ key, mod 10 000, over the explicit layout of serving.json, so a user stays on a side while
+// weights move. A request without the sticky header is split like any other, per request.
+// Thread rule: immutable once made; choose() is safe from any thread, does not allocate and has no state: the caller brings
+// the random number (one generator per thread). Errors: make() InvalidArgument (a rule or bucket names no variant; gaps).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "crds/serving_config.h"
+
+namespace clops::serving {
+
+// Bucket of a sticky key, 0 to 9 999.
+[[nodiscard]] uint32_t bucket_of(std::string_view salt, std::string_view key);
+
+enum class RouteReason : uint8_t { Rule, Sticky, PerRequest };
+
+struct Route {
+  uint32_t variant = 0;  // index into ServingModel::variants
+  RouteReason reason = RouteReason::PerRequest;
+  bool operator==(const Route&) const = default;
+};
+
+struct HeaderView {
+  std::string_view name, value;
+};
+[[nodiscard]] bool same_header_name(std::string_view a, std::string_view b);  // ASCII, without case
+
+class Router {
+ public:
+  [[nodiscard]] static Result<Router> make(const crds::ServingModel& model);
+
+  // lookup(name) gives the value of the header called `name` (compared without case; names come in lower case) as
+  // std::optional<std::string_view>. `random`: 64 uniform bits.
+  template <class Lookup>
+  [[nodiscard]] Route choose(const Lookup& lookup, uint64_t random) const {
+    for (const Rule& rule : rules_) {
+      const std::optional<std::string_view> value = lookup(std::string_view(rule.header));
+      if (value && *value == rule.value) return {rule.variant, RouteReason::Rule};
+    }
+    if (!sticky_header_.empty()) {
+      const std::optional<std::string_view> key = lookup(std::string_view(sticky_header_));
+      if (key && !key->empty()) return {variant_of(bucket_of(salt_, *key)), RouteReason::Sticky};
+    }
+    const uint64_t bucket = ((random >> 32) * crds::kBuckets) >> 32;
+    return {variant_of(static_cast<uint32_t>(bucket)), RouteReason::PerRequest};
+  }
+  [[nodiscard]] Route choose_from(std::span<const HeaderView> headers, uint64_t random) const;
+
+  [[nodiscard]] uint32_t variant_of(uint32_t bucket) const;
+
+ private:
+  struct Rule {
+    std::string header, value;
+    uint32_t variant = 0;
+  };
+  struct Run {
+    uint32_t end = 0, variant = 0;
+  };
+  std::string salt_, sticky_header_;
+  std::vector<Rule> rules_;
+  std::vector<Run> runs_;
+};
+
+}  // namespace clops::serving
