@@ -1,0 +1,56 @@
+// Brings the pod to what serving.json says: takes configurations (file, push), loads what they name on a thread of its own,
+// puts a new table in force on every serving thread, and says how it went.
+//
+// The highest generation wins; one that is lower than what is in force or under way is Conflict, an equal one that differs too.
+// A reference that cannot be loaded keeps what served before (invariant failed_load_keeps_old_version); a source that cannot
+// be reached is tried again, later and later. One configuration is under way and at most one waits: a newer one replaces it.
+// Thread rule: every public call is safe from any thread and does not block on loading. Ownership: borrows its parts.
+// Errors: submit(): InvalidArgument, Conflict.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crds/serving_config.h"
+#include "serving/lifecycle/epochs.h"
+#include "serving/lifecycle/model_loader.h"
+#include "serving/lifecycle/model_table.h"
+
+namespace clops::serving {
+
+struct ManagerOptions {
+  std::string config_file;  // re-read when its content changes; empty: configurations come by submit() alone
+  std::chrono::milliseconds poll{500};
+  std::chrono::milliseconds retry_first{1'000}, retry_most{60'000};  // of sources that cannot be reached
+};
+
+class ModelManager {
+ public:
+  struct Parts {
+    ModelLoader& loader;
+    Epochs<ModelTable>& tables;
+    CounterRegistry& counters;
+    const Clock& clock;
+    Log& log;
+    std::function<void()> wake_readers;  // every serving loop
+    std::function<void()> on_change;     // state() may differ now; called from the manager's thread
+  };
+  ModelManager(Parts parts, ManagerOptions options);
+  ~ModelManager();  // stops the thread; a load under way is finished first
+  ModelManager(const ModelManager&) = delete;
+  ModelManager& operator=(const ModelManager&) = delete;
+
+  void start();
+  [[nodiscard]] Status submit(crds::ServingConfig config);
+  [[nodiscard]] crds::PodState state() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clops::serving

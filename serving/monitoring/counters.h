@@ -1,0 +1,78 @@
+// Counters of one (model, version, variant): a shard per serving thread, written by that thread alone, merged when read.
+//
+// Thread rule: a VariantCounters has one writer; any thread may read. Registry: safe from any thread (it locks; never used on
+// the request path). Ownership: shared; a series lives on after its variant is gone, until more than `series_max` have piled up.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace clops::serving {
+
+inline constexpr std::array<double, 14> kDurationBounds = {0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001,
+                                                           0.0025,  0.005,   0.01,    0.05,   0.1,    0.5,    1.0};
+inline constexpr std::array<int, 14> kCodes = {200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 431, 500, 501, 503};
+[[nodiscard]] size_t code_index(int status);  // of kCodes; others count as 500
+
+struct Histogram {
+  std::array<uint64_t, kDurationBounds.size() + 1> buckets{};  // the last: above all bounds
+  uint64_t sum_ns = 0, count = 0;
+};
+
+struct VariantTotals {
+  std::array<Histogram, kCodes.size()> by_code{};
+  uint64_t rows = 0, executions = 0, busy_ns = 0;
+  [[nodiscard]] uint64_t requests() const;
+  [[nodiscard]] uint64_t failures() const;
+};
+
+class alignas(64) VariantCounters {
+ public:
+  void record(int status, uint64_t rows, uint64_t duration_ns);
+  void add_to(VariantTotals& totals) const;
+
+ private:
+  using Cell = std::atomic<uint64_t>;
+  struct Cells {
+    std::array<Cell, kDurationBounds.size() + 1> buckets{};
+    Cell sum_ns{0};
+  };
+  std::array<Cells, kCodes.size()> by_code_{};
+  Cell rows_{0}, executions_{0};
+};
+
+struct SeriesKey {
+  std::string model, version, variant;
+  auto operator<=>(const SeriesKey&) const = default;
+};
+
+class CounterSet {  // the shards of one series
+ public:
+  CounterSet(SeriesKey key, size_t shards);
+  [[nodiscard]] VariantCounters& shard(size_t thread) { return shards_[thread]; }
+  [[nodiscard]] VariantTotals totals() const;
+  [[nodiscard]] const SeriesKey& key() const { return key_; }
+
+ private:
+  SeriesKey key_;
+  std::vector<VariantCounters> shards_;
+};
+
+class CounterRegistry {
+ public:
+  CounterRegistry(size_t threads, size_t series_max) : threads_(threads), series_max_(series_max) {}
+  [[nodiscard]] std::shared_ptr<CounterSet> get(const SeriesKey& key);
+  [[nodiscard]] std::vector<std::shared_ptr<CounterSet>> all() const;  // sorted by key
+
+ private:
+  size_t threads_, series_max_;
+  mutable std::mutex mutex_;
+  std::vector<std::shared_ptr<CounterSet>> series_;  // sorted by key
+};
+
+}  // namespace clops::serving

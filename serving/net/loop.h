@@ -1,0 +1,74 @@
+// One epoll loop on one thread: sockets, buffers, time limits. Everything a request needs happens on the thread that read
+// it, from bytes to bytes; there is no queue between.
+//
+// Thread rule: run() is the loop's thread; stop(), wake(), adopt(), drain() and stats() may be called from any other.
+// Ownership: borrows clock, protocol, observer and the listening socket, which outlive it; owns its connections.
+// Errors: make() Unavailable (no descriptors). A connection's failure closes that connection and nothing else.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "serving/net/stream.h"
+
+namespace clops::serving {
+
+struct LoopLimits {
+  size_t connections_max = 4096;              // of this loop; more are closed as they come
+  size_t in_bytes_max = 64u << 20;            // unread bytes kept per connection; the protocol's own limits are lower
+  size_t out_bytes_max = 1u << 20;            // unsent bytes after which a connection is not read until they are gone
+  std::chrono::milliseconds idle{120'000};    // between messages
+  std::chrono::milliseconds message{30'000};  // from a message's first byte to its last
+  std::chrono::milliseconds write{30'000};    // without the client taking a byte
+};
+
+// Called on the loop's thread.
+class LoopObserver {
+ public:
+  virtual ~LoopObserver() = default;
+  virtual void on_start() {}
+  virtual void on_wake() {}                // after wake(), between requests
+  virtual void on_tick(TimePoint) {}       // about every 250 ms
+  virtual void on_stop() {}                // the last call
+};
+
+struct LoopStats {
+  uint64_t busy_ns = 0;       // time spent not waiting, since the start
+  uint64_t lag_max_ns = 0;    // worst wait of a ready event in the last two seconds or so
+  uint32_t connections = 0;
+  uint32_t in_hand = 0;       // events being handled now
+};
+
+class Loop {
+ public:
+  struct Parts {
+    const Clock& clock;
+    StreamProtocol& protocol;
+    LoopObserver& observer;
+    int listener = -1;  // shared between loops; -1: only adopt() brings connections
+  };
+  [[nodiscard]] static Result<std::unique_ptr<Loop>> make(Parts parts, LoopLimits limits);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // New connections go to the loop of `peers` that has the fewest. Before run().
+  void share_with(std::vector<Loop*> peers);
+  void run();
+  void stop();             // closes what is open and returns from run()
+  void wake();
+  void adopt(int socket);  // takes ownership
+  void drain();            // accepts no more; closes connections as they fall idle
+  [[nodiscard]] LoopStats stats() const;
+
+ private:
+  struct Impl;
+  explicit Loop(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clops::serving

@@ -1,0 +1,42 @@
+// What speaks over a byte stream: HTTP/1.1 now, HTTP/2 with gRPC beside it. A loop owns the sockets; a StreamHandler sees
+// bytes in and bytes out and never a socket, so that a fuzzer or a test can stand in for the network.
+//
+// Thread rule: a handler is made, called and destroyed on its loop's thread. Ownership: the loop owns its handlers; the
+// protocol outlives them. Errors: a handler answers bad input in its protocol's own words and says Close.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace clops::serving {
+
+enum class Next : unsigned char {
+  Read,   // call again when more bytes have come
+  Wait,   // the answer is not there yet: call again with the same bytes after a wake or a tick; nothing is read meanwhile
+  Close,  // send what is in `out`, then close
+};
+
+struct Progress {
+  size_t consumed = 0;  // bytes of `in` that are not needed any more
+  Next next = Next::Read;
+};
+
+class StreamHandler {
+ public:
+  virtual ~StreamHandler() = default;
+  // `in`: all bytes received and not yet consumed. Answers are appended to `out`; when `out` has grown past the loop's
+  // limit the handler stops early and is called again once the client has read it.
+  virtual Progress on_input(std::string_view in, std::string& out) = 0;
+  // Between messages: closing now loses nothing.
+  [[nodiscard]] virtual bool idle() const = 0;
+};
+
+class StreamProtocol {
+ public:
+  virtual ~StreamProtocol() = default;
+  [[nodiscard]] virtual std::unique_ptr<StreamHandler> open() = 0;
+};
+
+}  // namespace clops::serving

@@ -1,0 +1,56 @@
+// What a front end (REST now, gRPC beside it) may ask of the models, in no wire's words. One ModelService per serving thread.
+//
+// Thread rule: belongs to its loop's thread. Ownership: Target and everything it points at is good until the request has been
+// answered: the model table cannot change within a request. Errors: Result codes NotFound (model, version), Unavailable
+// (nothing loaded for it) with a message fit for the client.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "serving/protocol/engine.h"
+#include "serving/routing/router.h"
+
+namespace clops::serving {
+
+class VariantCounters;
+
+// One loaded variant as one thread sees it. The *_json members are pieces of answers, escaped and ready to append.
+struct Target {
+  std::string model, variant, version, digest;
+  const Engine* engine = nullptr;
+  Scratch* scratch = nullptr;
+  VariantCounters* counters = nullptr;  // this thread's
+  std::string head_json;        // {"model_name":"m","model_version":"7"
+  std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
+  std::string output_json;      // "outputs":[{"name":"predict","datatype":"FP32","shape":[
+  std::string id_prefix;        // of prediction ids: VARIANT.POD.
+};
+
+struct ModelView {
+  std::string_view name;
+  bool ready = false;
+  std::vector<std::string_view> versions;  // loaded
+  const Target* target = nullptr;          // whose tensors describe the model (the stable variant, or the version asked for)
+};
+
+class ModelService {
+ public:
+  virtual ~ModelService() = default;
+  [[nodiscard]] virtual bool ready() const = 0;
+  // The variant that answers this request. `version` empty: by the split; else whichever variant serves that version.
+  [[nodiscard]] virtual Result<Target*> route(std::string_view model, std::string_view version,
+                                              std::span<const HeaderView> headers) = 0;
+  [[nodiscard]] virtual Result<ModelView> describe(std::string_view model, std::string_view version) = 0;
+  virtual void append_prediction_id(const Target& target, std::string& out) = 0;
+  // Counts one request. `target` null: it reached no variant.
+  virtual void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) = 0;
+  [[nodiscard]] virtual TimePoint now() const = 0;
+};
+
+}  // namespace clops::serving

@@ -1,0 +1,57 @@
+// The inference server put together: loops, front ends, models. Used by clops-server and by `clops serve`.
+//
+// Thread rule: start(), drain() and stop() are called by one thread (main). Ownership: borrows clock and log, owns the rest.
+// Errors: start(): InvalidArgument (flags, configuration), Unavailable (ports, cache folder).
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/http_client.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "crds/serving_config.h"
+#include "registry/source.h"
+#include "serving/protocol/engine.h"
+
+namespace clops::serving {
+
+struct ServerOptions {
+  std::string listen = "127.0.0.1";
+  int port = crds::kHttpPort, admin_port = crds::kAdminPort;  // 0: any free one
+  int threads = 0;                                            // 0: by the cgroup's quota
+  size_t body_bytes_max = 16u << 20;
+  std::string config_file, push_key_file;  // empty: none
+  std::string cache_folder;
+  std::string pod_name;
+  std::chrono::milliseconds drain_delay{5'000};    // keeps accepting after readiness is off
+  std::chrono::milliseconds drain_most{20'000};    // then waits at most this long for requests under way
+  registry::SourceOptions sources;
+};
+
+class InferenceServer {
+ public:
+  // `bare`: what to serve when there is no configuration file.
+  [[nodiscard]] static Result<std::unique_ptr<InferenceServer>> start(ServerOptions options, const Clock& clock, Log& log,
+                                                                     std::vector<std::unique_ptr<EngineFactory>> factories,
+                                                                     std::optional<crds::ServingConfig> bare = {});
+  ~InferenceServer();
+  InferenceServer(const InferenceServer&) = delete;
+  InferenceServer& operator=(const InferenceServer&) = delete;
+
+  [[nodiscard]] int port() const;
+  [[nodiscard]] int admin_port() const;
+  [[nodiscard]] crds::PodState state() const;
+  void drain();  // readiness off, keep accepting for drain_delay, then finish what is under way and stop
+
+ private:
+  struct Impl;
+  explicit InferenceServer(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace clops::serving
