@@ -1,0 +1,131 @@
+#include "crds/serving_config.h"
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "crds/inspection.h"
+#include "crds/scaling_hint.h"
+
+namespace clops::crds {
+namespace {
+
+const std::string kDigest = "sha256:" + std::string(64, 'a');
+
+ServingConfig sample() {
+  const ModelRef six{"fraud-6", "6", "pvc://m/6", kDigest, "xgboost-json"};
+  const ModelRef seven{"fraud-7", "7", "pvc://m/7", "sha256:" + std::string(64, 'b'), "xgboost-ubj"};
+  return {.version = 1,
+          .generation = 12,
+          .models = {{.name = "fraud",
+                      .salt = "uid",
+                      .sticky_header = "x-user-id",
+                      .rules = {{"x-clops-variant", "challenger", "challenger"}},
+                      .variants = {{"champion", 90, six, {}}, {"challenger", 10, seven, six}},
+                      .stable = "champion",
+                      .buckets = {{0, 1'000, "challenger"}, {1'000, 10'000, "champion"}}}}};
+}
+
+TEST(ServingConfig, survives_its_text) {
+  const auto back = decode_serving_config(encode(sample()));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, sample());
+  EXPECT_EQ(encode(*back), encode(sample()));
+}
+
+TEST(ServingConfig, unknown_fields_are_for_later_programs) {
+  Json json = Json::parse(encode(sample()));
+  json["later"] = true;
+  json["models"][0]["variants"][0]["later"] = 1;
+  EXPECT_EQ(decode_serving_config(dump_json(json)), sample());
+}
+
+TEST(ServingConfig, a_newer_schema_is_refused_by_name) {
+  Json json = Json::parse(encode(sample()));
+  json["version"] = 2;
+  const auto got = decode_serving_config(dump_json(json));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Code::Unsupported);
+}
+
+struct Row {
+  const char* pointer;
+  Json value;  // null: removed
+  const char* says;
+};
+
+TEST(ServingConfig, errors_name_the_path) {
+  const std::vector<Row> table{
+      {"/generation", "x", "generation: must be an integer, not a string"},
+      {"/generation", -1, "generation: must be from 0"},
+      {"/models/0/name", nullptr, "models[0].name: is required"},
+      {"/models/0/variants/0/weight", 80, "models[0].variants: weights total 90"},
+      {"/models/0/variants/0/weight", 101, "models[0].variants[0].weight: must be from 0 to 100"},
+      {"/models/0/variants/1/name", "champion", "names champion twice"},
+      {"/models/0/variants/1/model/digest", "", "models[0].variants[1].model.digest: must not be empty"},
+      {"/models/0/variants/1/model/digest", "md5:1", "models[0].variants[1].model.digest: must be sha256"},
+      {"/models/0/variants/1/fallback", 7, "models[0].variants[1].fallback: must be an object"},
+      {"/models/0/stable", "nobody", "models[0].stable: no variant is named nobody"},
+      {"/models/0/rules/0/variant", "nobody", "models[0].rules: no variant is named nobody"},
+      {"/models/0/buckets/0/begin", 5, "models[0].buckets: buckets[0]: begins at 5"},
+      {"/models/0/buckets/0/variant", "ghost", "models[0].buckets: no variant is named ghost"},
+      {"/models/0/variants", Json::array(), "must not be empty"},
+      {"/models/0", 3, "models[0]: must be an object"},
+  };
+  for (const auto& row : table) {
+    Json json = Json::parse(encode(sample()));
+    json[Json::json_pointer(row.pointer)] = row.value;
+    const auto got = decode_serving_config(dump_json(json));
+    ASSERT_FALSE(got) << row.pointer;
+    EXPECT_NE(got.error().message.find(row.says), std::string::npos) << row.pointer << ": " << got.error().message;
+  }
+}
+
+TEST(PodState, survives_its_text) {
+  const PodState state{.generation = 3,
+                       .ready = true,
+                       .variants = {{"fraud", "champion", "Loaded", "fraud-6", kDigest, ""},
+                                    {"fraud", "challenger", "FailedToLoad", "fraud-5", kDigest, "model.json: truncated"}}};
+  EXPECT_EQ(decode_pod_state(encode(state)), state);
+  EXPECT_FALSE(decode_pod_state("{}"));
+  EXPECT_FALSE(decode_pod_state("not json"));
+}
+
+TEST(ScalingHint, survives_its_text) {
+  const ScalingHint hint{.version = 1,
+                         .window_seconds = 10,
+                         .utilisation = 0.25,
+                         .loop_lag_seconds = 0.001,
+                         .requests_per_second = 1000,
+                         .errors_per_second = 0.5,
+                         .in_flight = 3,
+                         .threads = 2,
+                         .wanted_replicas = 0.36,
+                         .variants = {{"fraud", "champion", 900, 1e-5}}};
+  EXPECT_EQ(decode_scaling_hint(encode(hint)), hint);
+  EXPECT_FALSE(decode_scaling_hint("[]"));
+}
+
+TEST(Inspection, reads_what_the_header_shows) {
+  const auto good = decode_inspection(
+      R"({"inspection":1,"ok":true,"digest":")" + kDigest +
+      R"(","bytes":10,"files":[{"path":"model.json","digest":")" + kDigest +
+      R"(","bytes":10}],"format":"xgboost-json","framework":"xgboost 3.2.0","schema":{"inputs":[{"name":"input","datatype":"FP32","shape":[-1,30]}],"outputs":[],"featureNames":["a"]}})");
+  ASSERT_TRUE(good) << good.error().message;
+  EXPECT_EQ(good->format, "xgboost-json");
+  EXPECT_EQ(good->schema.inputs.at(0).shape, (std::vector<int64_t>{-1, 30}));
+  EXPECT_EQ(good->files.at(0), (ModelFile{"model.json", kDigest, 10}));
+  const auto bad = decode_inspection(R"({"inspection":1,"ok":false,"reason":"DigestMismatch","message":"model.json: ..."})");
+  ASSERT_TRUE(bad);
+  EXPECT_EQ(bad->reason, "DigestMismatch");
+}
+
+TEST(Inspection, refuses_what_is_no_such_document) {
+  for (const std::string text : {"", "{}", "null", "[1]", R"({"inspection":2,"ok":true})", R"({"inspection":1,"ok":true})",
+                                 R"({"inspection":1,"ok":true,"digest":"md5:1","bytes":1,"format":"x"})", R"({"inspection":1,"ok":false})"}) {
+    EXPECT_FALSE(decode_inspection(text)) << text;
+  }
+  EXPECT_EQ(decode_inspection(std::string(65'537, ' ')).error().code, Code::TooLarge);
+}
+
+}  // namespace
+}  // namespace clops::crds
