@@ -22,7 +22,7 @@ class StopSignal {
   void arm() {
     if (pipe_[0] >= 0 || ::pipe2(pipe_, O_CLOEXEC | O_NONBLOCK) != 0) return;
     handler_fd().store(pipe_[1]);
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) {
       const char byte = 1;
       [[maybe_unused]] const auto written = ::write(handler_fd().load(), &byte, 1);
