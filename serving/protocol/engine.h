@@ -47,7 +47,7 @@ class Engine {
   virtual ~Engine() = default;
   [[nodiscard]] virtual const EngineInfo& info() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Scratch> make_scratch() const = 0;
-  // The tabular form, all that exists for now: `rows` is row-major float32 of row_count x columns (NaN = missing), `out`
+  // The tabular form, the only one so far: `rows` is row-major float32 of row_count x columns (NaN = missing), `out`
   // row-major float32 of row_count x output columns. Single rows and batches give the same bits.
   virtual void infer(std::span<const float> rows, size_t row_count, Scratch& scratch, std::span<float> out) const = 0;
   [[nodiscard]] virtual size_t input_columns() const = 0;
