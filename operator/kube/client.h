@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "crds/meta.h"
+#include "operator/kube/status.h"  // decode_meta, key_of, decode_status: part of what callers use
 
 namespace clops::kube {
 
@@ -80,6 +81,8 @@ struct LogOptions {
   bool previous = false;
 };
 
+[[nodiscard]] Call list_call(const ResourceType& type, const std::string& ns, const ListOptions& options);
+
 class Client {
  public:
   virtual ~Client() = default;
@@ -119,15 +122,5 @@ struct ClientOptions {
 };
 [[nodiscard]] std::unique_ptr<Client> make_client(ClientOptions options, HttpClient& http, const Clock& clock,
                                                   Credentials* credentials = nullptr);
-
-// metadata of an object, as far as ObjectMeta knows it; absent or wrongly typed fields stay empty.
-[[nodiscard]] ObjectMeta decode_meta(const Json& object);
-[[nodiscard]] ObjectKey key_of(const Json& object);
-
-// The error an API answer stands for ("Status" body or not); retry_after in seconds where the answer names one.
-[[nodiscard]] Error decode_status(int http_status, std::string_view body);
-
-// resourceVersions of one resource compare as decimal integers of any length. Anything else is the smallest.
-[[nodiscard]] int compare_resource_versions(std::string_view a, std::string_view b);
 
 }  // namespace clops::kube
