@@ -1,0 +1,44 @@
+// Which model format a file is, told from its content and never from its name; and the way from a path to an Ensemble.
+//
+// Thread rule: pure but for reading the path given. Errors name the file: NotFound, PermissionDenied, TooLarge, InvalidArgument
+// (damaged), Unsupported (what it looks like instead, and the way out).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "formats/ensemble.h"
+
+namespace clops::formats {
+
+inline constexpr size_t kModelBytesMax = 1u << 30;
+
+enum class Format : uint8_t { XgboostJson, XgboostUbj };
+[[nodiscard]] std::string_view to_string(Format format);  // "xgboost-json"
+
+[[nodiscard]] Result<Format> detect(std::string_view bytes);
+
+// `wanted` is spec.modelFormat.name: "auto", "xgboost", or what to_string gives.
+[[nodiscard]] Status check_wanted(std::string_view wanted, Format found);
+
+// The file itself; of a folder the one model in it: the only file, or the only one called model.*.
+[[nodiscard]] Result<std::filesystem::path> find_model_file(const std::filesystem::path& path);
+
+[[nodiscard]] Result<Ensemble> read_ensemble(std::string_view bytes, std::string_view wanted = "auto");
+[[nodiscard]] Result<Ensemble> load_ensemble(const std::filesystem::path& path, std::string_view wanted = "auto");
+
+// The model as the Open Inference Protocol describes it: engines and inspection both say exactly this.
+struct TensorDescription {
+  std::string name, datatype;  // OIP: "FP32"
+  std::vector<int64_t> shape;  // -1 = any
+  bool operator==(const TensorDescription&) const = default;
+};
+[[nodiscard]] TensorDescription describe_input(const Ensemble& model);
+[[nodiscard]] TensorDescription describe_output(const Ensemble& model);
+[[nodiscard]] uint32_t output_columns(const Ensemble& model);  // after the transform: softmax's classes, else 1
+
+}  // namespace clops::formats

@@ -1,0 +1,127 @@
+#include "serving/engines/forest.h"
+
+#include <algorithm>
+
+#include "formats/model_file.h"
+#include "serving/engines/forest_kernels.h"
+#include "serving/engines/forest_layout.h"
+
+namespace clops::serving {
+namespace {
+
+// Rows gathered at once: as many as keep the block within the second cache even when rows are wide.
+uint32_t rows_per_block(size_t slots) {
+  constexpr size_t kBlockBytes = 64u << 10;
+  return static_cast<uint32_t>(std::clamp<size_t>(kBlockBytes / (slots * sizeof(float)), kLanes, kRowsPerBlock));
+}
+
+class ForestScratch final : public Scratch {
+ public:
+  ForestScratch(size_t slot_count, uint32_t rows, uint32_t outputs) : slots(slot_count * rows), sums(size_t{rows} * outputs) {}
+  std::vector<float> slots, sums;
+};
+
+template <class Node>
+class ForestEngine final : public Engine {
+ public:
+  ForestEngine(EngineInfo info, ForestLayout<Node> forest, formats::Transform transform, size_t columns, size_t out_columns)
+      : info_(std::move(info)),
+        forest_(std::move(forest)),
+        transform_(transform),
+        columns_(columns),
+        out_columns_(out_columns),
+        block_(rows_per_block(forest_.slots.size())) {}
+
+  const EngineInfo& info() const override { return info_; }
+  size_t input_columns() const override { return columns_; }
+  size_t output_columns() const override { return out_columns_; }
+  std::unique_ptr<Scratch> make_scratch() const override {
+    return std::make_unique<ForestScratch>(forest_.slots.size(), block_, forest_.outputs);
+  }
+
+  void infer(std::span<const float> rows, size_t row_count, Scratch& scratch, std::span<float> out) const override {
+    auto& work = static_cast<ForestScratch&>(scratch);
+    if (row_count < kLanes / 2) {  // below this a block's idle lanes cost more than walking trees side by side
+      for (size_t row = 0; row < row_count; ++row) infer_row(rows.data() + row * columns_, work, out.data() + row * out_columns_);
+      return;
+    }
+    for (size_t first = 0; first < row_count; first += block_) {
+      const auto count = static_cast<uint32_t>(std::min<size_t>(block_, row_count - first));
+      infer_block(rows.data() + first * columns_, count, work, out.data() + first * out_columns_);
+    }
+  }
+
+ private:
+  void infer_row(const float* row, ForestScratch& work, float* out) const {
+    gather(forest_.slots, row, work.slots.data());
+    sum_row(forest_, work.slots.data(), work.sums.data());
+    transform_row(transform_, work.sums.data(), forest_.outputs, out);
+  }
+
+  void infer_block(const float* rows, uint32_t count, ForestScratch& work, float* out) const {
+    const size_t width = forest_.slots.size();
+    for (uint32_t row = 0; row < count; ++row) gather(forest_.slots, rows + row * columns_, work.slots.data() + row * width);
+    sum_block(forest_, work.slots.data(), count, work.sums.data());
+    for (uint32_t row = 0; row < count; ++row)
+      transform_row(transform_, work.sums.data() + size_t{row} * forest_.outputs, forest_.outputs, out + row * out_columns_);
+  }
+
+  EngineInfo info_;
+  ForestLayout<Node> forest_;
+  formats::Transform transform_;
+  size_t columns_, out_columns_;
+  uint32_t block_;
+};
+
+Result<TensorSpec> to_spec(const formats::TensorDescription& tensor) {
+  CLOPS_ASSIGN(const Datatype type, datatype_from(tensor.datatype));
+  return TensorSpec{tensor.name, type, tensor.shape};
+}
+
+Result<EngineInfo> describe(const formats::Ensemble& model) {
+  EngineInfo info;
+  info.platform = model.format;
+  std::ranges::replace(info.platform, '-', '_');
+  info.framework = model.framework;
+  CLOPS_ASSIGN(TensorSpec input, to_spec(formats::describe_input(model)));
+  CLOPS_ASSIGN(TensorSpec output, to_spec(formats::describe_output(model)));
+  info.inputs.push_back(std::move(input));
+  info.outputs.push_back(std::move(output));
+  info.feature_names = model.feature_names;
+  info.trees = model.trees.size();
+  for (const formats::Tree& tree : model.trees) info.depth_max = std::max<size_t>(info.depth_max, tree.depth);
+  return info;
+}
+
+template <class Node>
+Result<std::unique_ptr<Engine>> make(const formats::Ensemble& model, std::string_view node_name) {
+  CLOPS_ASSIGN(EngineInfo info, describe(model));
+  CLOPS_ASSIGN(auto forest, lay_out<Node>(model));
+  info.bytes = forest.bytes();
+  info.evaluator = "lockstep walk, " + std::to_string(kLanes) + " trees at once for single rows, " +
+                   std::to_string(rows_per_block(forest.slots.size())) + " rows per tree for batches, " + std::string(node_name) + " nodes";
+  return std::make_unique<ForestEngine<Node>>(std::move(info), std::move(forest), model.transform, model.features,
+                                              formats::output_columns(model));
+}
+
+class ForestEngineFactory final : public EngineFactory {
+ public:
+  bool accepts(std::string_view format) const override {
+    return format == formats::to_string(formats::Format::XgboostJson) || format == formats::to_string(formats::Format::XgboostUbj);
+  }
+  Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
+    CLOPS_ASSIGN(const formats::Ensemble model, formats::load_ensemble(std::filesystem::path(path)));
+    return make_forest_engine(model);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<EngineFactory> make_forest_engine_factory() { return std::make_unique<ForestEngineFactory>(); }
+
+Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble) {
+  if (fits_compact(ensemble)) return make<CompactNode>(ensemble, "8-byte");
+  return make<WideNode>(ensemble, "12-byte");
+}
+
+}  // namespace clops::serving

@@ -1,0 +1,81 @@
+// The golden files of tests/data/golden (scripts/make_golden.py says how they are written), and a walker so plain that its
+// correctness can be seen.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "formats/ensemble.h"
+
+namespace clops::golden {
+
+inline std::filesystem::path root() { return CLOPS_SOURCE_DIR; }
+inline std::filesystem::path data(std::string_view name) { return root() / "tests/data" / name; }
+
+struct Golden {
+  std::string name;
+  std::vector<std::string> models;  // paths from the repository's root, one per encoding
+  size_t columns = 0, outputs = 0, rows = 0;
+  std::vector<float> input, predicted;  // row-major
+};
+
+inline Golden read(const std::filesystem::path& path) {
+  Golden golden{.name = path.stem().string()};
+  std::ifstream in(path);
+  std::string line;
+  while (std::getline(in, line)) {
+    std::istringstream words(line);
+    std::string word;
+    if (line.starts_with("model ")) {
+      golden.models.push_back(line.substr(6));
+    } else if (line.starts_with("columns ")) {
+      words >> word >> golden.columns >> word >> golden.outputs >> word >> golden.rows;
+    } else {
+      std::vector<float>* into = &golden.input;
+      while (words >> word) {
+        uint32_t bits = 0;
+        std::from_chars(word.data(), word.data() + word.size(), bits, 16);
+        if (word == "|") into = &golden.predicted;
+        else into->push_back(std::bit_cast<float>(bits));
+      }
+    }
+  }
+  return golden;
+}
+
+inline std::vector<Golden> all() {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(data("golden")))
+    if (entry.path().extension() == ".golden") paths.push_back(entry.path());
+  std::ranges::sort(paths);
+  std::vector<Golden> goldens;
+  for (const auto& path : paths) goldens.push_back(read(path));
+  return goldens;
+}
+
+inline float naive_leaf(const formats::Tree& tree, const float* row) {
+  size_t at = 0;
+  while (!tree.nodes[at].leaf()) {
+    const formats::TreeNode& node = tree.nodes[at];
+    const float value = row[node.feature];
+    const bool left = std::isnan(value) ? node.default_left : value < node.value;
+    at = static_cast<size_t>(left ? node.left : node.right);
+  }
+  return tree.nodes[at].value;
+}
+
+inline std::vector<float> naive_sums(const formats::Ensemble& model, const float* row) {
+  std::vector<float> sums = model.margins;
+  for (const formats::Tree& tree : model.trees) sums[tree.output] += naive_leaf(tree, row);
+  return sums;
+}
+
+}  // namespace clops::golden
