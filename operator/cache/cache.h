@@ -48,8 +48,8 @@ class Store {
 
   // The informer's side. Each returns what changed.
   std::vector<Change> replace(std::vector<ObjectPtr> objects, std::string resource_version);
-  Change put(ObjectPtr object);
-  Change erase(const ObjectPtr& last_state);
+  std::vector<Change> put(ObjectPtr object);  // two when the name was deleted and made again unseen
+  std::vector<Change> erase(const ObjectPtr& last_state);
   void advance(std::string resource_version);  // a bookmark
 
  private:
