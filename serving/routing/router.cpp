@@ -1,0 +1,82 @@
+#include "serving/routing/router.h"
+
+#include <algorithm>
+
+#include "serving/routing/hash.h"
+
+namespace clops::serving {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
+  return out;
+}
+
+Result<uint32_t> index_of(const crds::ServingModel& model, std::string_view variant, std::string_view where) {
+  const auto at = std::ranges::find(model.variants, variant, &crds::ServingVariant::name);
+  if (at == model.variants.end())
+    return fail(Code::InvalidArgument, model.name + "." + std::string(where) + ": there is no variant '" + std::string(variant) + "'");
+  return static_cast<uint32_t>(at - model.variants.begin());
+}
+
+// A configuration without a layout yet: the weights, in the order of the variants.
+Result<crds::BucketLayout> layout_of(const crds::ServingModel& model) {
+  if (!model.buckets.empty()) {
+    if (auto status = crds::validate(model.buckets); !status) return fail_in(model.name + ".buckets", status.error());
+    return model.buckets;
+  }
+  std::vector<crds::VariantShare> shares;
+  int total = 0;
+  for (const crds::ServingVariant& variant : model.variants) {
+    if (variant.weight < 0 || variant.weight > 100) return fail(Code::InvalidArgument, model.name + ".variants: a weight is not from 0 to 100");
+    total += variant.weight;
+    shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});
+  }
+  if (total != 100) return fail(Code::InvalidArgument, model.name + ".variants: weights total " + std::to_string(total) + ", not 100");
+  return crds::rebalance({}, shares);
+}
+
+}  // namespace
+
+uint32_t bucket_of(std::string_view salt, std::string_view key) {
+  return static_cast<uint32_t>(xxh3_64(salt, key) % crds::kBuckets);
+}
+
+bool same_header_name(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+Result<Router> Router::make(const crds::ServingModel& model) {
+  Router router;
+  router.salt_ = model.salt;
+  router.sticky_header_ = lower(model.sticky_header);
+  for (const crds::ServingRule& rule : model.rules) {
+    if (rule.header.empty()) return fail(Code::InvalidArgument, model.name + ".rules: a rule names no header");
+    CLOPS_ASSIGN(const uint32_t variant, index_of(model, rule.variant, "rules"));
+    router.rules_.push_back({lower(rule.header), rule.value, variant});
+  }
+  CLOPS_ASSIGN(const crds::BucketLayout layout, layout_of(model));
+  for (const crds::BucketRun& run : layout) {
+    CLOPS_ASSIGN(const uint32_t variant, index_of(model, run.variant, "buckets"));
+    router.runs_.push_back({run.end, variant});
+  }
+  return router;
+}
+
+uint32_t Router::variant_of(uint32_t bucket) const {
+  return std::ranges::upper_bound(runs_, bucket, {}, &Run::end)->variant;
+}
+
+Route Router::choose_from(std::span<const HeaderView> headers, uint64_t random) const {
+  const auto lookup = [&](std::string_view name) -> std::optional<std::string_view> {
+    for (const HeaderView& header : headers)
+      if (same_header_name(header.name, name)) return header.value;
+    return std::nullopt;
+  };
+  return choose(lookup, random);
+}
+
+}  // namespace clops::serving
