@@ -212,14 +212,18 @@ Result<std::vector<float>> parse_base_score(std::string_view text) {
   }
 }
 
-Result<float> to_margin(float score, Link link) {
+// `clamped`: releases that write a vector keep a probability off 0 and 1; those before refuse such a model themselves.
+Result<float> to_margin(float score, Link link, bool clamped) {
   switch (link) {
     case Link::Identity: return score;
-    case Link::Logit:
-      if (!(score > 0.0F && score < 1.0F)) return damaged("base_score must lie between 0 and 1 for a logistic objective");
-      return -std::log(1.0F / score - 1.0F);
+    case Link::Logit: {
+      constexpr float kOff = 1e-6F;
+      const float p = clamped ? std::clamp(score, kOff, 1.0F - kOff) : score;
+      if (!(p > 0.0F && p < 1.0F)) return damaged("base_score must lie between 0 and 1 for a logistic objective");
+      return -std::log(1.0F / p - 1.0F);
+    }
     case Link::Log:
-      if (!(score > 0.0F)) return damaged("base_score must be above 0 for an objective with a log link");
+      if (score < 0.0F) return damaged("base_score must not be negative for an objective with a log link");
       return std::log(score);
   }
   return damaged("base_score");
@@ -297,7 +301,7 @@ Result<Ensemble> build(RawModel raw) {
   if (scores.size() == 1) scores.resize(outputs, scores[0]);
   if (scores.size() != outputs) return damaged("base_score has " + std::to_string(scores.size()) + " values for " + std::to_string(outputs) + " outputs");
   for (const float score : scores) {
-    CLOPS_ASSIGN(const float margin, to_margin(score, objective->link));
+    CLOPS_ASSIGN(const float margin, to_margin(score, objective->link, raw.base_score.starts_with('[')));
     model.margins.push_back(margin);
   }
   model.framework = version_text(raw.version);

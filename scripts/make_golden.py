@@ -158,6 +158,9 @@ def objectives(prefix=""):
     golden(prefix + "forest", train({**small, "objective": "binary:logistic", "num_parallel_tree": 5, "subsample": 0.7,
                                      "colsample_bynode": 0.5, "tree_method": "hist", "eta": 1}, 3, x, y), xt, 20, 12)
     golden(prefix + "base-score", train({**small, "objective": "binary:logistic", "base_score": 0.123}, 4, x, y), xt, 20, 12)
+    # one class only: base_score is 1, which the framework keeps off infinity
+    golden(prefix + "one-class", train({**small, "objective": "binary:logistic"}, 2, x[:, :4], np.ones(len(y))), xt[:, :4], 6, 4)
+    golden(prefix + "all-zero-counts", train({**small, "objective": "count:poisson"}, 2, x[:, :4], np.zeros(len(y))), xt[:, :4], 6, 4)
     # gamma prunes: deleted nodes stay in the arrays
     golden(prefix + "pruned", train({"objective": "binary:logistic", "max_depth": 8, "gamma": 4.0}, 10, x, y), xt, 20, 12)
     golden(prefix + "deep", train({"objective": "binary:logistic", "max_depth": 0, "grow_policy": "lossguide", "max_leaves": 60,
