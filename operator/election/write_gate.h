@@ -4,6 +4,7 @@
 // anybody else may start. Thread rule: safe from any thread. Without election it is opened for ever.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
@@ -23,7 +24,7 @@ class WriteGate {
   std::atomic<int64_t> until_ns_{INT64_MIN};
 };
 
-// Every write asks the gate just before it is sent; refused: Conflict.
+// Every write asks the gate just before it is sent; refused: Conflict. Counts what goes through.
 class GatedClient final : public kube::Client {
  public:
   GatedClient(kube::Client& inner, const WriteGate& gate, const Clock& clock) : inner_(inner), gate_(gate), clock_(clock) {}
@@ -31,18 +32,22 @@ class GatedClient final : public kube::Client {
     if (kube::is_write(call.verb) && !gate_.is_open(clock_.now())) {
       return fail(Code::Conflict, "this process does not hold the lease: it must not write");
     }
+    calls_[static_cast<size_t>(call.verb)].fetch_add(1, std::memory_order_relaxed);
     return inner_.call(call);
   }
   std::unique_ptr<HttpStream> watch(const kube::ResourceType& type, const std::string& ns, const kube::WatchOptions& options,
                                     StreamSink& sink) override {
+    calls_[static_cast<size_t>(kube::Verb::Watch)].fetch_add(1, std::memory_order_relaxed);
     return inner_.watch(type, ns, options, sink);
   }
   Duration retry_after() const override { return inner_.retry_after(); }
+  [[nodiscard]] uint64_t calls(kube::Verb verb) const { return calls_[static_cast<size_t>(verb)].load(std::memory_order_relaxed); }
 
  private:
   kube::Client& inner_;
   const WriteGate& gate_;
   const Clock& clock_;
+  std::array<std::atomic<uint64_t>, kube::kVerbs> calls_{};
 };
 
 }  // namespace clops::op::election

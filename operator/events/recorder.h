@@ -6,9 +6,15 @@
 // Thread rule: safe from any thread.
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
 
+#include "base/executor.h"
+#include "base/log.h"
+#include "base/random.h"
 #include "crds/meta.h"
+#include "operator/kube/client.h"
 
 namespace clops::op {
 
@@ -25,5 +31,19 @@ class EventRecorder {
   virtual ~EventRecorder() = default;
   virtual void record(const ObjectReference& about, EventType type, std::string_view reason, std::string_view message) = 0;
 };
+
+struct EventRecorderDeps {
+  Executor& executor;
+  const Clock& clock;
+  Random& random;
+  Log& log;
+  kube::Client& client;
+};
+struct EventRecorderOptions {
+  std::string component, instance;  // who reports
+  size_t waiting_max = 1'000;       // more are dropped, and the log says so
+  size_t remembered_max = 4'096;    // events and objects that are told apart; the oldest are forgotten first
+};
+[[nodiscard]] std::unique_ptr<EventRecorder> make_event_recorder(EventRecorderDeps deps, EventRecorderOptions options);
 
 }  // namespace clops::op

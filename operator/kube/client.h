@@ -30,6 +30,7 @@ using crds::ObjectMeta;
 using crds::ResourceType;
 
 enum class Verb { Get, List, Watch, Create, Update, Patch, Apply, Delete, Logs };
+inline constexpr size_t kVerbs = 9;
 [[nodiscard]] constexpr bool is_write(Verb verb) {
   return verb == Verb::Create || verb == Verb::Update || verb == Verb::Patch || verb == Verb::Apply || verb == Verb::Delete;
 }

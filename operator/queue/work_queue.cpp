@@ -120,10 +120,9 @@ Duration WorkQueue::failed(const ObjectKey& key, TimePoint now, Duration at_leas
   return delay;
 }
 
-void WorkQueue::put_back(const ObjectKey& key) {
+void WorkQueue::park(const ObjectKey& key, Duration delay, TimePoint now) {
   const auto it = running(key);
-  if (it == items_.end()) return;
-  make_ready(key, it->second, std::max(it->second.priority, it->second.again_priority));
+  if (it != items_.end()) settle(it, now + delay);
 }
 
 std::optional<TimePoint> WorkQueue::next_due() const {

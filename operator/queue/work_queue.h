@@ -37,7 +37,7 @@ class WorkQueue {
   void done(const ObjectKey& key, TimePoint now);                              // the next failure starts at backoff_first
   void done_again_after(const ObjectKey& key, Duration delay, TimePoint now);
   Duration failed(const ObjectKey& key, TimePoint now, Duration at_least = {});  // the delay it got
-  void put_back(const ObjectKey& key);                                         // not done at all: ready again, no failure
+  void park(const ObjectKey& key, Duration delay, TimePoint now);              // not begun: later, or when add() says so
 
   [[nodiscard]] std::optional<TimePoint> next_due() const;  // of the delayed ones
   [[nodiscard]] size_t ready() const { return ready_.size(); }

@@ -1,0 +1,68 @@
+// One controller at work: its queue, its workers as executor tasks, and the keys it holds back until the cache has seen what
+// was written for them.
+//
+// Thread rule: every function from any thread. Ownership: shared, as tasks on the executor refer to it weakly; borrows deps.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "base/executor.h"
+#include "operator/controller.h"
+#include "operator/manager/write_tracker.h"
+#include "operator/queue/work_queue.h"
+
+namespace clops::op {
+
+class ControllerRunner : public std::enable_shared_from_this<ControllerRunner> {
+ public:
+  struct Deps {
+    Executor& executor;
+    const Clock& clock;
+    Log& log;
+    kube::Client& client;
+    const Cache& cache;
+    EventRecorder& events;
+  };
+  struct Counts {
+    uint64_t done = 0, again = 0, failed = 0, terminal = 0, held = 0, held_too_long = 0;
+    double seconds = 0;
+    size_t ready = 0, delayed = 0, running = 0, holds = 0;
+  };
+  ControllerRunner(Deps deps, ControllerSpec spec, QueueLimits limits, Duration hold_max)
+      : deps_(deps), spec_(std::move(spec)), hold_max_(hold_max), queue_(limits) {}
+
+  [[nodiscard]] const ControllerSpec& spec() const { return spec_; }
+  void add(const ObjectKey& key, Priority priority);
+  void set_active(bool active);  // inactive: keys wait, running items finish
+  void cache_moved();            // an informer has read on: held keys may be free
+  [[nodiscard]] bool idle() const;
+  [[nodiscard]] Counts counts() const;
+
+ private:
+  struct Hold {
+    std::vector<Expectation> expected;
+    TimePoint until;
+    bool parked = false;  // the key came up meanwhile
+  };
+  void pump();
+  bool held(const ObjectKey& key, TimePoint now);
+  void run(const ObjectKey& key);
+  Outcome reconcile(const ObjectKey& key, kube::Client& client);
+  void settle(const ObjectKey& key, const Outcome& outcome, std::vector<Expectation> written, Duration took);
+
+  const Deps deps_;
+  const ControllerSpec spec_;
+  const Duration hold_max_;
+  mutable std::mutex mutex_;
+  WorkQueue queue_;
+  std::map<ObjectKey, Hold> holds_;
+  Counts counts_;
+  std::optional<TimePoint> timer_at_;
+  int workers_ = 0;
+  bool active_ = false;
+};
+
+}  // namespace clops::op

@@ -1,0 +1,39 @@
+// Read your own writes: what a reconcile has written, and whether the cache has seen it.
+//
+// Thread rule: TrackingClient: the one reconcile it was made for. Expectation: a value.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "operator/cache/cache.h"
+#include "operator/kube/client.h"
+
+namespace clops::op {
+
+struct Expectation {
+  ResourceType type;
+  ObjectKey key;
+  std::string uid, resource_version;
+  bool deleted = false;  // seen once the object is gone, another, or being deleted
+  [[nodiscard]] bool seen_by(const Cache& cache) const;
+};
+
+class TrackingClient final : public kube::Client {
+ public:
+  TrackingClient(kube::Client& inner, const Cache& cache) : inner_(inner), cache_(cache) {}
+  Result<std::string> call(const kube::Call& call) override;
+  std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns, const kube::WatchOptions& options,
+                                    StreamSink& sink) override {
+    return inner_.watch(type, ns, options, sink);
+  }
+  Duration retry_after() const override { return inner_.retry_after(); }
+  [[nodiscard]] std::vector<Expectation> take() { return std::move(written_); }
+
+ private:
+  kube::Client& inner_;
+  const Cache& cache_;
+  std::vector<Expectation> written_;
+};
+
+}  // namespace clops::op
