@@ -1,10 +1,14 @@
+// SHA256_CTX can be copied in the middle of a hash, which the newer interface charges an allocation for.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace clops {
@@ -55,6 +59,38 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
   unsigned int size = 0;
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest, &size);
   return hex(digest, size);
+}
+
+struct HmacSha256::Impl {
+  SHA256_CTX inner{}, outer{};
+};
+
+HmacSha256::HmacSha256(std::string_view key) : impl_(std::make_unique<Impl>()) {
+  std::array<unsigned char, SHA256_CBLOCK> block{};
+  if (key.size() > block.size()) {
+    SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), block.data());
+  } else {
+    std::ranges::copy(key, block.begin());
+  }
+  for (unsigned char& byte : block) byte ^= 0x36;
+  SHA256_Init(&impl_->inner);
+  SHA256_Update(&impl_->inner, block.data(), block.size());
+  for (unsigned char& byte : block) byte ^= 0x36 ^ 0x5c;
+  SHA256_Init(&impl_->outer);
+  SHA256_Update(&impl_->outer, block.data(), block.size());
+  OPENSSL_cleanse(block.data(), block.size());
+}
+HmacSha256::~HmacSha256() { OPENSSL_cleanse(impl_.get(), sizeof(Impl)); }
+
+std::array<unsigned char, 32> HmacSha256::sign(std::string_view message) const {
+  std::array<unsigned char, 32> out{};
+  SHA256_CTX hash = impl_->inner;
+  SHA256_Update(&hash, message.data(), message.size());
+  SHA256_Final(out.data(), &hash);
+  hash = impl_->outer;
+  SHA256_Update(&hash, out.data(), out.size());
+  SHA256_Final(out.data(), &hash);
+  return out;
 }
 
 bool equal_constant_time(std::string_view a, std::string_view b) {

@@ -1,7 +1,8 @@
 // The inference server put together: loops, front ends, models. Used by clops-server and by `clops serve`.
 //
 // Thread rule: start(), drain() and stop() are called by one thread (main). Ownership: borrows clock and log, owns the rest.
-// Errors: start(): InvalidArgument (flags, configuration), Unavailable (ports, cache folder).
+// Errors: start(): InvalidArgument (addresses), Unavailable (ports, cache folder). A bad configuration is logged and leaves the
+// server unready: a push may put it right.
 #pragma once
 
 #include <chrono>

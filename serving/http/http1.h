@@ -12,6 +12,7 @@
 
 #include "serving/http/request_parser.h"
 #include "serving/net/stream.h"
+#include "serving/protocol/json_text.h"
 
 namespace clops::serving::http {
 
@@ -47,6 +48,5 @@ struct Http1Options {
                                                          const std::atomic<bool>& draining);  // draining: Connection: close
 
 [[nodiscard]] std::string_view reason_phrase(int status);
-void append_json_string(std::string& out, std::string_view text);  // quoted; bytes that are not UTF-8 become U+FFFD
 
 }  // namespace clops::serving::http

@@ -47,7 +47,10 @@ class RequestParser {
   // `in`: all unconsumed bytes. After Ready, request() is the message and the next call begins another one.
   Step parse(std::string_view in);
   [[nodiscard]] const Request& request() const { return request_; }
-  [[nodiscard]] bool between_messages() const { return phase_ == Phase::Head && scanned_ == 0; }
+  // Nothing of a message has been seen since the last one.
+  [[nodiscard]] bool between_messages() const { return done_ || (phase_ == Phase::Head && scanned_ == 0); }
+  // The message lives in the parser's own memory: its bytes in the stream may go.
+  [[nodiscard]] bool owns_message() const { return chunked_; }
 
  private:
   enum class Phase : unsigned char { Head, Length, Chunks };

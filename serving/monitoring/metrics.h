@@ -17,7 +17,6 @@ namespace clops::serving {
 
 struct ModelGauge {
   std::string model, version, variant, state;  // state as in PodState
-  double bytes = 0;
 };
 struct ProcessGauges {
   std::vector<ModelGauge> models;

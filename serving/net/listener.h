@@ -18,7 +18,7 @@ class Listener {
   ~Listener();
   [[nodiscard]] int socket() const { return socket_; }
   [[nodiscard]] int port() const { return port_; }
-  void close();
+  void refuse();  // from now on connecting fails; the descriptor stays, as loops may still name it
 
  private:
   Listener(int socket, int port) : socket_(socket), port_(port) {}

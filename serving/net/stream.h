@@ -21,6 +21,7 @@ enum class Next : unsigned char {
 struct Progress {
   size_t consumed = 0;  // bytes of `in` that are not needed any more
   Next next = Next::Read;
+  bool completed = false;  // at least one message ended in this call: time limits begin anew
 };
 
 class StreamHandler {

@@ -1,0 +1,138 @@
+// clops-server: the inference server of a serving pod (`serve`), and the short pod that verifies a model (`inspect`).
+#include <malloc.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+
+#include "base/http_client.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "cmd/stop_signal.h"
+#include "registry/inspection.h"
+#include "serving/engines/forest.h"
+#include "serving/server.h"
+
+namespace {
+
+using namespace clops;
+
+struct Flags {
+  serving::ServerOptions server;
+  registry::InspectRequest inspect;
+  std::vector<std::string> pvc;
+  bool allow_file_uris = false;
+  std::string cache = "/tmp/clops-cache";
+  int drain_delay_ms = 5000;
+  Level log_level = Level::Info;
+};
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = "";
+  if (const char* from_pod = std::getenv("HOSTNAME"); from_pod != nullptr && *from_pod != '\0') return from_pod;
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "pod";
+}
+
+Result<registry::SourceOptions> source_options(const Flags& flags, HttpClient* http) {
+  registry::SourceOptions out{.allow_file_uris = flags.allow_file_uris, .claims = {}, .http = http};
+  for (const std::string& item : flags.pvc) {
+    const size_t equals = item.find('=');
+    if (equals == 0 || equals == std::string::npos || equals + 1 == item.size()) {
+      return fail(Code::InvalidArgument, "--pvc=" + item + ": write --pvc=CLAIM=FOLDER");
+    }
+    out.claims[item.substr(0, equals)] = item.substr(equals + 1);
+  }
+  return out;
+}
+
+int failed(const Error& error) {
+  std::cerr << "error: " << error.message << '\n';
+  return error.code == Code::InvalidArgument ? 2 : 1;
+}
+
+int serve(Flags& flags) {
+  const SystemClock clock;
+  const auto log = make_stderr_log("clops-server", flags.log_level);
+  StopSignal stop;
+  stop.arm();
+  auto http = make_curl_client({.user_agent = std::string("clops-server/") + kProgramVersion});
+  if (!http) return failed(http.error());
+  auto sources = source_options(flags, http->get());
+  if (!sources) return failed(sources.error());
+  flags.server.sources = *sources;
+  flags.server.cache_folder = flags.cache;
+  flags.server.pod_name = host_name();
+  flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);
+  std::vector<std::unique_ptr<serving::EngineFactory>> factories;
+  factories.push_back(serving::make_forest_engine_factory());
+  auto server = serving::InferenceServer::start(flags.server, clock, *log, std::move(factories));
+  if (!server) return failed(server.error());
+  std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(), flags.server.listen.c_str(), (*server)->admin_port());
+  std::fflush(stdout);
+  (void)stop.wait(std::chrono::milliseconds(-1));
+  (*server)->drain();
+  // A download under way would hold the process until it ends: everything that clients wait for is done.
+  std::_Exit(0);
+}
+
+int inspect(const Flags& flags) {
+  const SystemClock clock;
+  auto http = make_curl_client({.user_agent = std::string("clops-server/") + kProgramVersion});
+  if (!http) return failed(http.error());
+  const auto options = source_options(flags, http->get());
+  if (!options) return failed(options.error());
+  auto store = registry::open_store({.folder = flags.cache});
+  if (!store) return failed(store.error());
+  const registry::SourceTable sources = registry::make_sources(*options, clock);
+  std::printf("%s\n", registry::inspect(sources, **store, clock, flags.inspect).c_str());
+  return 0;
+}
+
+void declare_sources(CLI::App& command, Flags& flags) {
+  command.add_option("--pvc", flags.pvc, "CLAIM=FOLDER: where a PersistentVolumeClaim is mounted; may be repeated")->type_name("CLAIM=FOLDER");
+  command.add_flag("--allow-file-uris", flags.allow_file_uris, "take file:// sources (the embedded plane's)");
+  command.add_option("--cache", flags.cache, "folder of the model cache")->capture_default_str();
+}
+
+void declare_serve(CLI::App& command, Flags& flags) {
+  serving::ServerOptions& o = flags.server;
+  const std::map<std::string, Level> levels{{"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}};
+  command.add_option("--listen", o.listen, "IP address to listen on")->capture_default_str();
+  command.add_option("--port", o.port, "inference port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  command.add_option("--admin-port", o.admin_port, "health, metrics and configuration; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  command.add_option("--config", o.config_file, "serving.json; re-read when its content changes");
+  command.add_option("--push-key-file", o.push_key_file, "file with the key that a pushed configuration must carry");
+  command.add_option("--threads", o.threads, "serving threads; 0: by the cgroup's CPU quota")->check(CLI::Range(0, 256))->capture_default_str();
+  command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")->check(CLI::Range(size_t{1024}, size_t{1} << 30))->capture_default_str();
+  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to keep accepting after SIGTERM")->check(CLI::Range(0, 600'000))->capture_default_str();
+  command.add_option("--log-level", flags.log_level, "debug, info, warn or error")->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))->default_str("info");
+  declare_sources(command, flags);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Few threads allocate, and rarely: one arena keeps the process small.
+  ::mallopt(M_ARENA_MAX, 1);
+  Flags flags;
+  CLI::App app{"clops-server: serves models over the Open Inference Protocol v2"};
+  app.set_version_flag("--version", kProgramVersion);
+  app.require_subcommand(1);
+  CLI::App* const serve_command = app.add_subcommand("serve", "serve what serving.json names, until SIGTERM");
+  declare_serve(*serve_command, flags);
+  CLI::App* const inspect_command = app.add_subcommand("inspect", "fetch, verify and describe one model; the last line printed is one JSON document");
+  inspect_command->add_option("--uri", flags.inspect.uri, "where the model is")->required();
+  inspect_command->add_option("--digest", flags.inspect.digest, "what its digest must be (sha256:...)");
+  inspect_command->add_option("--format", flags.inspect.format, "xgboost or auto")->capture_default_str();
+  declare_sources(*inspect_command, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return serve_command->parsed() ? serve(flags) : inspect(flags);
+}

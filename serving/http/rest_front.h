@@ -1,0 +1,41 @@
+// Open Inference Protocol v2 over HTTP: paths and methods to questions of the ModelService, its answers to JSON.
+//
+//   GET  v2 | v2/health/live | v2/health/ready | v2/models/M[/versions/V][/ready]     POST v2/models/M[/versions/V]/infer
+// Errors are {"error": "..."}: 400 what the client sent, 404 model, version or path, 405 with Allow, 413, 415, 503.
+// Thread rule: one per serving thread. Ownership: borrows the ModelService. No allocation per request in steady state.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "serving/http/http1.h"
+#include "serving/protocol/oip_json.h"
+#include "serving/protocol/service.h"
+
+namespace clops::serving::http {
+
+class RestFront final : public HttpService {
+ public:
+  RestFront(ModelService& models, InferLimits limits, std::string server_version)
+      : models_(models), limits_(limits), server_version_(std::move(server_version)) {}
+  bool serve(const Request& request, Answer& answer) override;
+  void on_refused(int status) override;
+
+ private:
+  void infer(std::string_view model, std::string_view version, const Request& request, Answer& answer);
+  void run(Target& target, Answer& answer);
+  void health(bool live_only, Answer& answer);
+  void server_metadata(Answer& answer);
+  void model_metadata(std::string_view model, std::string_view version, bool ready_only, Answer& answer);
+  void route_model(std::string_view path, const Request& request, Answer& answer);
+
+  ModelService& models_;
+  InferLimits limits_;
+  std::string server_version_;
+  InferRequest request_;
+  std::vector<float> values_;
+  std::string name_, version_;  // decoded from the path, when it has escapes
+};
+
+}  // namespace clops::serving::http

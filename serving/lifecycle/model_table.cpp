@@ -1,0 +1,80 @@
+#include "serving/lifecycle/model_table.h"
+
+#include <algorithm>
+
+namespace clops::serving {
+namespace {
+
+std::shared_ptr<const LoadedModel> look_up(const LoadedByDigest& loaded, const crds::ModelRef& ref) {
+  const auto at = loaded.find(ref.digest);
+  return at == loaded.end() || at->second->format != ref.format ? nullptr : at->second;
+}
+
+const TableVariant* served_before(const ModelTable* before, const std::string& model, const std::string& variant) {
+  const TableModel* old = before == nullptr ? nullptr : before->find(model);
+  if (old == nullptr) return nullptr;
+  const auto at = std::ranges::find(old->variants, variant, &TableVariant::name);
+  return at == old->variants.end() || at->model == nullptr ? nullptr : &*at;
+}
+
+TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVariant& wanted, const LoadedByDigest& loaded,
+                          const ModelTable* before) {
+  TableVariant variant{.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}};
+  if (auto now = look_up(loaded, wanted.model)) {
+    variant.serves = wanted.model;
+    variant.model = std::move(now);
+    return variant;
+  }
+  if (wanted.fallback) {
+    if (auto last = look_up(loaded, *wanted.fallback)) {
+      variant.serves = *wanted.fallback;
+      variant.model = std::move(last);
+      return variant;
+    }
+  }
+  if (const TableVariant* old = served_before(before, model.name, wanted.name)) {
+    variant.serves = old->serves;
+    variant.model = old->model;
+  }
+  return variant;
+}
+
+}  // namespace
+
+const TableModel* ModelTable::find(std::string_view name) const {
+  const auto at = std::ranges::lower_bound(models, name, {}, [](const TableModel& m) -> std::string_view { return m.name; });
+  return at == models.end() || at->name != name ? nullptr : &*at;
+}
+
+Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByDigest& loaded, const ModelTable* before,
+                              CounterRegistry& counters) {
+  ModelTable table{.generation = config.generation, .models = {}, .ready = true};
+  for (const crds::ServingModel& model : config.models) {
+    auto router = Router::make(model);
+    if (!router) return fail_in("model " + model.name, router.error());
+    TableModel to{.name = model.name, .router = std::move(*router), .variants = {}, .stable = 0, .ready = true};
+    for (const crds::ServingVariant& wanted : model.variants) to.variants.push_back(plan_variant(model, wanted, loaded, before));
+    const auto stable = std::ranges::find(to.variants, model.stable, &TableVariant::name);
+    if (stable == to.variants.end()) {
+      return fail(Code::InvalidArgument, "model " + model.name + ": stable names no variant: \"" + model.stable + "\"");
+    }
+    to.stable = static_cast<uint32_t>(stable - to.variants.begin());
+    for (uint32_t i = 0; i < to.variants.size(); ++i) {
+      TableVariant& variant = to.variants[i];
+      variant.answered_by = variant.model != nullptr ? i : to.stable;
+      if (variant.model != nullptr) variant.counters = counters.get({model.name, variant.serves.version, variant.name});
+      if (variant.weight > 0 && to.variants[variant.answered_by].model == nullptr) to.ready = false;
+    }
+    table.ready = table.ready && to.ready;
+    table.models.push_back(std::move(to));
+  }
+  std::ranges::sort(table.models, {}, &TableModel::name);
+  for (size_t i = 1; i < table.models.size(); ++i) {
+    if (table.models[i].name == table.models[i - 1].name) {
+      return fail(Code::InvalidArgument, "model " + table.models[i].name + " is named twice");
+    }
+  }
+  return table;
+}
+
+}  // namespace clops::serving

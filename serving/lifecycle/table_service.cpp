@@ -1,0 +1,153 @@
+#include "serving/lifecycle/table_service.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "serving/protocol/json_text.h"
+
+namespace clops::serving {
+namespace {
+
+constexpr size_t kTagHex = 16;  // of an id's signature: 64 bits
+
+void append_tag(const HmacSha256& key, std::string_view message, std::string& out) {
+  static constexpr std::string_view kHex = "0123456789abcdef";
+  const auto digest = key.sign(message);
+  for (size_t i = 0; i < kTagHex / 2; ++i) {
+    out += kHex[digest[i] >> 4];
+    out += kHex[digest[i] & 15];
+  }
+}
+
+}  // namespace
+
+TableService::TableService(Parts parts) : parts_(std::move(parts)) {
+  unrouted_ = parts_.counters.get({});
+  const std::string seed = random_hex(8);
+  std::from_chars(seed.data(), seed.data() + seed.size(), random_state_, 16);
+  boot_ = random_hex(4);
+}
+
+void TableService::on_stop() {
+  models_.clear();
+  table_ = nullptr;
+  parts_.tables.leave(parts_.slot);
+}
+
+void TableService::refresh() {
+  const ModelTable* table = parts_.tables.current(parts_.slot);
+  if (table == table_) return;
+  table_ = table;
+  models_.clear();
+  for (const TableModel& model : table->models) {
+    Model& to = models_.emplace_back();
+    to.table = &model;
+    for (const TableVariant& variant : model.variants) to.variants.push_back(variant.model == nullptr ? nullptr : make_variant(model, variant));
+  }
+}
+
+std::unique_ptr<TableService::Variant> TableService::make_variant(const TableModel& model, const TableVariant& variant) const {
+  auto out = std::make_unique<Variant>();
+  Target& to = out->target;
+  const Engine& engine = *variant.model->engine;
+  out->scratch = engine.make_scratch();
+  to.model = model.name;
+  to.variant = variant.name;
+  to.version = variant.serves.version;
+  to.digest = variant.serves.digest;
+  to.engine = &engine;
+  to.scratch = out->scratch.get();
+  to.counters = &variant.counters->shard(parts_.slot);
+  to.head_json = "{\"model_name\":" + json_text(to.model) + ",\"model_version\":" + json_text(to.version);
+  to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) + ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) + ",\"prediction_id\":\"";
+  const TensorSpec& output = engine.info().outputs.front();
+  to.output_json = "\"outputs\":[{\"name\":" + json_text(output.name) + ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[";
+  to.id_prefix = to.variant + "." + parts_.pod_name + "." + boot_;
+  return out;
+}
+
+bool TableService::ready() const { return table_ != nullptr && table_->ready && !parts_.draining.load(std::memory_order_relaxed); }
+
+Result<TableService::Model*> TableService::find(std::string_view name) {
+  refresh();
+  for (Model& model : models_) {
+    if (model.table->name == name) return &model;
+  }
+  return fail(Code::NotFound, "model " + json_text(name) + " is not known here");
+}
+
+Result<Target*> TableService::by_version(Model& model, std::string_view version) {
+  std::string loaded;
+  for (const auto& variant : model.variants) {
+    if (variant == nullptr) continue;
+    if (variant->target.version == version) return &variant->target;
+    loaded += (loaded.empty() ? "" : ", ") + variant->target.version;
+  }
+  return fail(Code::NotFound, "model " + json_text(model.table->name) + " has no version " + json_text(version) + " here" +
+                                  (loaded.empty() ? "" : ": it serves " + loaded));
+}
+
+Result<Target*> TableService::route(std::string_view name, std::string_view version, std::span<const HeaderView> headers) {
+  CLOPS_ASSIGN(Model* const model, find(name));
+  if (!version.empty()) return by_version(*model, version);
+  const Route route = model->table->router.choose_from(headers, random());
+  Variant* const variant = model->variants[model->table->variants[route.variant].answered_by].get();
+  if (variant == nullptr) return fail(Code::Unavailable, "model " + json_text(name) + " is not loaded yet");
+  return &variant->target;
+}
+
+Result<ModelView> TableService::describe(std::string_view name, std::string_view version) {
+  CLOPS_ASSIGN(Model* const model, find(name));
+  ModelView view{.name = model->table->name, .ready = model->table->ready && !parts_.draining.load(std::memory_order_relaxed), .versions = {}, .target = nullptr};
+  for (const auto& variant : model->variants) {
+    if (variant == nullptr) continue;
+    const std::string_view loaded = variant->target.version;
+    if (std::ranges::find(view.versions, loaded) == view.versions.end()) view.versions.push_back(loaded);
+  }
+  if (!version.empty()) {
+    CLOPS_ASSIGN(view.target, by_version(*model, version));
+    view.ready = !parts_.draining.load(std::memory_order_relaxed);
+  } else if (const auto& stable = model->variants[model->table->stable]; stable != nullptr) {
+    view.target = &stable->target;
+  } else {
+    for (const auto& variant : model->variants) {
+      if (view.target == nullptr && variant != nullptr) view.target = &variant->target;
+    }
+  }
+  return view;
+}
+
+void TableService::append_prediction_id(const Target& target, std::string& out) {
+  message_.assign(target.model);
+  message_ += '/';
+  const size_t id_begin = message_.size();
+  message_ += target.id_prefix;
+  char digits[16];
+  message_.append(digits, std::to_chars(digits, digits + sizeof digits, ++sequence_, 16).ptr);
+  out.append(message_, id_begin);
+  out += '.';
+  append_tag(parts_.key, message_, out);
+}
+
+void TableService::count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) {
+  VariantCounters& counters = target != nullptr ? *target->counters : unrouted_->shard(parts_.slot);
+  counters.record(status, rows, static_cast<uint64_t>((end - begin).count()));
+}
+
+// splitmix64: only has to be even, not unguessable.
+uint64_t TableService::random() {
+  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15ull);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+bool prediction_id_is_genuine(const HmacSha256& key, std::string_view model, std::string_view id) {
+  const size_t dot = id.rfind('.');
+  if (dot == std::string_view::npos) return false;
+  std::string tag;
+  append_tag(key, std::string(model) + "/" + std::string(id.substr(0, dot)), tag);
+  return equal_constant_time(tag, id.substr(dot + 1));
+}
+
+}  // namespace clops::serving

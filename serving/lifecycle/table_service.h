@@ -1,0 +1,74 @@
+// The models as one serving thread sees them: takes the table in force between requests, keeps scratch memory and the ready
+// pieces of answers for each variant, splits traffic, names predictions.
+//
+// Thread rule: one per serving loop, used on its thread (it is the loop's observer). Ownership: borrows its parts; Targets live
+// until the next table. Errors: as ModelService.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/time.h"
+#include "serving/lifecycle/epochs.h"
+#include "serving/lifecycle/model_table.h"
+#include "serving/net/loop.h"
+#include "serving/protocol/service.h"
+
+namespace clops::serving {
+
+class TableService final : public ModelService, public LoopObserver {
+ public:
+  struct Parts {
+    Epochs<ModelTable>& tables;
+    CounterRegistry& counters;
+    const HmacSha256& key;
+    const Clock& clock;
+    const std::atomic<bool>& draining;
+    std::string pod_name;
+    size_t slot = 0;
+  };
+  explicit TableService(Parts parts);
+
+  void on_start() override { refresh(); }
+  void on_wake() override { refresh(); }
+  void on_stop() override;
+
+  [[nodiscard]] bool ready() const override;
+  [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version, std::span<const HeaderView> headers) override;
+  [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
+  void append_prediction_id(const Target& target, std::string& out) override;
+  void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) override;
+  [[nodiscard]] TimePoint now() const override { return parts_.clock.now(); }
+
+ private:
+  struct Variant {
+    Target target;
+    std::unique_ptr<Scratch> scratch;
+  };
+  struct Model {
+    const TableModel* table = nullptr;
+    std::vector<std::unique_ptr<Variant>> variants;  // null: nothing loaded
+  };
+  void refresh();
+  [[nodiscard]] std::unique_ptr<Variant> make_variant(const TableModel& model, const TableVariant& variant) const;
+  [[nodiscard]] Result<Model*> find(std::string_view name);
+  [[nodiscard]] static Result<Target*> by_version(Model& model, std::string_view version);
+  uint64_t random();
+
+  Parts parts_;
+  const ModelTable* table_ = nullptr;
+  std::vector<Model> models_;  // in the table's order
+  std::shared_ptr<CounterSet> unrouted_;
+  uint64_t random_state_ = 0;
+  uint64_t sequence_ = 0;
+  std::string boot_;  // tells this thread's ids from those of another thread or an earlier start
+  std::string message_;
+};
+
+// Whether `id` was made for `model` under `key`; VARIANT and POD are its first two parts.
+[[nodiscard]] bool prediction_id_is_genuine(const HmacSha256& key, std::string_view model, std::string_view id);
+
+}  // namespace clops::serving

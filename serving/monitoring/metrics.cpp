@@ -1,0 +1,193 @@
+#include "serving/monitoring/metrics.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace clops::serving {
+namespace {
+
+constexpr double kTargetUtilisation = 0.7;
+
+void append(std::string& out, double value) {
+  char digits[32];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+void append(std::string& out, uint64_t value) { out += std::to_string(value); }
+
+void append_label(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += "=\"";
+  for (const char c : value) {
+    if (c == '\\' || c == '"') out += '\\';
+    if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+std::string labels_of(const SeriesKey& key) {
+  std::string out;
+  append_label(out, "model", key.model);
+  out += ',';
+  append_label(out, "version", key.version);
+  out += ',';
+  append_label(out, "variant", key.variant);
+  return out;
+}
+
+struct Printer {
+  std::string out;
+  void family(std::string_view name, std::string_view type, std::string_view help) {
+    (((((out += "# HELP ") += name) += ' ') += help) += "\n# TYPE ") += name;
+    ((out += ' ') += type) += '\n';
+  }
+  template <class T>
+  void line(std::string_view name, std::string_view labels, T value) {
+    out += name;
+    if (!labels.empty()) ((out += '{') += labels) += '}';
+    out += ' ';
+    append(out, value);
+    out += '\n';
+  }
+};
+
+struct Series {
+  std::string labels;
+  bool reached;  // a variant: the series without one count what was refused before
+  VariantTotals totals;
+};
+
+std::string_view failure_reason(int code) {  // Triton's words for the label
+  return code == 503 ? "REJECTED" : code == 500 ? "BACKEND" : "OTHER";
+}
+
+void print_triton(Printer& p, const std::vector<Series>& all) {
+  const auto counter = [&](std::string_view name, std::string_view help, auto value_of) {
+    p.family(name, "counter", help);
+    for (const Series& s : all) {
+      if (s.reached) p.line(name, s.labels, value_of(s.totals));
+    }
+  };
+  counter("nv_inference_request_success", "Number of successful inference requests", [](const VariantTotals& t) { return t.by_code[0].count; });
+  p.family("nv_inference_request_failure", "counter", "Number of failed inference requests");
+  for (const Series& s : all) {
+    uint64_t rejected = 0, backend = 0, other = 0;
+    for (size_t i = 1; i < kCodes.size(); ++i) {
+      const auto reason = failure_reason(kCodes[i]);
+      (reason == "REJECTED" ? rejected : reason == "BACKEND" ? backend : other) += s.totals.by_code[i].count;
+    }
+    p.line("nv_inference_request_failure", s.labels + ",reason=\"REJECTED\"", rejected);
+    p.line("nv_inference_request_failure", s.labels + ",reason=\"BACKEND\"", backend);
+    p.line("nv_inference_request_failure", s.labels + ",reason=\"OTHER\"", other);
+  }
+  counter("nv_inference_count", "Number of rows inferred", [](const VariantTotals& t) { return t.rows; });
+  counter("nv_inference_exec_count", "Number of model executions", [](const VariantTotals& t) { return t.executions; });
+  counter("nv_inference_request_duration_us", "Cumulative duration of successful inference requests in microseconds",
+          [](const VariantTotals& t) { return t.by_code[0].sum_ns / 1000; });
+}
+
+void print_histograms(Printer& p, const std::vector<Series>& all) {
+  p.family("clops_request_duration_seconds", "histogram", "Time from a whole request to its whole answer");
+  for (const Series& s : all) {
+    for (size_t code = 0; code < kCodes.size(); ++code) {
+      const Histogram& histogram = s.totals.by_code[code];
+      if (histogram.count == 0) continue;
+      const std::string labels = s.labels + ",code=\"" + std::to_string(kCodes[code]) + "\"";
+      uint64_t sum = 0;
+      for (size_t i = 0; i < kDurationBounds.size(); ++i) {
+        sum += histogram.buckets[i];
+        std::string bound;
+        append(bound, kDurationBounds[i]);
+        p.line("clops_request_duration_seconds_bucket", labels + ",le=\"" + bound + "\"", sum);
+      }
+      p.line("clops_request_duration_seconds_bucket", labels + ",le=\"+Inf\"", histogram.count);
+      p.line("clops_request_duration_seconds_sum", labels, static_cast<double>(histogram.sum_ns) / 1e9);
+      p.line("clops_request_duration_seconds_count", labels, histogram.count);
+    }
+  }
+}
+
+void print_process(Printer& p, const ProcessGauges& gauges) {
+  p.family("clops_ready", "gauge", "1 when every variant with traffic is served");
+  p.line("clops_ready", "", uint64_t{gauges.ready ? 1u : 0u});
+  p.family("clops_config_generation", "gauge", "Generation of serving.json in force");
+  p.line("clops_config_generation", "", static_cast<uint64_t>(gauges.generation));
+  p.family("clops_model_state", "gauge", "1 for the state that a variant's wanted version is in");
+  for (const ModelGauge& m : gauges.models) {
+    p.line("clops_model_state", labels_of({m.model, m.version, m.variant}) + ",state=\"" + m.state + "\"", uint64_t{1});
+  }
+  p.family("clops_connections", "gauge", "Open client connections by serving thread");
+  for (size_t i = 0; i < gauges.loops.size(); ++i) {
+    p.line("clops_connections", "thread=\"" + std::to_string(i) + "\"", uint64_t{gauges.loops[i].connections});
+  }
+  p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
+  for (size_t i = 0; i < gauges.loops.size(); ++i) {
+    p.line("clops_busy_seconds_total", "thread=\"" + std::to_string(i) + "\"", static_cast<double>(gauges.loops[i].busy_ns) / 1e9);
+  }
+  p.family("clops_loop_lag_seconds", "gauge", "Longest recent wait of a ready event for its serving thread");
+  for (size_t i = 0; i < gauges.loops.size(); ++i) {
+    p.line("clops_loop_lag_seconds", "thread=\"" + std::to_string(i) + "\"", static_cast<double>(gauges.loops[i].lag_max_ns) / 1e9);
+  }
+}
+
+}  // namespace
+
+std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series, const ProcessGauges& gauges) {
+  std::vector<Series> all;
+  all.reserve(series.size());
+  for (const auto& set : series) all.push_back({labels_of(set->key()), !set->key().variant.empty(), set->totals()});
+  Printer printer;
+  print_triton(printer, all);
+  print_histograms(printer, all);
+  print_process(printer, gauges);
+  return std::move(printer.out);
+}
+
+void HintSampler::sample(TimePoint now, const std::vector<LoopStats>& loops) {
+  Sample& to = ring_[count_++ % kSamples];
+  to = Sample{};
+  to.at = now;
+  threads_ = loops.size();
+  for (const LoopStats& loop : loops) {
+    to.busy_ns += loop.busy_ns;
+    to.lag_max_ns = std::max(to.lag_max_ns, loop.lag_max_ns);
+    to.in_hand += static_cast<int>(loop.in_hand);
+  }
+  for (const auto& set : registry_.all()) {
+    const VariantTotals totals = set->totals();
+    to.series.push_back({set->key(), totals.requests(), totals.failures(), totals.busy_ns});
+  }
+}
+
+crds::ScalingHint HintSampler::hint() const {
+  crds::ScalingHint hint;
+  hint.threads = static_cast<int>(threads_);
+  if (count_ < 2) return hint;
+  const Sample& last = ring_[(count_ - 1) % kSamples];
+  const Sample& first = ring_[count_ <= kSamples ? 0 : count_ % kSamples];
+  const double window = std::chrono::duration<double>(last.at - first.at).count();
+  if (window <= 0) return hint;
+  hint.window_seconds = window;
+  hint.in_flight = last.in_hand;
+  for (const Sample& sample : ring_) hint.loop_lag_seconds = std::max(hint.loop_lag_seconds, static_cast<double>(sample.lag_max_ns) / 1e9);
+  if (threads_ > 0) {
+    hint.utilisation = std::clamp(static_cast<double>(last.busy_ns - first.busy_ns) / 1e9 / window / static_cast<double>(threads_), 0.0, 1.0);
+  }
+  hint.wanted_replicas = hint.utilisation / kTargetUtilisation;
+  for (const PerSeries& now : last.series) {
+    const auto before = std::ranges::find(first.series, now.key, &PerSeries::key);
+    const PerSeries zero;
+    const PerSeries& from = before == first.series.end() ? zero : *before;
+    const auto requests = static_cast<double>(now.requests - std::min(now.requests, from.requests));
+    hint.requests_per_second += requests / window;
+    hint.errors_per_second += static_cast<double>(now.failures - std::min(now.failures, from.failures)) / window;
+    if (now.key.variant.empty()) continue;
+    const auto spent = static_cast<double>(now.duration_ns - std::min(now.duration_ns, from.duration_ns)) / 1e9;
+    hint.variants.push_back({now.key.model, now.key.variant, requests / window, requests > 0 ? spent / requests : 0});
+  }
+  return hint;
+}
+
+}  // namespace clops::serving

@@ -1,0 +1,416 @@
+#include "serving/net/loop.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+namespace clops::serving {
+namespace {
+
+constexpr size_t kReadBytes = 64u << 10;
+constexpr size_t kKeepBytes = 64u << 10;  // a connection's buffers keep at most this between messages
+constexpr std::chrono::milliseconds kTick{250};
+constexpr std::chrono::seconds kLinger{2};
+constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
+constexpr int kAcceptsPerEvent = 32;
+
+struct Connection {
+  int socket = -1;
+  uint32_t slot = 0;
+  uint32_t generation = 0;  // tells an event of this socket from one of the slot's last
+  std::unique_ptr<StreamHandler> handler;
+  std::string in, out;
+  size_t sent = 0;  // of `out`
+  uint32_t interest = 0;
+  bool waiting = false, closing = false, lingering = false, ended = false, mid_message = false;
+  TimePoint active{}, message_began{}, written{};
+};
+
+void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
+  cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+struct Loop::Impl {
+  Impl(Parts p, LoopLimits l) : parts(p), limits(l), buffer(kReadBytes) {}
+  ~Impl() {
+    for (const int socket : adopted) ::close(socket);
+    if (poll >= 0) ::close(poll);
+    if (wake_event >= 0) ::close(wake_event);
+  }
+
+  void run();
+  void handle(const epoll_event& event);
+  void on_woken();
+  void on_tick();
+  void accept_some();
+  void add(int socket);
+  void on_readable(Connection& c);
+  void feed(Connection& c, std::string_view in, bool from_own_buffer);
+  void flush(Connection& c, std::string& bytes);
+  void resume(Connection& c);
+  void begin_close(Connection& c);
+  void close(Connection& c);
+  void watch(Connection& c);
+  bool overdue(const Connection& c) const;
+  void listen_again(bool on);
+  static uint64_t tag(const Connection& c) { return (uint64_t{c.generation} << 32) | c.slot; }
+
+  Parts parts;
+  LoopLimits limits;
+  int poll = -1, wake_event = -1;
+  std::vector<Loop*> peers;
+  std::vector<std::unique_ptr<Connection>> slots;
+  std::vector<uint32_t> free_slots;
+  std::vector<char> buffer;
+  std::string out;  // answers of the connection being fed, sent at once
+  TimePoint now{}, next_tick{};
+  size_t waiting_count = 0;
+  bool listening = false, draining_seen = false;
+  unsigned ticks = 0;
+
+  std::atomic<bool> stopping{false}, draining{false};
+  std::atomic<uint32_t> connections{0}, in_hand{0};
+  std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0};
+  std::mutex mutex;
+  std::vector<int> adopted;  // guarded by mutex
+};
+
+Result<std::unique_ptr<Loop>> Loop::make(Parts parts, LoopLimits limits) {
+  auto impl = std::make_unique<Impl>(parts, limits);
+  impl->poll = ::epoll_create1(EPOLL_CLOEXEC);
+  impl->wake_event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (impl->poll < 0 || impl->wake_event < 0) return fail(Code::Unavailable, std::string("epoll: ") + std::strerror(errno));
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeTag;
+  if (::epoll_ctl(impl->poll, EPOLL_CTL_ADD, impl->wake_event, &event) != 0) {
+    return fail(Code::Unavailable, std::string("epoll: ") + std::strerror(errno));
+  }
+  return std::unique_ptr<Loop>(new Loop(std::move(impl)));
+}
+
+Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Loop::~Loop() = default;
+void Loop::share_with(std::vector<Loop*> peers) { impl_->peers = std::move(peers); }
+void Loop::run() { impl_->run(); }
+void Loop::stop() {
+  impl_->stopping.store(true, std::memory_order_release);
+  wake();
+}
+void Loop::wake() {
+  const uint64_t one = 1;
+  // A full counter means that a wake is already pending, which is all that is asked for.
+  [[maybe_unused]] const ssize_t written = ::write(impl_->wake_event, &one, sizeof one);
+}
+void Loop::adopt(int socket) {
+  impl_->connections.fetch_add(1, std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->adopted.push_back(socket);
+  }
+  wake();
+}
+void Loop::drain() {
+  impl_->draining.store(true, std::memory_order_release);
+  wake();
+}
+LoopStats Loop::stats() const {
+  return {.busy_ns = impl_->busy_ns.load(std::memory_order_relaxed),
+          .lag_max_ns = std::max(impl_->lag_ns.load(std::memory_order_relaxed), impl_->lag_before_ns.load(std::memory_order_relaxed)),
+          .connections = impl_->connections.load(std::memory_order_relaxed),
+          .in_hand = impl_->in_hand.load(std::memory_order_relaxed)};
+}
+
+void Loop::Impl::run() {
+  parts.observer.on_start();
+  listen_again(true);
+  std::array<epoll_event, 64> events;
+  now = parts.clock.now();
+  next_tick = now + kTick;
+  while (!stopping.load(std::memory_order_acquire)) {
+    const auto until_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
+    const int count = ::epoll_wait(poll, events.data(), events.size(), static_cast<int>(std::max<int64_t>(until_tick, 0)));
+    now = parts.clock.now();
+    const TimePoint begin = now;
+    if (count > 0) in_hand.store(static_cast<uint32_t>(count), std::memory_order_relaxed);
+    for (int i = 0; i < count; ++i) handle(events[i]);
+    in_hand.store(0, std::memory_order_relaxed);
+    if (now >= next_tick) {
+      on_tick();
+      next_tick = now + kTick;
+    }
+    now = parts.clock.now();
+    const auto busy = static_cast<uint64_t>((now - begin).count());
+    add_relaxed(busy_ns, busy);
+    if (busy > lag_ns.load(std::memory_order_relaxed)) lag_ns.store(busy, std::memory_order_relaxed);
+  }
+  for (auto& slot : slots) {
+    if (slot->socket >= 0) close(*slot);
+  }
+  parts.observer.on_stop();
+}
+
+void Loop::Impl::handle(const epoll_event& event) {
+  if (event.data.u64 == kListenerTag) return accept_some();
+  if (event.data.u64 == kWakeTag) return on_woken();
+  const size_t slot = event.data.u64 & 0xffffffffu;
+  Connection& c = *slots[slot];
+  if (c.socket < 0 || tag(c) != event.data.u64) return;
+  if ((event.events & EPOLLOUT) != 0) {
+    flush(c, c.out);
+    if (c.socket >= 0 && c.out.empty()) resume(c);
+  } else if ((event.events & EPOLLIN) != 0) {
+    on_readable(c);
+  } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
+    close(c);
+  }
+}
+
+void Loop::Impl::on_woken() {
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wake_event, &count, sizeof count);
+  std::vector<int> sockets;
+  {
+    const std::lock_guard lock(mutex);
+    sockets.swap(adopted);
+  }
+  for (const int socket : sockets) add(socket);
+  parts.observer.on_wake();
+  if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
+    if (listening) accept_some();  // who got in before the end is answered
+    listen_again(false);
+  }
+  for (size_t i = 0; i < slots.size() && waiting_count > 0; ++i) {
+    if (slots[i]->socket >= 0 && slots[i]->waiting) resume(*slots[i]);
+  }
+}
+
+void Loop::Impl::on_tick() {
+  parts.observer.on_tick(now);
+  if (!listening && !draining_seen) listen_again(true);
+  if (++ticks % 4 == 0) {
+    lag_before_ns.store(lag_ns.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
+  }
+  for (auto& slot : slots) {
+    Connection& c = *slot;
+    if (c.socket < 0) continue;
+    if (overdue(c)) {
+      close(c);
+    } else if (c.waiting) {
+      resume(c);
+    }
+  }
+}
+
+bool Loop::Impl::overdue(const Connection& c) const {
+  if (c.lingering) return now - c.written > kLinger;
+  if (!c.out.empty()) return now - c.written > limits.write;
+  if (c.waiting) return false;  // its handler knows how long
+  if (c.mid_message) return now - c.message_began > limits.message;
+  return draining_seen || now - c.active > limits.idle;
+}
+
+void Loop::Impl::listen_again(bool on) {
+  if (parts.listener < 0 || on == listening) return;
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLEXCLUSIVE;
+  event.data.u64 = kListenerTag;
+  if (::epoll_ctl(poll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, parts.listener, &event) == 0) listening = on;
+}
+
+void Loop::Impl::accept_some() {
+  for (int i = 0; i < kAcceptsPerEvent; ++i) {
+    const int socket = ::accept4(parts.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (socket < 0) {
+      // Out of descriptors: a ready listener would spin the loop. The next tick listens again.
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) listen_again(false);
+      return;
+    }
+    const int one = 1;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    Loop* least = nullptr;
+    uint32_t fewest = connections.load(std::memory_order_relaxed);
+    for (Loop* peer : peers) {
+      const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
+      if (of_peer < fewest) {
+        fewest = of_peer;
+        least = peer;
+      }
+    }
+    if (least != nullptr && least->impl_.get() != this) {
+      least->adopt(socket);
+    } else {
+      connections.fetch_add(1, std::memory_order_relaxed);
+      add(socket);
+    }
+  }
+}
+
+void Loop::Impl::add(int socket) {
+  if (connections.load(std::memory_order_relaxed) > limits.connections_max) {
+    ::close(socket);
+    connections.fetch_sub(1, std::memory_order_relaxed);
+    return;
+  }
+  size_t slot = slots.size();
+  if (free_slots.empty()) {
+    slots.push_back(std::make_unique<Connection>());
+  } else {
+    slot = free_slots.back();
+    free_slots.pop_back();
+  }
+  Connection& c = *slots[slot];
+  const uint32_t generation = c.generation + 1;
+  c = Connection{};
+  c.generation = generation & 0x7fffffffu;  // keeps tags apart from the listener's and the wake's
+  c.slot = static_cast<uint32_t>(slot);
+  c.socket = socket;
+  c.handler = parts.protocol.open();
+  c.active = now;
+  c.interest = EPOLLIN;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = tag(c);
+  if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) close(c);
+}
+
+void Loop::Impl::on_readable(Connection& c) {
+  const ssize_t got = ::recv(c.socket, buffer.data(), buffer.size(), 0);
+  if (got < 0) {
+    if (errno != EAGAIN && errno != EINTR) close(c);
+    return;
+  }
+  if (c.lingering) {
+    if (got == 0) close(c);
+    return;
+  }
+  if (got == 0) {
+    c.ended = true;
+    if (c.out.empty()) close(c);
+    return;
+  }
+  c.active = now;
+  const std::string_view bytes(buffer.data(), static_cast<size_t>(got));
+  if (c.in.empty()) return feed(c, bytes, false);
+  if (c.in.size() + bytes.size() > limits.in_bytes_max) return close(c);
+  c.in.append(bytes);
+  feed(c, c.in, true);
+}
+
+// The bytes come straight from the loop's buffer when nothing was left over: a whole request is never copied.
+void Loop::Impl::feed(Connection& c, std::string_view in, bool from_own_buffer) {
+  out.clear();
+  const Progress progress = c.handler->on_input(in, out);
+  const std::string_view left = in.substr(progress.consumed);
+  if (from_own_buffer) {
+    c.in.erase(0, progress.consumed);
+    if (c.in.empty() && c.in.capacity() > kKeepBytes) std::string().swap(c.in);
+  } else if (!left.empty()) {
+    c.in.assign(left);
+  }
+  const bool waits = progress.next == Next::Wait;
+  waiting_count += static_cast<size_t>(waits) - static_cast<size_t>(c.waiting);
+  c.waiting = waits;
+  c.closing = progress.next == Next::Close;
+  const bool mid = !c.handler->idle();
+  if (mid && (!c.mid_message || progress.completed)) c.message_began = now;
+  c.mid_message = mid;
+  if (!out.empty()) {
+    flush(c, out);
+    if (out.capacity() > (1u << 20)) std::string().swap(out);
+  } else if (c.closing) {
+    begin_close(c);
+  } else {
+    watch(c);
+  }
+}
+
+// Sends `bytes`: the loop's fresh answers, or what a connection still owes. What does not fit stays with the connection.
+void Loop::Impl::flush(Connection& c, std::string& bytes) {
+  const bool own = &bytes == &c.out;
+  size_t at = own ? c.sent : 0;
+  while (at < bytes.size()) {
+    const ssize_t sent = ::send(c.socket, bytes.data() + at, bytes.size() - at, MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) return close(c);
+      break;
+    }
+    at += static_cast<size_t>(sent);
+    c.written = now;
+  }
+  if (at == bytes.size()) {
+    if (own) {
+      c.out.clear();
+      c.sent = 0;
+      if (c.out.capacity() > kKeepBytes) std::string().swap(c.out);
+    }
+    if (c.closing) return begin_close(c);
+    if (c.ended) return close(c);
+  } else if (own) {
+    c.sent = at;
+  } else {
+    c.out.assign(bytes, at);
+    c.sent = 0;
+    c.written = now;
+  }
+  watch(c);
+}
+
+// After the client has taken what it was owed, or a wake: what was left over may be answerable now.
+void Loop::Impl::resume(Connection& c) {
+  if (c.closing || c.lingering || !c.out.empty()) return;
+  if (c.in.empty() && !c.waiting) return watch(c);
+  feed(c, c.in, true);
+}
+
+// Closing at once would reset the connection under an answer that the client has not read yet, if it is still sending.
+void Loop::Impl::begin_close(Connection& c) {
+  if (c.lingering) return;
+  ::shutdown(c.socket, SHUT_WR);
+  c.lingering = true;
+  c.written = now;
+  std::string().swap(c.in);
+  watch(c);
+}
+
+void Loop::Impl::close(Connection& c) {
+  ::close(c.socket);  // leaves the epoll set by itself
+  c.socket = -1;
+  if (c.waiting) --waiting_count;
+  c.waiting = false;
+  c.handler.reset();
+  std::string().swap(c.in);
+  std::string().swap(c.out);
+  connections.fetch_sub(1, std::memory_order_relaxed);
+  free_slots.push_back(c.slot);
+}
+
+void Loop::Impl::watch(Connection& c) {
+  uint32_t want = 0;
+  if (!c.out.empty()) {
+    want = EPOLLOUT;
+  } else if (!c.waiting) {
+    want = EPOLLIN;
+  }
+  if (want == c.interest) return;
+  epoll_event event{};
+  event.events = want;
+  event.data.u64 = tag(c);
+  if (::epoll_ctl(poll, EPOLL_CTL_MOD, c.socket, &event) != 0) return close(c);
+  c.interest = want;
+}
+
+}  // namespace clops::serving

@@ -1,0 +1,188 @@
+#include "serving/server.h"
+
+#include <atomic>
+#include <thread>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/version.h"
+#include "serving/http/http1.h"
+#include "serving/http/rest_front.h"
+#include "serving/lifecycle/admin_front.h"
+#include "serving/lifecycle/epochs.h"
+#include "serving/lifecycle/model_manager.h"
+#include "serving/lifecycle/table_service.h"
+#include "serving/monitoring/counters.h"
+#include "serving/net/listener.h"
+#include "serving/net/loop.h"
+
+namespace clops::serving {
+namespace {
+
+constexpr size_t kSeriesMax = 256;
+constexpr size_t kAdminBodyBytesMax = 4u << 20;
+constexpr size_t kAdminConnectionsMax = 128;
+
+// One serving thread: its view of the models, its front end, its loop. Order matters: the later borrow the earlier.
+struct Lane {
+  std::unique_ptr<TableService> models;
+  std::unique_ptr<http::RestFront> rest;
+  std::unique_ptr<StreamProtocol> protocol;
+  std::unique_ptr<Loop> loop;
+  std::thread thread;
+};
+
+std::string prediction_key(const std::string& file) {
+  if (!file.empty()) {
+    // Derived, so that what is printed in answers says nothing of the key that guards pushes.
+    if (const auto key = read_file(file, 4096); key && !key->empty()) return hmac_sha256_hex(*key, "clops prediction id");
+  }
+  return random_hex(32);
+}
+
+}  // namespace
+
+struct InferenceServer::Impl {
+  Impl(ServerOptions o, const Clock& c, Log& l, std::vector<std::unique_ptr<EngineFactory>> f)
+      : options(std::move(o)), clock(c), log(l), factories(std::move(f)), key(prediction_key(options.push_key_file)) {}
+  ~Impl() {
+    stop();
+    manager.reset();  // its thread wakes the loops, so it ends while they are still there
+  }
+
+  Status open();
+  Status open_models();
+  Status open_lanes();
+  Status open_admin();
+  void run();
+  void drain();
+  void stop();
+  void wake_lanes() {
+    for (Lane& lane : lanes) lane.loop->wake();
+  }
+  std::vector<LoopStats> stats() const {
+    std::vector<LoopStats> out;
+    for (const Lane& lane : lanes) out.push_back(lane.loop->stats());
+    return out;
+  }
+
+  ServerOptions options;
+  const Clock& clock;
+  Log& log;
+  std::vector<std::unique_ptr<EngineFactory>> factories;
+  HmacSha256 key;
+  std::atomic<bool> draining{false};
+  std::optional<Listener> listener, admin_listener;
+  registry::SourceTable sources;
+  std::unique_ptr<registry::Store> store;
+  std::unique_ptr<ModelLoader> loader;
+  std::unique_ptr<CounterRegistry> counters;
+  std::unique_ptr<Epochs<ModelTable>> tables;
+  std::vector<Lane> lanes;
+  std::unique_ptr<ModelManager> manager;
+  std::unique_ptr<AdminFront> admin;
+  std::unique_ptr<StreamProtocol> admin_protocol;
+  std::unique_ptr<Loop> admin_loop;
+  std::thread admin_thread;
+};
+
+Status InferenceServer::Impl::open() {
+  CLOPS_ASSIGN(Listener serving, Listener::open(options.listen, options.port));
+  listener.emplace(std::move(serving));
+  CLOPS_ASSIGN(Listener administration, Listener::open(options.listen, options.admin_port, 64));
+  admin_listener.emplace(std::move(administration));
+  CLOPS_TRY(open_models());
+  CLOPS_TRY(open_lanes());
+  return open_admin();
+}
+
+Status InferenceServer::Impl::open_models() {
+  const int threads = options.threads > 0 ? options.threads : threads_by_quota();
+  lanes.resize(static_cast<size_t>(threads));
+  sources = registry::make_sources(options.sources, clock);
+  CLOPS_ASSIGN(store, registry::open_store({.folder = options.cache_folder}));
+  loader = make_registry_loader({.sources = sources, .store = *store, .factories = factories, .clock = clock, .limits = {}});
+  counters = std::make_unique<CounterRegistry>(lanes.size(), kSeriesMax);
+  tables = std::make_unique<Epochs<ModelTable>>(lanes.size(), std::make_unique<const ModelTable>());
+  return {};
+}
+
+Status InferenceServer::Impl::open_lanes() {
+  const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20)};
+  const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max}, .out_bytes_max = limits.out_bytes_max};
+  std::vector<Loop*> peers;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    Lane& lane = lanes[i];
+    lane.models = std::make_unique<TableService>(TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i});
+    lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, kProgramVersion);
+    lane.protocol = http::make_http1(*lane.rest, http, draining);
+    CLOPS_ASSIGN(lane.loop, Loop::make({clock, *lane.protocol, *lane.models, listener->socket()}, limits));
+    peers.push_back(lane.loop.get());
+  }
+  for (Lane& lane : lanes) lane.loop->share_with(peers);
+  return {};
+}
+
+Status InferenceServer::Impl::open_admin() {
+  ModelManager::Parts parts{.loader = *loader, .tables = *tables, .counters = *counters, .clock = clock, .log = log,
+                            .wake_readers = [this] { wake_lanes(); }, .on_change = [this] { admin_loop->wake(); }};
+  manager = std::make_unique<ModelManager>(std::move(parts), ManagerOptions{.config_file = options.config_file});
+  admin = std::make_unique<AdminFront>(AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); }, options.push_key_file});
+  const http::Http1Options http{.parser = {.body_bytes_max = kAdminBodyBytesMax}};
+  admin_protocol = http::make_http1(*admin, http, draining);
+  const LoopLimits limits{.connections_max = kAdminConnectionsMax, .in_bytes_max = kAdminBodyBytesMax + (1u << 20)};
+  CLOPS_ASSIGN(admin_loop, Loop::make({clock, *admin_protocol, *admin, admin_listener->socket()}, limits));
+  return {};
+}
+
+void InferenceServer::Impl::run() {
+  for (Lane& lane : lanes) lane.thread = std::thread([&lane] { lane.loop->run(); });
+  admin_thread = std::thread([this] { admin_loop->run(); });
+  manager->start();
+}
+
+void InferenceServer::Impl::drain() {
+  draining.store(true);
+  log.info("readiness is off", {{"accepting_for_ms", options.drain_delay.count()}});
+  // Endpoints are told asynchronously: whoever has not heard yet must still be answered.
+  std::this_thread::sleep_for(options.drain_delay);
+  for (Lane& lane : lanes) lane.loop->drain();
+  listener->refuse();
+  const TimePoint deadline = clock.now() + options.drain_most;
+  const auto open = [this] {
+    uint32_t sum = 0;
+    for (const LoopStats& s : stats()) sum += s.connections;
+    return sum;
+  };
+  while (open() > 0 && clock.now() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  log.info("drained", {{"connections_cut", open()}});
+  stop();
+}
+
+void InferenceServer::Impl::stop() {
+  for (Lane& lane : lanes) {
+    if (lane.loop != nullptr) lane.loop->stop();
+    if (lane.thread.joinable()) lane.thread.join();
+  }
+  if (admin_loop != nullptr) admin_loop->stop();
+  if (admin_thread.joinable()) admin_thread.join();
+}
+
+Result<std::unique_ptr<InferenceServer>> InferenceServer::start(ServerOptions options, const Clock& clock, Log& log,
+                                                               std::vector<std::unique_ptr<EngineFactory>> factories,
+                                                               std::optional<crds::ServingConfig> bare) {
+  auto impl = std::make_unique<Impl>(std::move(options), clock, log, std::move(factories));
+  CLOPS_TRY(impl->open());
+  if (bare) CLOPS_TRY(impl->manager->submit(std::move(*bare)));
+  impl->run();
+  return std::unique_ptr<InferenceServer>(new InferenceServer(std::move(impl)));
+}
+
+InferenceServer::InferenceServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+InferenceServer::~InferenceServer() = default;
+int InferenceServer::port() const { return impl_->listener->port(); }
+int InferenceServer::admin_port() const { return impl_->admin_listener->port(); }
+crds::PodState InferenceServer::state() const { return impl_->manager->state(); }
+void InferenceServer::drain() { impl_->drain(); }
+
+}  // namespace clops::serving
