@@ -136,7 +136,9 @@ Result<std::unique_ptr<ContainerProcess>> ContainerProcess::start(EventLoop& loo
     self->loop_.unwatch(self->ready_fd_);
     ::close(self->ready_fd_);
     self->ready_fd_ = -1;
-    if (self->read_state() && self->on_started_) self->on_started_();
+    std::error_code ignored;
+    const bool over = std::filesystem::exists(self->run_dir_ / "exit", ignored);
+    if (self->read_state() && !over && self->on_started_) self->on_started_();
   }));
   return process;
 }
@@ -149,8 +151,7 @@ Result<std::unique_ptr<ContainerProcess>> ContainerProcess::adopt(EventLoop& loo
   ::close(lock_fd);
   auto process = std::unique_ptr<ContainerProcess>(new ContainerProcess(loop, run_dir, std::move(on_started), std::move(on_exit)));
   if (free) {
-    // Its supervisor was killed while the container lived on: nobody holds its output or its end, so it ends here.
-    if (process->read_state() && start_time_of(process->pid_) == process->start_time_) ::kill(-process->pid_, SIGKILL);
+    if (process->kill_unsupervised()) return process;
     return nullptr;
   }
   process->wait_for_state(200);
@@ -160,7 +161,13 @@ Result<std::unique_ptr<ContainerProcess>> ContainerProcess::adopt(EventLoop& loo
 // Only after an adoption in the few milliseconds in which a new supervisor has not written its file yet.
 void ContainerProcess::wait_for_state(int tries_left) {
   if (read_state()) {
-    if (!watch_shim(shim_)) return shim_gone();
+    if (!watch_shim(shim_)) {
+      timer_ = loop_.after(Duration{0}, [this] {
+        timer_ = 0;
+        shim_gone();
+      });
+      return;
+    }
     if (on_started_) on_started_();
     return;
   }
@@ -210,6 +217,19 @@ std::optional<int64_t> ContainerProcess::resident_bytes() const {
   return int64_t{number(words[1])} * ::sysconf(_SC_PAGESIZE);
 }
 
+// Its supervisor was killed and the container lives on: nobody holds its output or will know its end, so it ends here. True
+// while it has yet to be gone: its ports are not free before.
+bool ContainerProcess::kill_unsupervised() {
+  if (pid_ == 0 && !read_state()) return false;
+  if (start_time_of(pid_) != start_time_) return false;
+  child_ = false;
+  const int fd = open_pidfd(pid_);
+  ::kill(-pid_, SIGKILL);
+  if (fd < 0) return false;
+  shim_fd_ = fd;
+  return loop_.watch(fd, EPOLLIN, [this](uint32_t) { shim_gone(); }).has_value();
+}
+
 void ContainerProcess::shim_gone() {
   if (shim_fd_ >= 0) {
     if (child_) {
@@ -220,12 +240,7 @@ void ContainerProcess::shim_gone() {
     ::close(shim_fd_);
     shim_fd_ = -1;
   }
-  // Killed before its container: what it watched must not run on unwatched.
-  std::error_code ignored;
-  if (!std::filesystem::exists(run_dir_ / "exit", ignored)) {
-    if (pid_ == 0) (void)read_state();
-    if (pid_ != 0) signal(SIGKILL);
-  }
+  if (kill_unsupervised()) return;
   Exit exit = read_exit(run_dir_);
   const OnExit on_exit = std::move(on_exit_);
   on_exit_ = nullptr;

@@ -60,6 +60,7 @@ class ContainerProcess {
   Status watch_shim(pid_t shim);
   bool read_state();
   void wait_for_state(int tries_left);
+  bool kill_unsupervised();
   void shim_gone();
 
   EventLoop& loop_;

@@ -140,7 +140,9 @@ Result<fs::path> materialise(const crds::Volume& volume, const fs::path& volumes
       case Kind::Secret: CLOPS_TRY(add_keys(part, sources.lookup.secret(part.name), "Secret", files)); break;
       case Kind::Token: files[part.name] = sources.token; break;
       case Kind::DownwardApi:
-        for (const auto& item : part.items) CLOPS_ASSIGN(files[item.path], field_value(item.key, sources.facts));
+        for (const auto& item : part.items) {
+          CLOPS_ASSIGN(files[item.path], field_value(item.key, sources.facts));
+        }
         break;
       case Kind::EmptyDir:
       case Kind::Claim:
