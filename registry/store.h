@@ -53,6 +53,7 @@ class Deposit {
   virtual ~Deposit() = default;
   [[nodiscard]] virtual Status add_file(std::string_view path) = 0;
   [[nodiscard]] virtual Status write(std::string_view bytes) = 0;
+  [[nodiscard]] virtual Status restart_file() = 0;  // the last file is empty again
 };
 
 class Store {
