@@ -1,0 +1,85 @@
+#include "cli/inspect.h"
+
+#include <algorithm>
+#include <memory>
+#include <ostream>
+
+#include "base/json.h"
+#include "formats/model_file.h"
+#include "registry/inspection.h"
+
+namespace clops::cli {
+namespace {
+
+struct Options {
+  std::string path, format = "auto", output = "text";
+};
+
+std::string tensor(const formats::TensorDescription& tensor) {
+  std::string text = tensor.name + " " + tensor.datatype + " [";
+  for (size_t i = 0; i < tensor.shape.size(); ++i)
+    text += (i == 0 ? "" : ", ") + (tensor.shape[i] < 0 ? std::string("rows") : std::to_string(tensor.shape[i]));
+  return text + "]";
+}
+
+// Columns as a request gives them, a few to a line.
+void print_columns(std::ostream& out, const std::vector<std::string>& names) {
+  out << "columns    ";
+  size_t width = 11;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string item = names[i] + (i + 1 < names.size() ? ", " : "");
+    if (width + item.size() > 100) {
+      out << "\n           ";
+      width = 11;
+    }
+    out << item;
+    width += item.size();
+  }
+  out << '\n';
+}
+
+void print(std::ostream& out, const formats::Ensemble& model, const Json& document) {
+  size_t depth = 0, nodes = 0;
+  for (const formats::Tree& tree : model.trees) {
+    depth = std::max<size_t>(depth, tree.depth);
+    nodes += tree.nodes.size();
+  }
+  out << "format     " << model.format << " (" << model.framework << ")\n"
+      << "digest     " << string_at(document, {"digest"}) << "\n"
+      << "bytes      " << int_at(document, {"bytes"}) << "\n"
+      << "objective  " << model.objective << "\n"
+      << "trees      " << model.trees.size() << ", up to " << depth << " deep, " << nodes << " nodes\n"
+      << "input      " << tensor(formats::describe_input(model)) << "\n"
+      << "output     " << tensor(formats::describe_output(model)) << "\n";
+  if (!model.feature_names.empty()) print_columns(out, model.feature_names);
+}
+
+Status inspect(const Options& options, std::ostream& out) {
+  const std::string line = registry::inspect_path(options.path, options.format);
+  CLOPS_ASSIGN(const Json document, parse_json(line));
+  const bool ok = bool_at(document, {"ok"});
+  if (options.output == "json") out << line << '\n';
+  if (!ok) {
+    const std::string reason = string_at(document, {"reason"});
+    return fail(reason == "NotFound" ? Code::NotFound : Code::InvalidArgument, string_at(document, {"message"}));
+  }
+  if (options.output == "json") return {};
+  CLOPS_ASSIGN(const formats::Ensemble model, formats::load_ensemble(options.path, options.format));
+  print(out, model, document);
+  return {};
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& root, const Context& context, int& exit_code) {
+  CLI::App* command = root.add_subcommand("inspect", "Say what a model file is, or why it cannot be served");
+  const auto options = std::make_shared<Options>();
+  command->add_option("model", options->path, "Model file, or a folder with one model in it")->required();
+  command->add_option("--format", options->format, "Expected format: xgboost or auto")->capture_default_str();
+  command->add_option("-o,--output", options->output, "text, or json: the line clops-server inspect prints")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  on_run(*command, context, exit_code, [options, &context] { return inspect(*options, context.out); });
+}
+
+}  // namespace clops::cli
