@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "cli/command_line.h"
+#include "cli/commands.h"
 #include "cli/version.h"
 #include "cmd/stop_signal.h"
 
@@ -31,7 +32,7 @@ int main(int argc, char** argv) {
       .wait_stop = [&stop](std::chrono::milliseconds at_most) { return stop.wait(at_most); },
   };
   const std::vector<cli::AddCommand> commands = {
-      cli::add_version,
+      cli::add_apply, cli::add_get, cli::add_describe, cli::add_delete, cli::add_wait, cli::add_logs, cli::add_predict, cli::add_version,
   };
   return cli::run(std::vector<std::string>(argv + 1, argv + argc), context, commands);
 }
