@@ -8,6 +8,8 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/inspect.h"
+#include "cli/serve.h"
 #include "cli/version.h"
 #include "cmd/stop_signal.h"
 
@@ -32,7 +34,7 @@ int main(int argc, char** argv) {
       .wait_stop = [&stop](std::chrono::milliseconds at_most) { return stop.wait(at_most); },
   };
   const std::vector<cli::AddCommand> commands = {
-      cli::add_apply, cli::add_get, cli::add_describe, cli::add_delete, cli::add_wait, cli::add_logs, cli::add_predict, cli::add_version,
+      cli::add_apply, cli::add_get, cli::add_describe, cli::add_delete, cli::add_wait, cli::add_logs, cli::add_predict, cli::add_serve, cli::add_inspect, cli::add_version,
   };
   return cli::run(std::vector<std::string>(argv + 1, argv + argc), context, commands);
 }
