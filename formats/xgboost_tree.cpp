@@ -65,7 +65,7 @@ Status check_supported(const XgboostTree& raw) {
     return fail(Code::Unsupported,
                 "categorical splits are not supported yet; one-hot or ordinal encode the categories and train with "
                 "numeric columns");
-  if (!raw.leaf_size.empty() && raw.leaf_size != "0" && raw.leaf_size != "1")
+  if (raw.vector_weights != 0 || (!raw.leaf_size.empty() && raw.leaf_size != "0" && raw.leaf_size != "1"))
     return fail(Code::Unsupported,
                 "vector leaves (multi_strategy=multi_output_tree) are not supported; train with "
                 "multi_strategy=one_output_per_tree and one target");
@@ -101,6 +101,8 @@ Result<XgboostTree> read_xgboost_tree(DocumentReader& reader) {
       CLOPS_ASSIGN(tree.split_type, reader.integers());
     } else if (key == "categories") {
       CLOPS_ASSIGN(tree.categories, count_array(reader));
+    } else if (key == "leaf_weights") {
+      CLOPS_ASSIGN(tree.vector_weights, count_array(reader));
     } else if (key == "tree_param") {
       CLOPS_TRY(read_tree_param(reader, tree));
     } else if (key == "base_weights" || key == "sum_hessian" || key == "loss_changes" || key == "parents" || key == "id" ||

@@ -14,7 +14,7 @@ namespace clops::formats {
 struct XgboostTree {
   std::vector<int32_t> left, right, feature, default_left, split_type;
   std::vector<float> condition;  // threshold; of a leaf its value
-  size_t categories = 0;
+  size_t categories = 0, vector_weights = 0;
   std::string num_nodes, num_feature, leaf_size;  // tree_param, as text
 };
 

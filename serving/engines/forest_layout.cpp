@@ -11,12 +11,19 @@ uint64_t slot_key(const formats::TreeNode& node) { return (uint64_t{node.feature
 // Sorted, so that a row is gathered in the order it lies in memory.
 std::vector<uint64_t> slot_keys(const formats::Ensemble& model) {
   std::vector<uint64_t> keys;
+  const auto keep_unique = [&] {
+    std::ranges::sort(keys);
+    keys.erase(std::ranges::unique(keys).begin(), keys.end());
+  };
+  size_t full = 4096;
   for (const formats::Tree& tree : model.trees) {
     for (const formats::TreeNode& node : tree.nodes)
       if (!node.leaf()) keys.push_back(slot_key(node));
-    std::ranges::sort(keys);
-    keys.erase(std::ranges::unique(keys).begin(), keys.end());
+    if (keys.size() < full) continue;
+    keep_unique();
+    full = 2 * keys.size() + 4096;  // doubling keeps both memory and sorting in bounds
   }
+  keep_unique();
   return keys;
 }
 

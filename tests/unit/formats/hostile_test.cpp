@@ -1,0 +1,83 @@
+// Models that lie: every golden and refused file cut short at many places, and with bytes changed, by seeded chance. What
+// comes out is an error or an ensemble that keeps its invariants, never a crash; the sanitizer lane runs the same.
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "formats/model_file.h"
+#include "tests/unit/formats/golden.h"
+
+namespace clops::formats {
+namespace {
+
+std::vector<std::string> corpus() {
+  std::vector<std::string> files;
+  for (const char* folder : {"golden", "refused"})
+    for (const auto& entry : std::filesystem::directory_iterator(golden::data(folder))) {
+      if (entry.path().extension() == ".golden") continue;
+      auto bytes = read_file(entry.path());
+      if (bytes && bytes->size() < 40'000) files.push_back(std::move(*bytes));
+    }
+  std::ranges::sort(files);
+  return files;
+}
+
+void check(const Ensemble& model) {
+  ASSERT_EQ(model.margins.size(), model.outputs);
+  for (const Tree& tree : model.trees) {
+    ASSERT_LT(tree.output, model.outputs);
+    std::vector<int> reached(tree.nodes.size(), 0);
+    for (size_t i = 0; i < tree.nodes.size(); ++i) {
+      const TreeNode& node = tree.nodes[i];
+      ASSERT_TRUE(std::isfinite(node.value));
+      if (node.leaf()) continue;
+      ASSERT_LT(node.feature, model.features);
+      for (const int32_t child : {node.left, node.right}) {
+        ASSERT_GT(child, static_cast<int32_t>(i));
+        ASSERT_LT(static_cast<size_t>(child), tree.nodes.size());
+        ++reached[static_cast<size_t>(child)];
+      }
+    }
+    for (size_t i = 1; i < reached.size(); ++i) ASSERT_EQ(reached[i], 1);
+  }
+}
+
+TEST(HostileModels, every_cut_is_an_error) {
+  size_t cuts = 0;
+  for (const std::string& whole : corpus()) {
+    const size_t step = std::max<size_t>(1, whole.size() / 40);
+    for (size_t size = 0; size < whole.size(); size += step) {
+      ASSERT_FALSE(read_ensemble(std::string_view(whole).substr(0, size))) << "cut to " << size << " of " << whole.size();
+      ++cuts;
+    }
+  }
+  EXPECT_GT(cuts, 1000U);
+}
+
+TEST(HostileModels, changed_bytes_never_break_the_reader) {
+  std::mt19937 random(20261122);
+  const std::vector<std::string> files = corpus();
+  ASSERT_GT(files.size(), 30U);
+  size_t refused = 0, accepted = 0;
+  for (int round = 0; round < 1500; ++round) {
+    std::string bytes = files[random() % files.size()];
+    for (uint32_t edits = 1 + random() % 4; edits != 0; --edits) {
+      const size_t at = random() % bytes.size();
+      switch (random() % 4) {
+        case 0: bytes[at] = static_cast<char>(random()); break;
+        case 1: bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8)); break;
+        case 2: bytes.erase(at, 1 + random() % 8); break;
+        default: bytes.insert(at, bytes.substr(random() % bytes.size(), random() % 32)); break;
+      }
+      if (bytes.empty()) break;
+    }
+    const auto model = read_ensemble(bytes);
+    model ? ++accepted : ++refused;
+    if (model) check(*model);
+  }
+  EXPECT_GT(refused, 100U);
+  EXPECT_GT(accepted, 25U) << "many changes are harmless; if none is, the corpus is not read at all";
+}
+
+}  // namespace
+}  // namespace clops::formats

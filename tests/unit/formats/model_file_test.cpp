@@ -1,0 +1,85 @@
+#include "formats/model_file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/unit/formats/golden.h"
+
+namespace clops::formats {
+namespace {
+
+using namespace std::string_view_literals;
+
+TEST(Detect, by_content) {
+  EXPECT_EQ(*detect(R"({"learner":{}})"), Format::XgboostJson);
+  EXPECT_EQ(*detect("\xEF\xBB\xBF \n{ \"learner\""), Format::XgboostJson);
+  EXPECT_EQ(*detect("{L\0\0\0\0\0\0\0\7learner"sv), Format::XgboostUbj);
+  EXPECT_EQ(*detect("{i\7learner{}}"sv), Format::XgboostUbj);
+}
+
+TEST(Detect, says_what_else_it_is) {
+  struct Case {
+    std::string_view bytes;
+    std::string says;
+    Code code = Code::Unsupported;
+  };
+  const Case cases[] = {
+      {"", "the file is empty", Code::InvalidArgument},
+      {"{", "truncated", Code::InvalidArgument},
+      {"\x80\x04\x95"sv, "a Python pickle"},
+      {"\x80\x05\x95"sv, "save_model('model.ubj')"},
+      {"PK\x03\x04...", "a zip archive"},
+      {"\x1f\x8b\x08", "a gzip file"},
+      {"binf", "an old XGBoost binary model"},
+      {"tree\nversion=v4", "a LightGBM text model"},
+      {"\x08\x09\x12\x07skl2onnx", "an ONNX model"},
+      {"\x89HDF\r\n", "an HDF5 file"},
+      {"<!DOCTYPE html>", "a web page"},
+      {"\n <html>", "a web page"},
+      {"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"},
+      {"#!/bin/sh", "a script"},
+      {"hello", "no model format that is known"},
+      {"[1,2]", "no model format that is known"},
+  };
+  for (const Case& c : cases) {
+    const auto format = detect(c.bytes);
+    ASSERT_FALSE(format) << c.says;
+    EXPECT_EQ(format.error().code, c.code) << c.says;
+    EXPECT_NE(format.error().message.find(c.says), std::string::npos) << format.error().message;
+  }
+}
+
+TEST(Detect, what_the_spec_asks_for_must_be_what_is_there) {
+  for (const std::string_view wanted : {"auto", "", "xgboost", "xgboost-json"}) EXPECT_TRUE(check_wanted(wanted, Format::XgboostJson)) << wanted;
+  for (const std::string_view wanted : {"xgboost-ubj", "lightgbm", "onnx", "XGBoost"}) EXPECT_FALSE(check_wanted(wanted, Format::XgboostJson)) << wanted;
+}
+
+class Folder : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "clops-test-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    path_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+  void write(const std::string& name) const { std::ofstream(path_ / name) << "x"; }
+  std::filesystem::path path_;
+};
+
+TEST_F(Folder, the_model_in_it_is_found_when_only_one_can_be_meant) {
+  EXPECT_NE(find_model_file(path_).error().message.find("no file in this folder"), std::string::npos);
+  write("fraud.ubj");
+  EXPECT_EQ(*find_model_file(path_), path_ / "fraud.ubj");
+  write("README.md");
+  EXPECT_NE(find_model_file(path_).error().message.find("several files, none called model.*"), std::string::npos);
+  write("model.json");
+  EXPECT_EQ(*find_model_file(path_), path_ / "model.json");
+  write("model.ubj");
+  EXPECT_NE(find_model_file(path_).error().message.find("several files called model.*"), std::string::npos);
+  EXPECT_EQ(find_model_file(path_ / "none").error().code, Code::NotFound);
+}
+
+}  // namespace
+}  // namespace clops::formats
