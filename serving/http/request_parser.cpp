@@ -100,7 +100,8 @@ RequestParser::Step RequestParser::parse_head(std::string_view in) {
     step.consumed = skipped;
     return step;
   }
-  if (!kToken[static_cast<unsigned char>(rest.front())] && rest.front() != '\r') {
+  if (rest == "\r" && scanned_ == 0) return step;
+  if (!kToken[static_cast<unsigned char>(rest.front())]) {
     refuse(step, 400, "the request does not begin with a method");
     return step;
   }
