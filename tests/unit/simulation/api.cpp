@@ -162,9 +162,10 @@ HttpResponse Api::handle(const std::string& actor, const HttpRequest& request) {
     if (const Status done = remove(actor, {route->resource, route->ns, route->name}, how); !done) return error_answer(done.error());
     return status_answer(200, "", "");
   }
+  const bool is_new = route->name.empty() || !objects_.contains({route->resource, route->ns, route->name});
   const auto written = write(actor, *route, target, request);
   if (!written) return error_answer(written.error());
-  return object_answer(**written, request.method == "POST" ? 201 : 200);
+  return object_answer(**written, is_new ? 201 : 200);
 }
 
 HttpResponse Api::read(const Route& route, const Target& target) {

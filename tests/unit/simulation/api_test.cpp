@@ -35,7 +35,7 @@ class ApiTest : public ::testing::Test {
 };
 
 TEST_F(ApiTest, apply_creates_changes_and_takes_back_its_own_fields_only) {
-  EXPECT_EQ(apply(kOne, config_map({{"x", "1"}, {"y", "1"}}), "one").status, 200);
+  EXPECT_EQ(apply(kOne, config_map({{"x", "1"}, {"y", "1"}}), "one").status, 201);
   EXPECT_EQ(apply(kOne, config_map({{"z", "1"}}), "two").status, 200);
   const HttpResponse last = apply(kOne, config_map({{"x", "2"}}), "one");
   const Json object = *parse_json(last.body);

@@ -151,8 +151,9 @@ void Cluster::inspect(const ApiKey& key, const std::string& uid) {
   } else {
     pod->log = "inspecting " + argument(*pod, "--uri") + "\n" + inspection(*pod) + "\n";
   }
+  const std::string now = to_rfc3339(LoopClock(loop_).wall());
   (void)api_.mutate("kubelet", key, "status", [&](Json& json) {
-    const Json terminated{{"exitCode", dies ? 137 : 0}, {"reason", dies ? "OOMKilled" : "Completed"}};
+    const Json terminated{{"exitCode", dies ? 137 : 0}, {"reason", dies ? "OOMKilled" : "Completed"}, {"finishedAt", now}};
     json["status"]["phase"] = dies ? "Failed" : "Succeeded";
     json["status"]["containerStatuses"] = Json::array({{{"name", "inspect"}, {"ready", false}, {"restartCount", 0}, {"state", {{"terminated", terminated}}}}});
   });
