@@ -29,7 +29,7 @@ struct NodeOptions {
   std::map<std::string, std::string> base_env;
   std::string token;  // for serviceAccountToken projections
   Backoff backoff;
-  int64_t log_bytes_max = 4 << 20;  // of a container's current log; one older file is kept beside it
+  int64_t log_bytes_max = 2 << 20;  // of a container's current log; one older file is kept beside it
 };
 
 struct NodeParts {
