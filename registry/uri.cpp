@@ -60,7 +60,7 @@ Result<std::string> resolve_redirect(std::string_view base_text, std::string_vie
   } else if (location.find("://") < location.find_first_of("/?#")) {
     target = location;
   } else {
-    target = join(base, base.path.substr(0, base.path.rfind('/') + 1)) + std::string(location);
+    target = join(base, base.path.empty() ? "/" : base.path.substr(0, base.path.rfind('/') + 1)) + std::string(location);
   }
   CLOPS_ASSIGN(const Uri uri, parse_uri(target));
   if (uri.scheme != "http" && uri.scheme != "https") return fail(Code::PermissionDenied, "a redirect to " + uri.scheme + "://, which is not followed");
