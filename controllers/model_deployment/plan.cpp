@@ -1,0 +1,242 @@
+#include "controllers/model_deployment/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "controllers/model_deployment/children.h"
+#include "controllers/model_deployment/status.h"
+#include "crds/codec.h"
+
+namespace clops::controllers::model_deployment {
+namespace {
+
+using crds::Reason;
+
+constexpr int64_t kGenerationMax = int64_t{1} << 53;  // a pod that says more is not believed
+
+const LiveChild* find(const std::vector<LiveChild>& children, const ResourceType& type, const std::string& name) {
+  const auto it = std::find_if(children.begin(), children.end(), [&](const auto& c) { return c.type == type && c.meta.name == name; });
+  return it == children.end() ? nullptr : &*it;
+}
+
+// The reference that every pod loaded for this variant last, if the current configuration knows one.
+std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, const std::string& variant, const std::vector<ServingPod>& pods) {
+  if (current.models.empty()) return {};
+  for (const auto& v : current.models.front().variants) {
+    if (v.name != variant) continue;
+    const bool loaded = acknowledged(pods, current.generation) && std::all_of(pods.begin(), pods.end(), [&](const ServingPod& pod) {
+                          if (!pod.ready || pod.deleting) return true;
+                          return std::any_of(pod.state->variants.begin(), pod.state->variants.end(),
+                                             [&](const auto& s) { return s.variant == variant && s.state == "Loaded"; });
+                        });
+    return loaded ? v.model : v.fallback;
+  }
+  return {};
+}
+
+bool same_but_fallbacks(const crds::ServingModel& a, const crds::ServingModel& b) {
+  auto without = [](crds::ServingModel model) {
+    for (auto& variant : model.variants) variant.fallback.reset();
+    return model;
+  };
+  return without(a) == without(b);
+}
+
+std::string stable_of(const std::vector<crds::VariantSpec>& variants) {
+  const crds::VariantSpec* best = &variants.front();
+  for (const auto& variant : variants) {
+    if (variant.weight > best->weight) best = &variant;
+  }
+  return best->name;
+}
+
+struct ChildrenPlan {
+  std::vector<WantedChild> apply;
+  std::vector<RemovedChild> remove;
+  bool create_push_key = false;
+  ChildTrouble trouble;
+};
+
+// Whether the name is free for us; says so in `trouble` when it is not.
+bool ours_or_free(const LiveChild* live, const ObjectMeta& owner, ChildTrouble& trouble) {
+  if (!live) return true;
+  const Owner who = owner_of(live->meta, crds::kModelDeploymentType, owner);
+  if (who == Owner::Us) {
+    if (!live->meta.deletion_timestamp.empty()) trouble.waiting = live->type.kind + " " + live->meta.name + " is being deleted";
+    return live->meta.deletion_timestamp.empty();
+  }
+  if (who == Owner::Former) {
+    trouble.waiting = live->type.kind + " " + live->meta.name + " belongs to an earlier ModelDeployment of this name and is about to go";
+  } else {
+    trouble.conflict = live->type.kind + " " + live->meta.name + " exists and is not this ModelDeployment's: rename or remove it";
+  }
+  return false;
+}
+
+ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& config, const Options& options) {
+  ChildrenPlan out;
+  const ObjectMeta& owner = observed.object.meta;
+  std::vector<WantedChild> wanted = render(observed.object, config, options);
+  const std::string secret = secret_name(observed.object);
+  const LiveChild* key = find(observed.children, kSecrets, secret);
+  if (ours_or_free(key, owner, out.trouble)) {
+    out.create_push_key = !key;
+    if (key && string_at(key->body, {"data", kPushKey}).empty()) out.remove.push_back({kSecrets, secret, key->meta.uid});
+  }
+  for (auto& child : wanted) {
+    const LiveChild* live = find(observed.children, child.type, string_at(child.object, {"metadata", "name"}));
+    if (!ours_or_free(live, owner, out.trouble)) continue;
+    if (!live || !still_applied(*live, child)) out.apply.push_back(child);
+  }
+  for (const auto& live : observed.children) {
+    if (owner_of(live.meta, crds::kModelDeploymentType, owner) != Owner::Us || !live.meta.deletion_timestamp.empty()) continue;
+    if (live.type == kSecrets && live.meta.name == secret) continue;
+    const bool is_wanted = std::any_of(wanted.begin(), wanted.end(), [&](const auto& w) {
+      return w.type == live.type && string_at(w.object, {"metadata", "name"}) == live.meta.name;
+    });
+    if (!is_wanted) out.remove.push_back({live.type, live.meta.name, live.meta.uid});
+  }
+  if (out.trouble.any()) {  // half an endpoint helps nobody: nothing is touched until every name is free
+    out.apply.clear();
+    out.remove.clear();
+    out.create_push_key = false;
+  }
+  return out;
+}
+
+}  // namespace
+
+Resolution resolve(const crds::ModelDeployment& object, const std::map<std::string, crds::ModelVersion>& versions) {
+  Resolution out;
+  for (size_t i = 0; i < object.spec.variants.size(); ++i) {
+    const auto& variant = object.spec.variants[i];
+    const std::string where = "spec.variants[" + std::to_string(i) + "].modelVersion: ";
+    const auto it = versions.find(variant.model_version);
+    if (it == versions.end()) {
+      out.problems.push_back({Reason::ModelVersionMissing,
+                              where + "there is no ModelVersion " + variant.model_version + " in namespace " + object.meta.ns, true});
+      continue;
+    }
+    const crds::ModelVersion& mv = it->second;
+    const crds::Condition* ready = crds::find_condition(mv.status.conditions, crds::kReady);
+    const bool verified = ready && ready->status == crds::ConditionStatus::True && !mv.status.resolved_digest.empty() &&
+                          mv.status.observed_generation == mv.meta.generation;
+    if (verified) {
+      out.refs.push_back({.model_version = mv.meta.name,
+                          .version = mv.spec.version,
+                          .uri = mv.spec.storage_uri,
+                          .digest = mv.status.resolved_digest,
+                          .format = mv.status.format});
+    } else if (ready && ready->status == crds::ConditionStatus::False) {
+      out.problems.push_back({Reason::ModelVersionFailed, where + mv.meta.name + " is not usable: " + ready->reason + ": " + ready->message,
+                              !crds::is_true(mv.status.conditions, crds::kStalled)});
+    } else {
+      out.problems.push_back({Reason::ModelVersionNotReady, where + mv.meta.name + " is not verified yet", true});
+    }
+  }
+  return out;
+}
+
+std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& children, const crds::ModelDeployment& object) {
+  const LiveChild* map = find(children, kConfigMaps, config_map_name(object));
+  if (!map || owner_of(map->meta, crds::kModelDeploymentType, object.meta) != Owner::Us) return {};
+  auto config = crds::decode_serving_config(string_at(map->body, {"data", kConfigKey}));
+  if (!config || config->models.size() != 1 || config->models.front().salt != object.meta.uid) return {};
+  return std::move(*config);
+}
+
+crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::vector<crds::ModelRef>& refs,
+                                const std::optional<crds::ServingConfig>& current, const std::vector<ServingPod>& pods) {
+  crds::ServingModel model{.name = object.meta.name,
+                           .salt = object.meta.uid,
+                           .sticky_header = object.spec.routing.sticky_header,
+                           .rules = {},
+                           .variants = {},
+                           .stable = stable_of(object.spec.variants),
+                           .buckets = {}};
+  for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
+  std::vector<crds::VariantShare> shares;
+  for (size_t i = 0; i < object.spec.variants.size(); ++i) {
+    const auto& variant = object.spec.variants[i];
+    auto fallback = current ? last_loaded(*current, variant.name, pods) : std::nullopt;
+    if (fallback == refs[i]) fallback.reset();
+    model.variants.push_back({variant.name, variant.weight, refs[i], std::move(fallback)});
+    shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});
+  }
+  model.buckets = crds::rebalance(current ? current->models.front().buckets : crds::BucketLayout{}, shares);
+
+  int64_t highest = current ? current->generation : 0;
+  for (const auto& pod : pods) {
+    if (pod.state && pod.state->generation < kGenerationMax) highest = std::max(highest, pod.state->generation);
+  }
+  if (!object.status.history.empty()) highest = std::max(highest, object.status.history.front().generation);
+  if (current && current->generation == highest && same_but_fallbacks(current->models.front(), model)) return *current;
+  return {.version = crds::kServingConfigVersion, .generation = highest + 1, .models = {std::move(model)}};
+}
+
+bool acknowledged(const std::vector<ServingPod>& pods, int64_t generation) {
+  bool any = false;
+  for (const auto& pod : pods) {
+    if (!pod.ready || pod.deleting) continue;
+    if (!pod.state || pod.state->generation < generation) return false;
+    any = true;
+  }
+  return any;
+}
+
+crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before, const std::vector<ServingPod>& pods) {
+  double total = 0;
+  bool any = false;
+  for (const auto& pod : pods) {
+    if (!pod.ready || pod.deleting) continue;
+    if (!pod.hint || !std::isfinite(pod.hint->wanted_replicas)) return before;  // no data is inconclusive
+    total += std::clamp(pod.hint->wanted_replicas, 0.0, 1'000.0);
+    any = true;
+  }
+  if (!any) return before;
+  // More as soon as it is needed; fewer only with a quarter to spare, so that load about a boundary decides nothing anew.
+  const int up = std::clamp(static_cast<int>(std::ceil(total - 0.05)), 1, 1'000);
+  const int down = std::clamp(static_cast<int>(std::ceil(total * 1.25)), 1, 1'000);
+  int wanted = before.wanted_replicas;
+  if (wanted == 0 || up > wanted) {
+    wanted = up;
+  } else if (down < wanted) {
+    wanted = down;
+  }
+  if (wanted == before.wanted_replicas) return before;
+  return {wanted, "the load of the pods asks for " + std::to_string(wanted) + (wanted == 1 ? " pod" : " pods")};
+}
+
+Plan plan(const Observed& observed, const Options& options, WallTime now) {
+  Plan out;
+  const Resolution resolution = resolve(observed.object, observed.versions);
+  const auto current = config_of(observed.children, observed.object);
+  std::optional<crds::ServingConfig> wanted = current;
+  if (resolution.problems.empty()) wanted = next_config(observed.object, resolution.refs, current, observed.pods);
+
+  ChildTrouble trouble;
+  if (wanted) {
+    ChildrenPlan children = plan_children(observed, *wanted, options);
+    trouble = children.trouble;
+    out.apply = std::move(children.apply);
+    out.remove = std::move(children.remove);
+    out.create_push_key = children.create_push_key;
+  }
+  out.config = trouble.any() ? current : wanted;  // never pushed before it is durable
+  trouble.refused = observed.refused_child;
+
+  StatusInputs inputs{.observed = observed,
+                      .options = options,
+                      .resolution = resolution,
+                      .config = out.config,
+                      .config_is_new = out.config != current,
+                      .writes = out.create_push_key || !out.apply.empty() || !out.remove.empty(),
+                      .trouble = trouble};
+  StatusPlan status = plan_status(inputs, now);
+  out.status = std::move(status.status);
+  out.events = std::move(status.events);
+  out.again = status.again;
+  return out;
+}
+
+}  // namespace clops::controllers::model_deployment
