@@ -47,6 +47,7 @@ int run(const std::vector<std::string>& arguments, const Context& context, const
   root.option_defaults()->always_capture_default();
   int exit_code = static_cast<int>(Exit::Done);
   for (const AddCommand& add : commands) add(root, context, exit_code);
+  for (CLI::App* command : root.get_subcommands({})) command->footer("");  // inherited otherwise
   try {
     // CLI11 takes the arguments from the back, without the program's name.
     root.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

@@ -34,7 +34,8 @@ int main(int argc, char** argv) {
       .wait_stop = [&stop](std::chrono::milliseconds at_most) { return stop.wait(at_most); },
   };
   const std::vector<cli::AddCommand> commands = {
-      cli::add_apply, cli::add_get, cli::add_describe, cli::add_delete, cli::add_wait, cli::add_logs, cli::add_predict, cli::add_serve, cli::add_inspect, cli::add_version,
+      cli::add_apply, cli::add_get,     cli::add_describe, cli::add_delete,  cli::add_wait,
+      cli::add_logs,  cli::add_predict, cli::add_serve,    cli::add_inspect, cli::add_version,
   };
   return cli::run(std::vector<std::string>(argv + 1, argv + argc), context, commands);
 }

@@ -106,13 +106,16 @@ scripted() {
   sed -n 's/^ *ok *\([0-9.]*\) s  *\(.*\)/\1 '"${text// /-}"' \2/p' "$log" >> "$slowest"
 }
 
-lane_local() { build_for "build release: programs" release clops clops-server clops-operator && scripted "end to end on the embedded plane" tests/e2e/local_test.sh; }
+lane_local() { build_for "build release: programs" release programs && scripted "end to end on the embedded plane" tests/e2e/local_test.sh; }
 
+# The API tests on a real kube-apiserver, the same on an embedded plane of their own, and kubectl on that plane.
 lane_contract() {
   command -v go >/dev/null || { say "  needs Go 1.24 or newer, to build kubectl, kube-apiserver and etcd: see https://go.dev/dl"; count 0 1; return 0; }
   step "kubectl, kube-apiserver and etcd (built once per version)" timeout "$build_budget" tests/cluster/build.sh kubectl kube-apiserver etcd || { count 0 1; return 0; }
-  build_for "build release: programs" release clops clops-server clops-operator || return 0
-  scripted "API contract" tests/contract/run.sh
+  build_for "build release: programs and contract tests" release programs contract_tests || return 0
+  gtest release contract_tests
+  scripted "contract tests on the embedded plane" tests/e2e/contract_test.sh
+  scripted "kubectl on the embedded plane" tests/e2e/kubectl_test.sh
 }
 
 lane_asan() {
