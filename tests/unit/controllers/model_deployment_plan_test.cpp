@@ -1,0 +1,337 @@
+// One change per row on a converged world; and properties over random histories of edits.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "tests/unit/controllers/model_deployment_world.h"
+
+namespace clops::controllers::model_deployment {
+namespace {
+
+using crds::ConditionStatus;
+
+const char* const kConverged =
+    "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady champion=90,challenger=10";
+
+World converged() {
+  World world;
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_EQ(world.summary(), kConverged);
+  return world;
+}
+
+bool has_event(const World& world, crds::Reason reason) {
+  return std::any_of(world.events.begin(), world.events.end(), [&](const auto& e) { return e.reason == reason; });
+}
+
+TEST(ModelDeploymentPlan, first_status_is_unknown_and_reconciling) {
+  World world;
+  world.reconcile();
+  EXPECT_EQ(world.summary(), "VariantsResolved=True/VariantsResolved ConfigInForce=Unknown/WaitingForPods Ready=Unknown/WaitingForPods Reconciling=True/Progressing ");
+  EXPECT_EQ(world.seen.object.status.observed_generation, 1);
+  for (const auto& c : world.seen.object.status.conditions) EXPECT_EQ(c.observed_generation, 1);
+  EXPECT_TRUE(world.seen.object.status.traffic.empty());
+}
+
+TEST(ModelDeploymentPlan, becomes_all_its_children) {
+  World world = converged();
+  std::set<std::string> kinds;
+  for (const auto& c : world.seen.children) kinds.insert(c.type.kind + "/" + c.meta.name);
+  EXPECT_EQ(kinds, (std::set<std::string>{"ServiceAccount/fraud-serving", "Secret/fraud-push", "ConfigMap/fraud-serving", "Service/fraud",
+                                          "PodDisruptionBudget/fraud", "Deployment/fraud"}));
+  EXPECT_EQ(world.seen.object.status.url, "http://fraud.risk.svc:8080");
+  EXPECT_TRUE(has_event(world, crds::Reason::ConfigPushed));
+  EXPECT_TRUE(has_event(world, crds::Reason::EndpointReady));
+}
+
+TEST(ModelDeploymentPlan, no_write_when_converged) {
+  World world = converged();
+  for (int i = 0; i < 5; ++i) {
+    world.now += std::chrono::hours{1};
+    const Plan next = plan(world.seen, world.options, world.now);
+    EXPECT_TRUE(next.apply.empty() && next.remove.empty() && !next.create_push_key && next.events.empty() && !next.again);
+    EXPECT_EQ(next.status, world.seen.object.status);
+  }
+}
+
+struct Row {
+  const char* why;
+  void (*change)(World&);
+  const char* want;  // once settled
+};
+
+TEST(ModelDeploymentPlan, one_change_on_a_converged_world) {
+  const std::vector<Row> table{
+      {"weights", [](World& w) { w.seen.object.spec.variants[0].weight = 50; w.seen.object.spec.variants[1].weight = 50; w.edit(); },
+       "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady champion=50,challenger=50"},
+      {"a missing ModelVersion", [](World& w) { w.seen.object.spec.variants[1].model_version = "ghost"; w.edit(); },
+       "VariantsResolved=False/ModelVersionMissing ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Reconciling=True/ModelVersionMissing champion=90,challenger=10"},
+      {"a ModelVersion not verified yet",
+       [](World& w) { w.seen.versions.emplace("fraud-8", crds::ModelVersion{}); w.seen.object.spec.variants[1].model_version = "fraud-8"; w.edit(); },
+       "VariantsResolved=Unknown/ModelVersionNotReady ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Reconciling=True/ModelVersionNotReady champion=90,challenger=10"},
+      {"a ModelVersion that cannot be used",
+       [](World& w) {
+         w.seen.versions["fraud-8"] = with_ready(verified("fraud-8", "8"), ConditionStatus::False, "DigestMismatch", true);
+         w.seen.object.spec.variants[1].model_version = "fraud-8";
+         w.edit();
+       },
+       "VariantsResolved=False/ModelVersionFailed ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Stalled=True/ModelVersionFailed champion=90,challenger=10"},
+      {"a ModelVersion in force is deleted", [](World& w) { w.seen.versions.erase("fraud-7"); },
+       "VariantsResolved=False/ModelVersionMissing ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Reconciling=True/ModelVersionMissing champion=90,challenger=10"},
+      {"a version that does not load",
+       [](World& w) {
+         w.seen.versions["fraud-8"] = verified("fraud-8", "8");
+         w.failing = {digest_of("fraud-8")};
+         w.seen.object.spec.variants[1].model_version = "fraud-8";
+         w.edit();
+       },
+       "VariantsResolved=True/VariantsResolved ConfigInForce=False/VariantFailedToLoad Ready=True/EndpointReady Stalled=True/VariantFailedToLoad champion=90,challenger=10"},
+      {"scaled to nothing", [](World& w) { w.seen.object.spec.replicas = 0; w.edit(); },
+       "VariantsResolved=True/VariantsResolved ConfigInForce=Unknown/ScaledToZero Ready=False/ScaledToZero champion=90,challenger=10"},
+      {"scaled out", [](World& w) { w.seen.object.spec.replicas = 3; w.edit(); }, kConverged},
+      {"a child is edited", [](World& w) { w.child(kDeployments)->body["spec"]["replicas"] = 9; }, kConverged},
+      {"a child is gone", [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kServices; }); }, kConverged},
+      {"the ConfigMap is gone", [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kConfigMaps; }); }, kConverged},
+      {"the push key is gone", [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kSecrets; }); }, kConverged},
+      {"the push key is empty", [](World& w) { w.child(kSecrets)->body["data"] = Json::object(); }, kConverged},
+      {"every pod is replaced", [](World& w) { w.seen.pods.clear(); }, kConverged},
+      {"a container restarted with an old configuration", [](World& w) { w.seen.pods[0].state->generation = 0; }, kConverged},
+      {"its own ServiceAccount", [](World& w) { w.seen.object.spec.service_account_name = "mine"; w.edit(); }, kConverged},
+      {"somebody else's Service",
+       [](World& w) { w.child(kServices)->meta.owners.clear(); },
+       "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Stalled=True/ChildConflict champion=90,challenger=10"},
+  };
+  for (const auto& row : table) {
+    World world = converged();
+    row.change(world);
+    EXPECT_GE(world.settle(), 0) << row.why;
+    EXPECT_EQ(world.summary(), row.want) << row.why;
+  }
+}
+
+TEST(ModelDeploymentPlan, problems_name_the_field) {
+  World world;
+  world.seen.object.spec.variants[1].model_version = "ghost";
+  world.settle();
+  EXPECT_EQ(world.condition_of(crds::kVariantsResolved)->message, "spec.variants[1].modelVersion: there is no ModelVersion ghost in namespace risk");
+  EXPECT_EQ(world.condition_of(crds::kReady)->reason, "ModelVersionMissing");
+  EXPECT_TRUE(has_event(world, crds::Reason::ModelVersionMissing));
+  EXPECT_TRUE(world.seen.children.empty());
+}
+
+TEST(ModelDeploymentPlan, unverified_model_never_serves) {
+  for (const auto status : {ConditionStatus::Unknown, ConditionStatus::False}) {
+    World world;
+    world.seen.versions["fraud-7"] = with_ready(verified("fraud-7", "7"), status, "Verifying", false);
+    world.settle();
+    EXPECT_FALSE(world.pushed);
+    EXPECT_TRUE(world.seen.object.status.traffic.empty());
+  }
+}
+
+TEST(ModelDeploymentPlan, failed_load_keeps_old_version) {
+  World world = converged();
+  world.seen.versions["fraud-8"] = verified("fraud-8", "8");
+  world.failing = {digest_of("fraud-8")};
+  world.seen.object.spec.variants[1].model_version = "fraud-8";
+  world.edit();
+  world.settle();
+  const auto& variant = world.pushed->models[0].variants[1];
+  EXPECT_EQ(variant.model.model_version, "fraud-8");
+  ASSERT_TRUE(variant.fallback);
+  EXPECT_EQ(variant.fallback->model_version, "fraud-7");
+  const auto& traffic = world.seen.object.status.traffic[1];
+  EXPECT_EQ(traffic.state, "FailedToLoad");
+  EXPECT_EQ(traffic.model_version, "fraud-7");
+  EXPECT_NE(world.condition_of(crds::kConfigInForce)->message.find("model.json: truncated"), std::string::npos);
+  // And from a version that never loaded, the next one falls back on the last that did.
+  world.seen.versions["fraud-9"] = verified("fraud-9", "9");
+  world.seen.object.spec.variants[1].model_version = "fraud-9";
+  world.edit();
+  world.settle();
+  EXPECT_EQ(world.pushed->models[0].variants[1].fallback->model_version, "fraud-7");
+  EXPECT_EQ(world.summary(), kConverged);
+}
+
+TEST(ModelDeploymentPlan, status_never_claims_what_is_not) {
+  World world = converged();
+  const auto before = world.seen.object.status.traffic;
+  world.seen.object.spec.replicas = 2;
+  world.settle();
+  world.seen.object.spec.variants[0].weight = 60;
+  world.seen.object.spec.variants[1].weight = 40;
+  world.edit();
+  world.reconcile();  // pushed, and nobody has acknowledged
+  EXPECT_EQ(world.seen.object.status.traffic, before);
+  EXPECT_EQ(world.condition_of(crds::kReady)->status, ConditionStatus::True);
+  world.take_up(world.seen.pods[0]);  // one of two
+  world.reconcile();
+  EXPECT_EQ(world.seen.object.status.variants, "champion=90,challenger=10");
+  world.take_up(world.seen.pods[1]);
+  world.reconcile();
+  EXPECT_EQ(world.seen.object.status.variants, "champion=60,challenger=40");
+  EXPECT_EQ(world.seen.object.status.history.size(), 2u);
+}
+
+TEST(ModelDeploymentPlan, generations_grow_even_when_the_config_map_was_lost) {
+  World world = converged();
+  const int64_t before = world.pushed->generation;
+  std::erase_if(world.seen.children, [](const auto& c) { return c.type == kConfigMaps; });
+  world.settle();
+  EXPECT_GT(world.pushed->generation, before);
+}
+
+TEST(ModelDeploymentPlan, a_change_of_traffic_does_not_restart_pods) {
+  World world = converged();
+  const Json before = world.child(kDeployments)->body["spec"]["template"];
+  world.seen.object.spec.variants[0].weight = 10;
+  world.seen.object.spec.variants[1].weight = 90;
+  world.seen.object.spec.routing = {"x-user-id", {{"x-v", "a", "champion"}}};
+  world.edit();
+  world.settle();
+  EXPECT_EQ(world.child(kDeployments)->body["spec"]["template"], before);
+}
+
+TEST(ModelDeploymentPlan, history_keeps_the_last_ten) {
+  World world = converged();
+  for (int i = 0; i < 15; ++i) {
+    world.seen.object.spec.variants[0].weight = 40 + i;
+    world.seen.object.spec.variants[1].weight = 60 - i;
+    world.edit();
+    world.settle();
+  }
+  EXPECT_EQ(world.seen.object.status.history.size(), 10u);
+  EXPECT_EQ(world.seen.object.status.history[0].traffic[0].weight, 54);
+}
+
+TEST(ModelDeploymentPlan, a_taken_name_is_left_alone) {
+  World world;
+  LiveChild foreign{kServices, {}, Json{{"spec", {{"selector", {{"app", "other"}}}}}}};
+  foreign.meta.name = "fraud";
+  foreign.meta.ns = "risk";
+  foreign.meta.uid = "theirs";
+  world.seen.children.push_back(foreign);
+  world.settle();
+  EXPECT_EQ(world.seen.children, std::vector<LiveChild>{foreign});
+  EXPECT_EQ(world.condition_of(crds::kReady)->reason, "ChildConflict");
+  EXPECT_NE(world.condition_of(crds::kStalled)->message.find("Service fraud exists"), std::string::npos);
+  EXPECT_TRUE(has_event(world, crds::Reason::ChildConflict));
+}
+
+TEST(ModelDeploymentPlan, a_former_deployments_children_are_waited_for) {
+  World world = converged();
+  world.seen.object.meta.uid = "second-life";
+  world.seen.object.status = {};
+  world.seen.pods.clear();
+  const auto before = world.seen.children;
+  world.reconcile();
+  EXPECT_EQ(world.seen.children, before);
+  EXPECT_TRUE(crds::is_true(world.seen.object.status.conditions, crds::kReconciling));
+  EXPECT_EQ(world.condition_of(crds::kReady)->status, ConditionStatus::Unknown);
+}
+
+TEST(ModelDeploymentPlan, claims_become_read_only_volumes) {
+  World world;
+  world.seen.versions["fraud-7"] = verified("fraud-7", "7", "pvc://other/x");
+  world.settle();
+  const Json spec = world.child(kDeployments)->body["spec"]["template"]["spec"];
+  const std::string text = dump_json(spec["containers"][0]["args"]);
+  EXPECT_NE(text.find("--pvc=models=/mnt/pvc/models"), std::string::npos);
+  EXPECT_NE(text.find("--pvc=other=/mnt/pvc/other"), std::string::npos);
+  EXPECT_EQ(spec["volumes"].size(), 5u);
+  EXPECT_EQ(spec["volumes"][3]["persistentVolumeClaim"]["readOnly"], true);
+  EXPECT_EQ(world.child(kDeployments)->body["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
+}
+
+TEST(ModelDeploymentPlan, defaults_of_resources_yield_to_what_is_written) {
+  World world;
+  world.seen.object.spec.resources = {{{"memory", "1Gi"}}, {{"cpu", "50m"}}};
+  world.settle();
+  const Json resources = world.child(kDeployments)->body["spec"]["template"]["spec"]["containers"][0]["resources"];
+  EXPECT_EQ(resources, (Json{{"requests", {{"cpu", "50m"}, {"memory", "1Gi"}}}, {"limits", {{"cpu", "50m"}}}}));
+}
+
+TEST(ModelDeploymentPlan, addresses_follow_the_option) {
+  World world;
+  world.options.cluster_ip_urls = true;
+  world.settle();
+  EXPECT_EQ(world.seen.object.status.url, "http://10.0.0.7:8080");
+}
+
+TEST(ModelDeploymentPlan, input_order_is_irrelevant) {
+  World world = converged();
+  world.seen.object.spec.replicas = 4;
+  world.settle();
+  World other = world;
+  std::reverse(other.seen.pods.begin(), other.seen.pods.end());
+  std::reverse(other.seen.children.begin(), other.seen.children.end());
+  EXPECT_EQ(plan(world.seen, world.options, world.now), plan(other.seen, other.options, other.now));
+  other.seen.object.spec.variants[0].weight = world.seen.object.spec.variants[0].weight = 30;
+  other.seen.object.spec.variants[1].weight = world.seen.object.spec.variants[1].weight = 70;
+  EXPECT_EQ(plan(world.seen, world.options, world.now), plan(other.seen, other.options, other.now));
+}
+
+// Random edits, losses and failures; the properties hold at every step and each history ends in what spec says.
+TEST(ModelDeploymentPlan, random_histories_end_in_the_declared_state) {
+  for (uint32_t seed = 1; seed <= 60; ++seed) {
+    std::mt19937 rng(seed);
+    auto pick = [&](int n) { return static_cast<int>(rng() % static_cast<uint32_t>(n)); };
+    World world;
+    for (const char* name : {"m-1", "m-2", "m-3"}) world.seen.versions[name] = verified(name, std::string(1, name[2]));
+    for (int step = 0; step < 40; ++step) {
+      switch (pick(7)) {
+        case 0: {
+          const int a = pick(101), b = pick(101 - a);
+          world.seen.object.spec.variants = {{"a", "m-" + std::to_string(1 + pick(3)), a}, {"b", "m-" + std::to_string(1 + pick(3)), b}, {"c", "m-1", 100 - a - b}};
+          world.edit();
+          break;
+        }
+        case 1: world.seen.object.spec.replicas = pick(4); world.edit(); break;
+        case 2: if (!world.seen.children.empty()) world.seen.children.erase(world.seen.children.begin() + pick(static_cast<int>(world.seen.children.size()))); break;
+        case 3: if (!world.seen.pods.empty()) world.seen.pods.erase(world.seen.pods.begin()); break;
+        case 4: world.run_pods(); break;
+        default: world.reconcile(); break;
+      }
+      if (!world.pushed) continue;
+      const auto& model = world.pushed->models[0];
+      int total = 0;
+      for (const auto& v : model.variants) total += v.weight;
+      ASSERT_EQ(total, 100) << seed;  // weights_total_100
+      ASSERT_TRUE(crds::decode_serving_config(crds::encode(*world.pushed))) << seed;
+      for (const auto& v : model.variants) ASSERT_EQ(v.model.digest, digest_of(v.model.model_version)) << seed;
+      const auto& conditions = world.seen.object.status.conditions;
+      ASSERT_FALSE(crds::find_condition(conditions, crds::kReconciling) && crds::find_condition(conditions, crds::kStalled)) << seed;
+    }
+    if (world.seen.object.spec.replicas == 0) world.seen.object.spec.replicas = 1;
+    world.edit();
+    ASSERT_GE(world.settle(), 0) << seed << " " << world.summary();
+    std::string want;
+    for (const auto& v : world.seen.object.spec.variants) want += (want.empty() ? "" : ",") + v.name + "=" + std::to_string(v.weight);
+    ASSERT_EQ(world.summary(), "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady " + want) << seed;
+  }
+}
+
+TEST(ScalingDecision, moves_up_at_once_and_down_with_room_to_spare) {
+  struct Case {
+    int before;
+    std::vector<double> hints;
+    int want;
+  };
+  for (const auto& c : std::vector<Case>{{0, {0.3}, 1}, {1, {1.2}, 2}, {2, {1.9}, 2}, {3, {1.9}, 3}, {3, {1.5}, 2}, {4, {0.1, 0.1}, 1}, {2, {0.9, 0.9, 0.9}, 3}, {5, {2e9}, 1000}}) {
+    std::vector<ServingPod> pods;
+    for (const double hint : c.hints) {
+      ServingPod pod{.name = "p", .instance = "i", .ip = "", .ready = true, .deleting = false, .trouble = "", .state = {}, .hint = crds::ScalingHint{}};
+      pod.hint->wanted_replicas = hint;
+      pods.push_back(pod);
+    }
+    const crds::ScalingStatus before{c.before, "x"};
+    EXPECT_EQ(scaling_decision(before, pods).wanted_replicas, c.want) << c.before;
+    pods.push_back(pods[0]);
+    pods.back().hint.reset();
+    EXPECT_EQ(scaling_decision(before, pods), before) << "no_data_is_inconclusive";
+  }
+}
+
+}  // namespace
+}  // namespace clops::controllers::model_deployment
