@@ -115,6 +115,9 @@ Result<std::string> base64_decode(std::string_view text) {
     if (c != '\n' && c != '\r') clean += c;
   }
   if (clean.size() % 4 != 0) return fail(Code::InvalidArgument, "not base64: length is no multiple of 4");
+  if (const size_t padding = clean.find('='); padding != std::string::npos && padding + 2 < clean.size()) {
+    return fail(Code::InvalidArgument, "not base64: padding before the end");
+  }
   std::string out(clean.size() / 4 * 3, '\0');
   const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(clean.data()), static_cast<int>(clean.size()));
   if (n < 0) return fail(Code::InvalidArgument, "not base64");

@@ -35,7 +35,19 @@ Result<std::string> decoded(const Json& value, const char* field) {
   return *bytes;
 }
 
+// A field of the wrong type is named, not taken for absent.
+Status check_types(const Json& entry, std::initializer_list<const char*> texts, std::initializer_list<const char*> flags) {
+  for (const char* field : texts) {
+    if (const Json* value = find_path(entry, {field}); value && !value->is_string()) return fail(Code::InvalidArgument, std::string(field) + ": must be text (in quotes)");
+  }
+  for (const char* field : flags) {
+    if (const Json* value = find_path(entry, {field}); value && !value->is_boolean()) return fail(Code::InvalidArgument, std::string(field) + ": must be true or false");
+  }
+  return {};
+}
+
 Status read_cluster(const Json& cluster, const std::filesystem::path& folder, Access& out) {
+  CLOPS_TRY(check_types(cluster, {"server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url"}, {"insecure-skip-tls-verify"}));
   out.server = string_at(cluster, {"server"});
   if (!out.server.starts_with("https://") && !out.server.starts_with("http://")) {
     return fail(Code::InvalidArgument, "server: needs a URL such as https://host:6443");
@@ -65,6 +77,7 @@ Status read_user(const Json& user, const std::filesystem::path& folder, Access& 
   for (const Refused& refused : kRefused) {
     if (user.contains(refused.field)) return fail(Code::Unsupported, std::string(refused.field) + ": " + refused.way_out);
   }
+  CLOPS_TRY(check_types(user, {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile"}, {}));
   out.tls.cert_file = absolute(folder, string_at(user, {"client-certificate"}));
   out.tls.key_file = absolute(folder, string_at(user, {"client-key"}));
   CLOPS_ASSIGN(out.tls.cert_pem, decoded(user, "client-certificate-data"));

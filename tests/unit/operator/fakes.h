@@ -69,6 +69,7 @@ class FakeHttp final : public HttpClient {
   struct Stream final : HttpStream {
     explicit Stream(FakeHttp& o) : owner(o) {}
     ~Stream() override { std::erase(owner.open_streams, this); }
+    bool headed = false;
     FakeHttp& owner;
     HttpRequest request;
     StreamSink* sink = nullptr;
@@ -90,14 +91,14 @@ class FakeHttp final : public HttpClient {
     Stream* stream = find(part);
     ASSERT_NE(stream, nullptr) << "no stream for " << part;
     StreamSink& sink = *stream->sink;
-    if (headed.insert({stream, true}).second) sink.on_head(200, {});
+    if (!std::exchange(stream->headed, true)) sink.on_head(200, {});
     sink.on_data(bytes);
   }
   void end(const std::string& part, Status how = {}, int status = 200, const std::string& body = "") {
     Stream* stream = find(part);
     ASSERT_NE(stream, nullptr) << "no stream for " << part;
     StreamSink& sink = *stream->sink;
-    if (headed.insert({stream, true}).second) sink.on_head(status, {});
+    if (!std::exchange(stream->headed, true)) sink.on_head(status, {});
     if (!body.empty()) sink.on_data(body);
     sink.on_end(std::move(how));
   }
@@ -111,7 +112,6 @@ class FakeHttp final : public HttpClient {
   std::vector<HttpRequest> requests;
   std::vector<std::string> watches;
   std::vector<Stream*> open_streams;
-  std::map<Stream*, bool> headed;
 };
 
 inline HttpResponse json(int status, const Json& body) { return {.status = status, .headers = {}, .body = dump_json(body)}; }
