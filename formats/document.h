@@ -1,9 +1,9 @@
 // One reader for two encodings of the same tree of values: JSON text and UBJSON.
 //
-// Pull style: the caller says what it expects next and gets typed arrays; no tree of the whole file is ever built. What the
-// caller does not know it skips. Time is linear in the bytes, memory in the arrays asked for, nesting is limited.
-// Thread rule: one reader per thread. Ownership: the bytes are borrowed. Errors: InvalidArgument "at byte N: ..."; a reader
-// that has failed is not used again.
+// Pull style: the caller says what it expects next and gets typed arrays; no tree of the whole file is ever built. What
+// the caller does not know it skips. Time is linear in the bytes, memory in the arrays asked for, nesting is limited.
+// Thread rule: one reader per thread. Ownership: the bytes are borrowed. Errors: InvalidArgument "at byte N: ..."; a
+// reader that has failed is not used again.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // A tree ensemble as a value: what every tree format is read into and every tree engine is made from.
 //
-// Invariants, checked by the readers: children lie in the same tree after their parent, every node is reached exactly once
-// from node 0, features are below `features`, thresholds and leaf values are finite, every tree has a class.
+// Invariants, checked by the readers: children lie in the same tree after their parent, every node is reached exactly
+// once from node 0, features are below `features`, thresholds and leaf values are finite, every tree has a class.
 // Thread rule: values.
 #pragma once
 
@@ -23,7 +23,7 @@ enum class Transform : uint8_t {
 struct TreeNode {
   int32_t left = -1, right = -1;  // -1 = leaf
   uint32_t feature = 0;
-  float value = 0;  // threshold: row[feature] < value goes left; or the leaf's value
+  float value = 0;            // threshold: row[feature] < value goes left; or the leaf's value
   bool default_left = false;  // where a missing (NaN) value goes
   [[nodiscard]] bool leaf() const { return left < 0; }
   bool operator==(const TreeNode&) const = default;
@@ -43,8 +43,8 @@ struct Ensemble {
   uint32_t features = 0;  // columns of a row
   uint32_t outputs = 1;   // sums: classes, else 1
   Transform transform = Transform::Identity;
-  std::vector<float> margins;  // per output, what its sum starts from
-  std::vector<Tree> trees;     // in the order they are summed
+  std::vector<float> margins;                             // per output, what its sum starts from
+  std::vector<Tree> trees;                                // in the order they are summed
   std::vector<std::string> feature_names, feature_types;  // empty, or one per feature
   bool operator==(const Ensemble&) const = default;
 };

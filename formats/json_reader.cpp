@@ -19,13 +19,19 @@ class JsonReader final : public DocumentReader {
     skip_space();
     if (at_ == bytes_.size()) return fail_here("the file ends in the middle of a value (truncated?)");
     switch (bytes_[at_]) {
-      case '{': return Kind::Object;
-      case '[': return Kind::Array;
-      case '"': return Kind::String;
+      case '{':
+        return Kind::Object;
+      case '[':
+        return Kind::Array;
+      case '"':
+        return Kind::String;
       case 't':
-      case 'f': return Kind::Bool;
-      case 'n': return Kind::Null;
-      default: return Kind::Number;
+      case 'f':
+        return Kind::Bool;
+      case 'n':
+        return Kind::Null;
+      default:
+        return Kind::Number;
     }
   }
 
@@ -165,14 +171,28 @@ class JsonReader final : public DocumentReader {
     switch (c) {
       case '"':
       case '\\':
-      case '/': text += c; return {};
-      case 'b': text += '\b'; return {};
-      case 'f': text += '\f'; return {};
-      case 'n': text += '\n'; return {};
-      case 'r': text += '\r'; return {};
-      case 't': text += '\t'; return {};
-      case 'u': break;
-      default: return fail_here("unknown escape in a string");
+      case '/':
+        text += c;
+        return {};
+      case 'b':
+        text += '\b';
+        return {};
+      case 'f':
+        text += '\f';
+        return {};
+      case 'n':
+        text += '\n';
+        return {};
+      case 'r':
+        text += '\r';
+        return {};
+      case 't':
+        text += '\t';
+        return {};
+      case 'u':
+        break;
+      default:
+        return fail_here("unknown escape in a string");
     }
     CLOPS_ASSIGN(uint32_t code, hex4());
     if (code >= 0xD800 && code < 0xDC00 && bytes_.substr(at_).starts_with("\\u")) {
@@ -219,6 +239,8 @@ class JsonReader final : public DocumentReader {
 
 }  // namespace
 
-std::unique_ptr<DocumentReader> make_json_reader(std::string_view bytes) { return std::make_unique<JsonReader>(bytes); }
+std::unique_ptr<DocumentReader> make_json_reader(std::string_view bytes) {
+  return std::make_unique<JsonReader>(bytes);
+}
 
 }  // namespace clops::formats

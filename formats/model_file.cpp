@@ -14,9 +14,11 @@ struct Known {
   std::string_view magic, is, way_out;
 };
 using namespace std::string_view_literals;
-constexpr std::string_view kSave = "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json')";
+constexpr std::string_view kSave =
+    "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json')";
 constexpr Known kKnown[] = {
-    {"PK\x03\x04"sv, "a zip archive (skops, PyTorch, Keras or NumPy .npz)", "give the XGBoost model file itself, as save_model writes it"},
+    {"PK\x03\x04"sv, "a zip archive (skops, PyTorch, Keras or NumPy .npz)",
+     "give the XGBoost model file itself, as save_model writes it"},
     {"\x1f\x8b"sv, "a gzip file", "give the model uncompressed"},
     {"BZh"sv, "a bzip2 file", "give the model uncompressed"},
     {"\xfd"
@@ -35,7 +37,8 @@ constexpr Known kKnown[] = {
 
 std::string_view skip_space(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  while (!text.empty() && (text[0] == ' ' || text[0] == '\n' || text[0] == '\r' || text[0] == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text[0] == ' ' || text[0] == '\n' || text[0] == '\r' || text[0] == '\t'))
+    text.remove_prefix(1);
   return text;
 }
 
@@ -47,7 +50,8 @@ bool is_pickle(std::string_view bytes) {
 
 bool is_onnx(std::string_view bytes) {
   // Field 1 (ir_version) as a small varint, then field 2 (producer_name) or 7 (graph) with a length.
-  return bytes.size() > 4 && bytes[0] == '\x08' && bytes[1] > 0 && bytes[1] < 32 && (bytes[2] == '\x12' || bytes[2] == '\x3a');
+  return bytes.size() > 4 && bytes[0] == '\x08' && bytes[1] > 0 && bytes[1] < 32 &&
+         (bytes[2] == '\x12' || bytes[2] == '\x3a');
 }
 
 bool is_raw_binary(std::string_view bytes) {
@@ -62,18 +66,25 @@ std::unexpected<Error> not_a_model(std::string_view is, std::string_view way_out
 std::unexpected<Error> refuse(std::string_view bytes) {
   if (bytes.empty()) return fail(Code::InvalidArgument, "the file is empty");
   if (is_pickle(bytes))
-    return not_a_model("a Python pickle (joblib.dump, pickle.dump)", std::string("a pickle runs code when it is opened, so it is never loaded; ") + std::string(kSave));
+    return not_a_model(
+        "a Python pickle (joblib.dump, pickle.dump)",
+        std::string("a pickle runs code when it is opened, so it is never loaded; ") + std::string(kSave));
   for (const Known& known : kKnown)
     if (bytes.starts_with(known.magic)) return not_a_model(known.is, known.way_out);
   if (is_onnx(bytes)) return not_a_model("an ONNX model", "only XGBoost models are supported yet");
   if (is_raw_binary(bytes)) return not_a_model("an old XGBoost binary model", kSave);
-  if (skip_space(bytes).starts_with('<')) return not_a_model("a web page or XML", "the address gave a page instead of the model: check the URI, and whether it needs credentials");
-  return not_a_model("no model format that is known here", "supported: XGBoost models written by save_model, as .json or .ubj");
+  if (skip_space(bytes).starts_with('<'))
+    return not_a_model("a web page or XML",
+                       "the address gave a page instead of the model: check the URI, and whether it needs credentials");
+  return not_a_model("no model format that is known here",
+                     "supported: XGBoost models written by save_model, as .json or .ubj");
 }
 
 }  // namespace
 
-std::string_view to_string(Format format) { return format == Format::XgboostJson ? "xgboost-json" : "xgboost-ubj"; }
+std::string_view to_string(Format format) {
+  return format == Format::XgboostJson ? "xgboost-json" : "xgboost-ubj";
+}
 
 Result<Format> detect(std::string_view bytes) {
   const std::string_view text = skip_space(bytes.substr(0, std::min<size_t>(bytes.size(), 4096)));
@@ -81,7 +92,8 @@ Result<Format> detect(std::string_view bytes) {
     const std::string_view inner = skip_space(text.substr(1));
     if (inner.starts_with('"') || inner.starts_with('}')) return Format::XgboostJson;
     // After '{', UBJSON has a key's length type, or the container's type or count.
-    if (text.size() > 1 && std::string_view("iUIlL$#N").find(text[1]) != std::string_view::npos && bytes.starts_with('{'))
+    if (text.size() > 1 && std::string_view("iUIlL$#N").find(text[1]) != std::string_view::npos &&
+        bytes.starts_with('{'))
       return Format::XgboostUbj;
     if (text.size() == 1) return fail(Code::InvalidArgument, "the file ends after its first byte (truncated?)");
   }
@@ -90,7 +102,8 @@ Result<Format> detect(std::string_view bytes) {
 
 Status check_wanted(std::string_view wanted, Format found) {
   if (wanted == "auto" || wanted.empty() || wanted == "xgboost" || wanted == to_string(found)) return {};
-  return fail(Code::Unsupported, "modelFormat is '" + std::string(wanted) + "', the file is " + std::string(to_string(found)) +
+  return fail(Code::Unsupported, "modelFormat is '" + std::string(wanted) + "', the file is " +
+                                     std::string(to_string(found)) +
                                      "; write xgboost or auto (others are not supported yet)");
 }
 
@@ -98,22 +111,32 @@ Result<std::filesystem::path> find_model_file(const std::filesystem::path& path)
   namespace fs = std::filesystem;
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) return fail(Code::NotFound, path.string() + ": no such file or folder");
-  if (error) return fail(error == std::errc::permission_denied ? Code::PermissionDenied : Code::Unavailable, path.string() + ": " + error.message());
+  if (status.type() == fs::file_type::not_found)
+    return fail(Code::NotFound, path.string() + ": no such file or folder");
+  if (error)
+    return fail(error == std::errc::permission_denied ? Code::PermissionDenied : Code::Unavailable,
+                path.string() + ": " + error.message());
   if (status.type() == fs::file_type::regular) return path;
-  if (status.type() != fs::file_type::directory) return fail(Code::Unsupported, path.string() + ": is neither a file nor a folder");
+  if (status.type() != fs::file_type::directory)
+    return fail(Code::Unsupported, path.string() + ": is neither a file nor a folder");
   std::vector<fs::path> files, named;
   for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
     std::error_code entry_error;
     if (!it->is_regular_file(entry_error) || it->path().filename().string().starts_with('.')) continue;
-    if (files.size() == 1000) return fail(Code::Unsupported, path.string() + ": more than 1000 files; name the model file itself");
+    if (files.size() == 1000)
+      return fail(Code::Unsupported, path.string() + ": more than 1000 files; name the model file itself");
     files.push_back(it->path());
     if (it->path().stem() == "model") named.push_back(it->path());
   }
-  if (error) return fail(error == std::errc::permission_denied ? Code::PermissionDenied : Code::Unavailable, path.string() + ": " + error.message());
+  if (error)
+    return fail(error == std::errc::permission_denied ? Code::PermissionDenied : Code::Unavailable,
+                path.string() + ": " + error.message());
   if (files.size() == 1) return files[0];
   if (named.size() == 1) return named[0];
-  return fail(Code::Unsupported, path.string() + ": " + (files.empty() ? "no file in this folder" : named.empty() ? "several files, none called model.*" : "several files called model.*") +
+  return fail(Code::Unsupported, path.string() + ": " +
+                                     (files.empty()   ? "no file in this folder"
+                                      : named.empty() ? "several files, none called model.*"
+                                                      : "several files called model.*") +
                                      "; name the model file itself");
 }
 
@@ -131,9 +154,13 @@ Result<Ensemble> load_ensemble(const std::filesystem::path& path, std::string_vi
   return model;
 }
 
-uint32_t output_columns(const Ensemble& model) { return model.transform == Transform::Softmax ? model.outputs : 1; }
+uint32_t output_columns(const Ensemble& model) {
+  return model.transform == Transform::Softmax ? model.outputs : 1;
+}
 
-TensorDescription describe_input(const Ensemble& model) { return {"input-0", "FP32", {-1, static_cast<int64_t>(model.features)}}; }
+TensorDescription describe_input(const Ensemble& model) {
+  return {"input-0", "FP32", {-1, static_cast<int64_t>(model.features)}};
+}
 
 TensorDescription describe_output(const Ensemble& model) {
   TensorDescription output{"predict", "FP32", {-1}};

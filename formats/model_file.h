@@ -1,7 +1,7 @@
 // Which model format a file is, told from its content and never from its name; and the way from a path to an Ensemble.
 //
-// Thread rule: pure but for reading the path given. Errors name the file: NotFound, PermissionDenied, TooLarge, InvalidArgument
-// (damaged), Unsupported (what it looks like instead, and the way out).
+// Thread rule: pure but for reading the path given. Errors name the file: NotFound, PermissionDenied, TooLarge,
+// InvalidArgument (damaged), Unsupported (what it looks like instead, and the way out).
 #pragma once
 
 #include <cstdint>

@@ -13,13 +13,18 @@ size_t size_of(char type) {
   switch (type) {
     case 'i':
     case 'U':
-    case 'C': return 1;
-    case 'I': return 2;
+    case 'C':
+      return 1;
+    case 'I':
+      return 2;
     case 'l':
-    case 'd': return 4;
+    case 'd':
+      return 4;
     case 'L':
-    case 'D': return 8;
-    default: return 0;
+    case 'D':
+      return 8;
+    default:
+      return 0;
   }
 }
 
@@ -32,15 +37,22 @@ class UbjsonReader final : public DocumentReader {
   Result<Kind> kind() override {
     CLOPS_ASSIGN(const char type, peek_type());
     switch (type) {
-      case '{': return Kind::Object;
-      case '[': return Kind::Array;
+      case '{':
+        return Kind::Object;
+      case '[':
+        return Kind::Array;
       case 'S':
-      case 'C': return Kind::String;
+      case 'C':
+        return Kind::String;
       case 'T':
-      case 'F': return Kind::Bool;
-      case 'Z': return Kind::Null;
-      case 'H': return fail_here("a high-precision number, which XGBoost does not write");
-      default: break;
+      case 'F':
+        return Kind::Bool;
+      case 'Z':
+        return Kind::Null;
+      case 'H':
+        return fail_here("a high-precision number, which XGBoost does not write");
+      default:
+        break;
     }
     if (size_of(type) == 0) return fail_here("unknown type marker");
     return Kind::Number;
@@ -111,7 +123,8 @@ class UbjsonReader final : public DocumentReader {
     if (frame.type == 'C' || size_of(frame.type) == 0) return untyped<float>(std::move(values));
     CLOPS_ASSIGN(const std::string_view raw, take_typed(frame));
     values.reserve(static_cast<size_t>(frame.left));
-    for (size_t i = 0; i < raw.size(); i += size_of(frame.type)) values.push_back(decode_real(frame.type, raw.data() + i));
+    for (size_t i = 0; i < raw.size(); i += size_of(frame.type))
+      values.push_back(decode_real(frame.type, raw.data() + i));
     return values;
   }
 
@@ -136,11 +149,16 @@ class UbjsonReader final : public DocumentReader {
 
   static int64_t decode_integer(char type, const char* raw) {
     switch (type) {
-      case 'i': return static_cast<signed char>(*raw);
-      case 'U': return static_cast<unsigned char>(*raw);
-      case 'I': return big_endian<int16_t>(raw);
-      case 'l': return big_endian<int32_t>(raw);
-      default: return big_endian<int64_t>(raw);
+      case 'i':
+        return static_cast<signed char>(*raw);
+      case 'U':
+        return static_cast<unsigned char>(*raw);
+      case 'I':
+        return big_endian<int16_t>(raw);
+      case 'l':
+        return big_endian<int32_t>(raw);
+      default:
+        return big_endian<int64_t>(raw);
     }
   }
 
@@ -264,6 +282,8 @@ class UbjsonReader final : public DocumentReader {
 
 }  // namespace
 
-std::unique_ptr<DocumentReader> make_ubjson_reader(std::string_view bytes) { return std::make_unique<UbjsonReader>(bytes); }
+std::unique_ptr<DocumentReader> make_ubjson_reader(std::string_view bytes) {
+  return std::make_unique<UbjsonReader>(bytes);
+}
 
 }  // namespace clops::formats

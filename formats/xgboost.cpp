@@ -48,8 +48,12 @@ struct RawModel {
   bool weight_drop = false, category_dictionaries = false;
 };
 
-std::unexpected<Error> unsupported(std::string message) { return fail(Code::Unsupported, std::move(message)); }
-std::unexpected<Error> damaged(std::string message) { return fail(Code::InvalidArgument, std::move(message)); }
+std::unexpected<Error> unsupported(std::string message) {
+  return fail(Code::Unsupported, std::move(message));
+}
+std::unexpected<Error> damaged(std::string message) {
+  return fail(Code::InvalidArgument, std::move(message));
+}
 
 // read(key) reads or skips the value of each key.
 template <class Read>
@@ -191,7 +195,9 @@ Result<uint32_t> whole(std::string_view field, std::string_view text, uint32_t a
 
 // "5E-1", or "[5E-1,1E0]" since 3.1.
 Result<std::vector<float>> parse_base_score(std::string_view text) {
-  const auto bad = [&] { return damaged("learner_model_param.base_score: '" + std::string(text.substr(0, 40)) + "' is not a number"); };
+  const auto bad = [&] {
+    return damaged("learner_model_param.base_score: '" + std::string(text.substr(0, 40)) + "' is not a number");
+  };
   std::string_view rest = text;
   const bool bracketed = rest.starts_with('[');
   if (bracketed) {
@@ -215,7 +221,8 @@ Result<std::vector<float>> parse_base_score(std::string_view text) {
 // `clamped`: releases that write a vector keep a probability off 0 and 1; those before refuse such a model themselves.
 Result<float> to_margin(float score, Link link, bool clamped) {
   switch (link) {
-    case Link::Identity: return score;
+    case Link::Identity:
+      return score;
     case Link::Logit: {
       constexpr float kOff = 1e-6F;
       const float p = clamped ? std::clamp(score, kOff, 1.0F - kOff) : score;
@@ -231,12 +238,15 @@ Result<float> to_margin(float score, Link link, bool clamped) {
 
 Status refuse_what_differs(const RawModel& raw) {
   if (raw.booster == "dart" || raw.weight_drop)
-    return unsupported("booster 'dart' is not supported yet: its trees carry drop-out weights; train with booster='gbtree'");
+    return unsupported(
+        "booster 'dart' is not supported yet: its trees carry drop-out weights; train with booster='gbtree'");
   if (raw.booster == "gblinear")
     return unsupported("booster 'gblinear' is not supported: it has no trees; train with booster='gbtree'");
-  if (raw.booster != "gbtree") return unsupported("booster '" + raw.booster + "' is not supported; train with booster='gbtree'");
+  if (raw.booster != "gbtree")
+    return unsupported("booster '" + raw.booster + "' is not supported; train with booster='gbtree'");
   if (raw.category_dictionaries || std::ranges::find(raw.feature_types, "c") != raw.feature_types.end())
-    return unsupported("categorical features are not supported yet; one-hot or ordinal encode them and train with numeric columns");
+    return unsupported(
+        "categorical features are not supported yet; one-hot or ordinal encode them and train with numeric columns");
   return {};
 }
 
@@ -246,23 +256,26 @@ Status check_trees(const RawModel& raw, uint32_t features, uint32_t outputs) {
   if (!raw.num_trees.empty() && raw.num_trees != std::to_string(count))
     return damaged("gbtree_model_param.num_trees says " + raw.num_trees + ", there are " + std::to_string(count));
   if (raw.tree_info.size() != count)
-    return damaged("tree_info has " + std::to_string(raw.tree_info.size()) + " entries for " + std::to_string(count) + " trees");
+    return damaged("tree_info has " + std::to_string(raw.tree_info.size()) + " entries for " + std::to_string(count) +
+                   " trees");
   for (size_t t = 0; t < count; ++t) {
     if (raw.tree_info[t] < 0 || static_cast<uint32_t>(raw.tree_info[t]) >= outputs)
-      return damaged("tree_info: tree " + std::to_string(t) + " belongs to class " + std::to_string(raw.tree_info[t]) + " of " +
-                     std::to_string(outputs));
+      return damaged("tree_info: tree " + std::to_string(t) + " belongs to class " + std::to_string(raw.tree_info[t]) +
+                     " of " + std::to_string(outputs));
     for (const TreeNode& node : raw.trees[t].nodes)
       if (!node.leaf() && node.feature >= features)
-        return damaged("tree " + std::to_string(t) + ": feature " + std::to_string(node.feature) + " of " + std::to_string(features));
+        return damaged("tree " + std::to_string(t) + ": feature " + std::to_string(node.feature) + " of " +
+                       std::to_string(features));
   }
   return {};
 }
 
 Status check_names(const RawModel& raw, uint32_t features) {
-  for (const auto& [field, size] : {std::pair{"feature_names", raw.feature_names.size()}, std::pair{"feature_types", raw.feature_types.size()}})
+  for (const auto& [field, size] :
+       {std::pair{"feature_names", raw.feature_names.size()}, std::pair{"feature_types", raw.feature_types.size()}})
     if (size != 0 && size != features)
-      return damaged("learner." + std::string(field) + " has " + std::to_string(size) + " entries for " + std::to_string(features) +
-                     " features");
+      return damaged("learner." + std::string(field) + " has " + std::to_string(size) + " entries for " +
+                     std::to_string(features) + " features");
   return {};
 }
 
@@ -290,16 +303,20 @@ Result<Ensemble> build(RawModel raw) {
     return unsupported("a model of " + raw.num_target + " targets is not supported; train one model per target");
   const bool multiclass = objective->transform == Transform::Softmax || objective->transform == Transform::Argmax;
   const uint32_t outputs = std::max(classes, 1U);
-  if (multiclass != (classes > 1)) return damaged("learner_model_param.num_class is " + raw.num_class + " for objective " + raw.objective);
+  if (multiclass != (classes > 1))
+    return damaged("learner_model_param.num_class is " + raw.num_class + " for objective " + raw.objective);
   if (outputs > 10'000) return unsupported("more than 10000 classes");
-  if (features == 0 || features > 1'000'000) return damaged("learner_model_param.num_feature: '" + raw.num_feature + "' is not from 1 to 1000000");
+  if (features == 0 || features > 1'000'000)
+    return damaged("learner_model_param.num_feature: '" + raw.num_feature + "' is not from 1 to 1000000");
   CLOPS_TRY(check_trees(raw, features, outputs));
   CLOPS_TRY(check_names(raw, features));
 
   Ensemble model;
   CLOPS_ASSIGN(std::vector<float> scores, parse_base_score(raw.base_score));
   if (scores.size() == 1) scores.resize(outputs, scores[0]);
-  if (scores.size() != outputs) return damaged("base_score has " + std::to_string(scores.size()) + " values for " + std::to_string(outputs) + " outputs");
+  if (scores.size() != outputs)
+    return damaged("base_score has " + std::to_string(scores.size()) + " values for " + std::to_string(outputs) +
+                   " outputs");
   for (const float score : scores) {
     CLOPS_ASSIGN(const float margin, to_margin(score, objective->link, raw.base_score.starts_with('[')));
     model.margins.push_back(margin);

@@ -49,11 +49,11 @@ Status check_lengths(const XgboostTree& raw) {
                                                         {"default_left", raw.default_left.size()}};
   for (const auto& [name, size] : arrays)
     if (size != nodes)
-      return fail(Code::InvalidArgument, std::string(name) + " has " + std::to_string(size) + " entries, left_children " +
-                                             std::to_string(nodes));
+      return fail(Code::InvalidArgument, std::string(name) + " has " + std::to_string(size) +
+                                             " entries, left_children " + std::to_string(nodes));
   if (!raw.split_type.empty() && raw.split_type.size() != nodes)
-    return fail(Code::InvalidArgument, "split_type has " + std::to_string(raw.split_type.size()) + " entries, left_children " +
-                                           std::to_string(nodes));
+    return fail(Code::InvalidArgument, "split_type has " + std::to_string(raw.split_type.size()) +
+                                           " entries, left_children " + std::to_string(nodes));
   if (!raw.num_nodes.empty() && raw.num_nodes != std::to_string(nodes))
     return fail(Code::InvalidArgument,
                 "tree_param.num_nodes says " + raw.num_nodes + ", left_children has " + std::to_string(nodes));
@@ -105,8 +105,8 @@ Result<XgboostTree> read_xgboost_tree(DocumentReader& reader) {
       CLOPS_ASSIGN(tree.vector_weights, count_array(reader));
     } else if (key == "tree_param") {
       CLOPS_TRY(read_tree_param(reader, tree));
-    } else if (key == "base_weights" || key == "sum_hessian" || key == "loss_changes" || key == "parents" || key == "id" ||
-               key == "categories_nodes" || key == "categories_segments" || key == "categories_sizes" ||
+    } else if (key == "base_weights" || key == "sum_hessian" || key == "loss_changes" || key == "parents" ||
+               key == "id" || key == "categories_nodes" || key == "categories_segments" || key == "categories_sizes" ||
                key == "leaf_child_counts") {
       CLOPS_TRY(reader.skip());
     } else {
@@ -147,7 +147,8 @@ Result<Tree> convert(const XgboostTree& raw) {
       continue;
     }
     for (const int32_t child : {raw.left[i], raw.right[i]})
-      if (child <= 0 || static_cast<size_t>(child) >= count) return damaged(i, "its child " + std::to_string(child) + " is no node of the tree");
+      if (child <= 0 || static_cast<size_t>(child) >= count)
+        return damaged(i, "its child " + std::to_string(child) + " is no node of the tree");
     if (raw.feature[i] < 0) return damaged(i, "its feature index is negative");
     node.feature = static_cast<uint32_t>(raw.feature[i]);
     node.default_left = raw.default_left[i] != 0;

@@ -36,7 +36,8 @@ class Copy {
       CLOPS_TRY(folder(real));
       return true;
     }
-    if (!fs::is_regular_file(status)) return fail(Code::InvalidArgument, path.string() + ": is neither a file nor a folder");
+    if (!fs::is_regular_file(status))
+      return fail(Code::InvalidArgument, path.string() + ": is neither a file nor a folder");
     CLOPS_TRY(one(real, path.filename().string()));
     return false;
   }
@@ -104,11 +105,13 @@ class FileSource final : public ModelSource {
 
 class PvcSource final : public ModelSource {
  public:
-  PvcSource(std::map<std::string, std::string> claims, const Clock& clock) : claims_(std::move(claims)), clock_(clock) {}
+  PvcSource(std::map<std::string, std::string> claims, const Clock& clock)
+      : claims_(std::move(claims)), clock_(clock) {}
   Result<bool> fetch(std::string_view text, const FetchLimits&, TimePoint deadline, Deposit& deposit) const override {
     CLOPS_ASSIGN(const Uri uri, parse_uri(text));
     const auto claim = claims_.find(uri.authority);
-    if (claim == claims_.end()) return fail(Code::NotFound, "PersistentVolumeClaim '" + uri.authority + "' is not mounted here");
+    if (claim == claims_.end())
+      return fail(Code::NotFound, "PersistentVolumeClaim '" + uri.authority + "' is not mounted here");
     std::error_code error;
     const fs::path root = fs::canonical(claim->second, error);
     if (error) return failed(claim->second, error);
@@ -125,7 +128,9 @@ class PvcSource final : public ModelSource {
 
 }  // namespace
 
-std::unique_ptr<ModelSource> make_file_source(const Clock& clock) { return std::make_unique<FileSource>(clock); }
+std::unique_ptr<ModelSource> make_file_source(const Clock& clock) {
+  return std::make_unique<FileSource>(clock);
+}
 std::unique_ptr<ModelSource> make_pvc_source(std::map<std::string, std::string> claims, const Clock& clock) {
   return std::make_unique<PvcSource>(std::move(claims), clock);
 }

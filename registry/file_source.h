@@ -12,6 +12,7 @@ namespace clops::registry {
 
 [[nodiscard]] std::unique_ptr<ModelSource> make_file_source(const Clock& clock);
 // Nothing outside a claim's folder is read, whatever links lie in it.
-[[nodiscard]] std::unique_ptr<ModelSource> make_pvc_source(std::map<std::string, std::string> claims, const Clock& clock);
+[[nodiscard]] std::unique_ptr<ModelSource> make_pvc_source(std::map<std::string, std::string> claims,
+                                                           const Clock& clock);
 
 }  // namespace clops::registry

@@ -12,7 +12,7 @@ namespace clops::registry {
 namespace {
 
 std::unexpected<Error> failed(const std::filesystem::path& path, int error) {
-  const Code code = error == ENOENT || error == ENOTDIR         ? Code::NotFound
+  const Code code = error == ENOENT || error == ENOTDIR ? Code::NotFound
                     : error == EACCES || error == EPERM ? Code::PermissionDenied
                                                         : Code::Unavailable;
   return fail(code, path.string() + ": " + std::strerror(error));

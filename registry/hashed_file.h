@@ -32,7 +32,8 @@ class FileDescriptor {
 
 class HashedFile {
  public:
-  [[nodiscard]] static Result<HashedFile> create(const std::filesystem::path& path);  // with the folders above it; must not exist
+  [[nodiscard]] static Result<HashedFile> create(
+      const std::filesystem::path& path);  // with the folders above it; must not exist
   [[nodiscard]] Status write(std::string_view bytes);
   [[nodiscard]] Result<std::string> finish();  // closed, read-only; its digest
 
@@ -43,6 +44,7 @@ class HashedFile {
   Sha256 hash_;
 };
 
-[[nodiscard]] Status read_in_pieces(const std::filesystem::path& path, const std::function<Status(std::string_view)>& take);
+[[nodiscard]] Status read_in_pieces(const std::filesystem::path& path,
+                                    const std::function<Status(std::string_view)>& take);
 
 }  // namespace clops::registry

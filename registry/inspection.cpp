@@ -15,25 +15,36 @@ constexpr size_t kMessageBytesMax = 2048, kListBytesMax = 24u << 10;
 
 std::string_view reason_of_fetch(Code code) {
   switch (code) {
-    case Code::NotFound: return "NotFound";
+    case Code::NotFound:
+      return "NotFound";
     case Code::Unauthenticated:
-    case Code::PermissionDenied: return "PermissionDenied";
-    case Code::DataLoss: return "DigestMismatch";
-    case Code::TooLarge: return "TooLarge";
-    case Code::Unavailable: return "SourceUnavailable";
-    case Code::DeadlineExceeded: return "Timeout";
+    case Code::PermissionDenied:
+      return "PermissionDenied";
+    case Code::DataLoss:
+      return "DigestMismatch";
+    case Code::TooLarge:
+      return "TooLarge";
+    case Code::Unavailable:
+      return "SourceUnavailable";
+    case Code::DeadlineExceeded:
+      return "Timeout";
     case Code::Unsupported:
-    case Code::InvalidArgument: return "UnsupportedUri";
-    default: return "Internal";
+    case Code::InvalidArgument:
+      return "UnsupportedUri";
+    default:
+      return "Internal";
   }
 }
 
 std::string_view reason_of_model(Code code) {
   switch (code) {
     case Code::InvalidArgument:
-    case Code::DataLoss: return "InvalidModel";
-    case Code::Unsupported: return "UnsupportedFormat";
-    default: return reason_of_fetch(code);
+    case Code::DataLoss:
+      return "InvalidModel";
+    case Code::Unsupported:
+      return "UnsupportedFormat";
+    default:
+      return reason_of_fetch(code);
   }
 }
 
@@ -62,14 +73,18 @@ Json bounded(const Json& items, size_t& left_out) {
 
 std::string document(const Artifact& artifact, const formats::Ensemble& model) {
   Json files = Json::array();
-  for (const ArtifactFile& file : artifact.files) files.push_back({{"path", file.path}, {"digest", file.digest}, {"bytes", file.bytes}});
-  Json schema{{"inputs", tensors(formats::describe_input(model))}, {"outputs", tensors(formats::describe_output(model))}};
+  for (const ArtifactFile& file : artifact.files)
+    files.push_back({{"path", file.path}, {"digest", file.digest}, {"bytes", file.bytes}});
+  Json schema{{"inputs", tensors(formats::describe_input(model))},
+              {"outputs", tensors(formats::describe_output(model))}};
   size_t left_out = 0;
   const Json names = bounded(model.feature_names, left_out);
   // Half a list of columns would be taken for the whole one.
   if (left_out == 0) schema["featureNames"] = names;
-  Json out{{"inspection", 1}, {"ok", true}, {"digest", artifact.digest}, {"bytes", artifact.bytes}, {"format", model.format},
-           {"framework", model.framework}, {"schema", schema}};
+  Json out{{"inspection", 1},           {"ok", true},
+           {"digest", artifact.digest}, {"bytes", artifact.bytes},
+           {"format", model.format},    {"framework", model.framework},
+           {"schema", schema}};
   out["files"] = bounded(files, left_out);
   if (left_out != 0) out["filesLeftOut"] = left_out;
   return dump_json(out);
@@ -90,7 +105,8 @@ Result<Artifact> describe_path(const std::filesystem::path& path) {
   Sha256 hash;
   Artifact artifact;
   CLOPS_TRY(read_in_pieces(file, [&](std::string_view bytes) -> Status {
-    if (artifact.bytes + bytes.size() > formats::kModelBytesMax) return fail(Code::TooLarge, file.string() + ": larger than 1 GiB");
+    if (artifact.bytes + bytes.size() > formats::kModelBytesMax)
+      return fail(Code::TooLarge, file.string() + ": larger than 1 GiB");
     hash.update(bytes);
     artifact.bytes += bytes.size();
     return {};
@@ -103,7 +119,8 @@ Result<Artifact> describe_path(const std::filesystem::path& path) {
 
 }  // namespace
 
-std::string inspect(const SourceTable& sources, Store& store, const Clock& clock, const InspectRequest& request, const FetchLimits& limits) {
+std::string inspect(const SourceTable& sources, Store& store, const Clock& clock, const InspectRequest& request,
+                    const FetchLimits& limits) {
   const auto artifact = fetch(sources, store, clock, request.uri, request.digest, limits);
   if (!artifact) return refusal(reason_of_fetch(artifact.error().code), artifact.error().message);
   return describe(*artifact, printable(request.uri), request.format);

@@ -1,7 +1,8 @@
-// What `clops-server inspect` says of a model: the one-line JSON document that crds/inspection.h describes, never more than
-// 64 KiB. A bad model is a document with ok false, not a failure of the inspection.
+// What `clops-server inspect` says of a model: the one-line JSON document that crds/inspection.h describes, never more
+// than 64 KiB. A bad model is a document with ok false, not a failure of the inspection.
 //
-// Thread rule: blocks its caller; borrows sources, store and clock for the call. Errors: none; they are in the document.
+// Thread rule: blocks its caller; borrows sources, store and clock for the call. Errors: none; they are in the
+// document.
 #pragma once
 
 #include <filesystem>
@@ -21,8 +22,8 @@ struct InspectRequest {
   std::string format = "auto";  // spec.modelFormat.name: xgboost | auto
 };
 
-[[nodiscard]] std::string inspect(const SourceTable& sources, Store& store, const Clock& clock, const InspectRequest& request,
-                                  const FetchLimits& limits = {});
+[[nodiscard]] std::string inspect(const SourceTable& sources, Store& store, const Clock& clock,
+                                  const InspectRequest& request, const FetchLimits& limits = {});
 
 // The same of a bare file or folder on this machine, read where it lies (`clops inspect MODEL`).
 [[nodiscard]] std::string inspect_path(const std::filesystem::path& path, std::string_view format = "auto");

@@ -9,10 +9,14 @@ namespace clops::registry {
 namespace {
 
 std::unexpected<Error> unknown_scheme(const SourceTable& sources, const std::string& scheme) {
-  if (scheme == "file") return fail(Code::Unsupported, "file:// is only for the embedded plane; put the model on a PersistentVolumeClaim (pvc://CLAIM/PATH) or a web server");
+  if (scheme == "file")
+    return fail(Code::Unsupported,
+                "file:// is only for the embedded plane; put the model on a PersistentVolumeClaim (pvc://CLAIM/PATH) "
+                "or a web server");
   std::string known;
   for (const auto& [name, source] : sources) known += (known.empty() ? "" : ", ") + name + "://";
-  return fail(Code::Unsupported, "the scheme '" + scheme + "' is not supported; these are: " + (known.empty() ? "none" : known));
+  return fail(Code::Unsupported,
+              "the scheme '" + scheme + "' is not supported; these are: " + (known.empty() ? "none" : known));
 }
 
 }  // namespace
@@ -28,11 +32,13 @@ SourceTable make_sources(const SourceOptions& options, const Clock& clock) {
   return sources;
 }
 
-Result<Artifact> fetch(const SourceTable& sources, Store& store, const Clock& clock, std::string_view uri, std::string_view digest,
-                       const FetchLimits& limits) {
+Result<Artifact> fetch(const SourceTable& sources, Store& store, const Clock& clock, std::string_view uri,
+                       std::string_view digest, const FetchLimits& limits) {
   const auto in_uri = [&](const Error& error) { return fail_in(printable(uri), error); };
   if (!digest.empty()) {
-    if (!is_sha256(digest)) return fail(Code::InvalidArgument, "digest: '" + std::string(digest.substr(0, 80)) + "' is not sha256: and 64 hex digits");
+    if (!is_sha256(digest))
+      return fail(Code::InvalidArgument,
+                  "digest: '" + std::string(digest.substr(0, 80)) + "' is not sha256: and 64 hex digits");
     if (auto present = store.find(digest)) return present;
   }
   const auto parsed = parse_uri(uri);

@@ -25,7 +25,8 @@ Status check_path(std::string_view path) {
     return fail(Code::InvalidArgument, "file name '" + std::string(path.substr(0, 80)) + "' " + std::string(why));
   };
   if (path.empty() || path.size() > kPathBytesMax) return bad("is empty or too long");
-  if (path.find_first_of(std::string_view("\0\n", 2)) != std::string_view::npos) return bad("has a character that is not allowed");
+  if (path.find_first_of(std::string_view("\0\n", 2)) != std::string_view::npos)
+    return bad("has a character that is not allowed");
   for (size_t at = 0; at <= path.size();) {
     const size_t slash = std::min(path.find('/', at), path.size());
     const std::string_view part = path.substr(at, slash - at);
@@ -46,7 +47,8 @@ class StagedDeposit final : public Deposit {
   Status add_file(std::string_view path) override {
     CLOPS_TRY(close());
     CLOPS_TRY(check_path(path));
-    if (files_.size() == limits_.files_max) return fail(Code::TooLarge, "more than " + std::to_string(limits_.files_max) + " files");
+    if (files_.size() == limits_.files_max)
+      return fail(Code::TooLarge, "more than " + std::to_string(limits_.files_max) + " files");
     for (const ArtifactFile& file : files_)
       if (file.path == path) return fail(Code::InvalidArgument, "file name '" + std::string(path) + "' comes twice");
     CLOPS_ASSIGN(writer_, HashedFile::create(content() / path));
@@ -67,7 +69,8 @@ class StagedDeposit final : public Deposit {
 
   Status write(std::string_view bytes) override {
     if (!writer_) return fail(Code::Internal, "write before the first file");
-    if (bytes.size() > limits_.bytes_max - bytes_) return fail(Code::TooLarge, "larger than the limit of " + std::to_string(limits_.bytes_max) + " bytes");
+    if (bytes.size() > limits_.bytes_max - bytes_)
+      return fail(Code::TooLarge, "larger than the limit of " + std::to_string(limits_.bytes_max) + " bytes");
     CLOPS_TRY(writer_->write(bytes));
     bytes_ += bytes.size();
     files_.back().bytes += bytes.size();
@@ -162,7 +165,8 @@ class DiskStore final : public Store {
   }
 
   Result<Artifact> find(std::string_view digest) override {
-    if (!is_sha256(digest)) return fail(Code::InvalidArgument, "'" + std::string(digest) + "' is no digest (sha256: and 64 hex digits)");
+    if (!is_sha256(digest))
+      return fail(Code::InvalidArgument, "'" + std::string(digest) + "' is no digest (sha256: and 64 hex digits)");
     const std::string hex = hex_of(digest);
     Artifact artifact;
     {
@@ -262,9 +266,11 @@ class DiskStore final : public Store {
     while (bytes_ + wanted > options_.bytes_max) {
       auto oldest = entries_by_hex_.end();
       for (auto it = entries_by_hex_.begin(); it != entries_by_hex_.end(); ++it)
-        if (it->second.hold.expired() && (oldest == entries_by_hex_.end() || it->second.used < oldest->second.used)) oldest = it;
+        if (it->second.hold.expired() && (oldest == entries_by_hex_.end() || it->second.used < oldest->second.used))
+          oldest = it;
       if (oldest == entries_by_hex_.end())
-        return fail(Code::TooLarge, "the cache of " + std::to_string(options_.bytes_max) + " bytes is full of models in use");
+        return fail(Code::TooLarge,
+                    "the cache of " + std::to_string(options_.bytes_max) + " bytes is full of models in use");
       remove(oldest);
     }
     return {};
@@ -305,10 +311,14 @@ std::string folder_digest(std::vector<ArtifactFile> files) {
 Result<std::unique_ptr<Store>> open_store(StoreOptions options) {
   std::error_code error;
   fs::create_directories(options.folder, error);
-  if (error) return fail(error == std::errc::permission_denied ? Code::PermissionDenied : Code::Unavailable, options.folder.string() + ": " + error.message());
+  if (error)
+    return fail(error == std::errc::permission_denied ? Code::PermissionDenied : Code::Unavailable,
+                options.folder.string() + ": " + error.message());
   const fs::path lock_path = options.folder / "lock";
   FileDescriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock.valid()) return fail(errno == EACCES ? Code::PermissionDenied : Code::Unavailable, lock_path.string() + ": " + std::strerror(errno));
+  if (!lock.valid())
+    return fail(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
+                lock_path.string() + ": " + std::strerror(errno));
   if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
     return fail(Code::Conflict, options.folder.string() + ": another process uses this cache folder");
   auto store = std::make_unique<DiskStore>(std::move(options), std::move(lock));

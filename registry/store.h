@@ -1,14 +1,14 @@
 // The content-addressed cache of model artifacts: one folder on this machine, entries named by their digest.
 //
-// An entry is built in a staging folder while its sha256 is computed, then renamed into place: it is there whole or not at
-// all, and what a crash leaves behind in staging is removed at the next open. Nothing is synced to disk, because find()
-// hashes an entry again before it is used; one that does not match its name is dropped and counts as absent.
+// An entry is built in a staging folder while its sha256 is computed, then renamed into place: it is there whole or not
+// at all, and what a crash leaves behind in staging is removed at the next open. Nothing is synced to disk, because
+// find() hashes an entry again before it is used; one that does not match its name is dropped and counts as absent.
 // Layout: DIR/lock, DIR/staging/RANDOM/..., DIR/sha256/HEX/file or DIR/sha256/HEX/folder/....
 //
-// Thread rule: Store is safe from any thread; a Deposit belongs to one. Ownership: an Artifact keeps its entry from eviction
-// while any copy of it lives; Artifacts and Deposits may outlive the Store object. One process per folder (flock).
-// Errors: TooLarge (a limit: bytes, files, or what is free of the cache), DataLoss (not the digest asked for), Conflict (another
-// process has the folder), InvalidArgument (a path that leaves the artifact), Unavailable (disk).
+// Thread rule: Store is safe from any thread; a Deposit belongs to one. Ownership: an Artifact keeps its entry from
+// eviction while any copy of it lives; Artifacts and Deposits may outlive the Store object. One process per folder
+// (flock). Errors: TooLarge (a limit: bytes, files, or what is free of the cache), DataLoss (not the digest asked for),
+// Conflict (another process has the folder), InvalidArgument (a path that leaves the artifact), Unavailable (disk).
 #pragma once
 
 #include <cstdint>
@@ -38,7 +38,7 @@ struct Artifact {
 };
 
 struct StoreOptions {
-  std::filesystem::path folder;  // created if absent
+  std::filesystem::path folder;     // created if absent
   uint64_t bytes_max = 4ull << 30;  // of all entries; the longest unused are evicted
 };
 
@@ -61,7 +61,8 @@ class Store {
   virtual ~Store() = default;
   [[nodiscard]] virtual Result<std::unique_ptr<Deposit>> begin(const DepositLimits& limits) = 0;
   // `folder`: digest by the folder rule; else exactly one file. `digest`: what it must be; empty = whatever it is.
-  [[nodiscard]] virtual Result<Artifact> commit(std::unique_ptr<Deposit> deposit, bool folder, std::string_view digest) = 0;
+  [[nodiscard]] virtual Result<Artifact> commit(std::unique_ptr<Deposit> deposit, bool folder,
+                                                std::string_view digest) = 0;
   // NotFound when absent or when what is there no longer matches.
   [[nodiscard]] virtual Result<Artifact> find(std::string_view digest) = 0;
 };

@@ -21,7 +21,8 @@ Result<Uri> parse_uri(std::string_view text) {
   Uri uri;
   for (const char c : text.substr(0, colon)) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (!letter && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.') return fail(Code::InvalidArgument, "the URI's scheme is malformed");
+    if (!letter && !(c >= '0' && c <= '9') && c != '+' && c != '-' && c != '.')
+      return fail(Code::InvalidArgument, "the URI's scheme is malformed");
     uri.scheme += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   std::string_view rest = text.substr(colon + 3);
@@ -60,11 +61,14 @@ Result<std::string> resolve_redirect(std::string_view base_text, std::string_vie
   } else if (location.find("://") < location.find_first_of("/?#")) {
     target = location;
   } else {
-    target = join(base, base.path.empty() ? "/" : base.path.substr(0, base.path.rfind('/') + 1)) + std::string(location);
+    target =
+        join(base, base.path.empty() ? "/" : base.path.substr(0, base.path.rfind('/') + 1)) + std::string(location);
   }
   CLOPS_ASSIGN(const Uri uri, parse_uri(target));
-  if (uri.scheme != "http" && uri.scheme != "https") return fail(Code::PermissionDenied, "a redirect to " + uri.scheme + "://, which is not followed");
-  if (base.scheme == "https" && uri.scheme == "http") return fail(Code::PermissionDenied, "a redirect from https to http, which is not followed");
+  if (uri.scheme != "http" && uri.scheme != "https")
+    return fail(Code::PermissionDenied, "a redirect to " + uri.scheme + "://, which is not followed");
+  if (base.scheme == "https" && uri.scheme == "http")
+    return fail(Code::PermissionDenied, "a redirect from https to http, which is not followed");
   return target;
 }
 

@@ -17,14 +17,16 @@ uint32_t rows_per_block(size_t slots) {
 
 class ForestScratch final : public Scratch {
  public:
-  ForestScratch(size_t slot_count, uint32_t rows, uint32_t outputs) : slots(slot_count * rows), sums(size_t{rows} * outputs) {}
+  ForestScratch(size_t slot_count, uint32_t rows, uint32_t outputs)
+      : slots(slot_count * rows), sums(size_t{rows} * outputs) {}
   std::vector<float> slots, sums;
 };
 
 template <class Node>
 class ForestEngine final : public Engine {
  public:
-  ForestEngine(EngineInfo info, ForestLayout<Node> forest, formats::Transform transform, size_t columns, size_t out_columns)
+  ForestEngine(EngineInfo info, ForestLayout<Node> forest, formats::Transform transform, size_t columns,
+               size_t out_columns)
       : info_(std::move(info)),
         forest_(std::move(forest)),
         transform_(transform),
@@ -42,7 +44,8 @@ class ForestEngine final : public Engine {
   void infer(std::span<const float> rows, size_t row_count, Scratch& scratch, std::span<float> out) const override {
     auto& work = static_cast<ForestScratch&>(scratch);
     if (row_count < kLanes / 2) {  // below this a block's idle lanes cost more than walking trees side by side
-      for (size_t row = 0; row < row_count; ++row) infer_row(rows.data() + row * columns_, work, out.data() + row * out_columns_);
+      for (size_t row = 0; row < row_count; ++row)
+        infer_row(rows.data() + row * columns_, work, out.data() + row * out_columns_);
       return;
     }
     for (size_t first = 0; first < row_count; first += block_) {
@@ -60,10 +63,12 @@ class ForestEngine final : public Engine {
 
   void infer_block(const float* rows, uint32_t count, ForestScratch& work, float* out) const {
     const size_t width = forest_.slots.size();
-    for (uint32_t row = 0; row < count; ++row) gather(forest_.slots, rows + row * columns_, work.slots.data() + row * width);
+    for (uint32_t row = 0; row < count; ++row)
+      gather(forest_.slots, rows + row * columns_, work.slots.data() + row * width);
     sum_block(forest_, work.slots.data(), count, work.sums.data());
     for (uint32_t row = 0; row < count; ++row)
-      transform_row(transform_, work.sums.data() + size_t{row} * forest_.outputs, forest_.outputs, out + row * out_columns_);
+      transform_row(transform_, work.sums.data() + size_t{row} * forest_.outputs, forest_.outputs,
+                    out + row * out_columns_);
   }
 
   EngineInfo info_;
@@ -99,7 +104,8 @@ Result<std::unique_ptr<Engine>> make(const formats::Ensemble& model, std::string
   CLOPS_ASSIGN(auto forest, lay_out<Node>(model));
   info.bytes = forest.bytes();
   info.evaluator = "lockstep walk, " + std::to_string(kLanes) + " trees at once for single rows, " +
-                   std::to_string(rows_per_block(forest.slots.size())) + " rows per tree for batches, " + std::string(node_name) + " nodes";
+                   std::to_string(rows_per_block(forest.slots.size())) + " rows per tree for batches, " +
+                   std::string(node_name) + " nodes";
   return std::make_unique<ForestEngine<Node>>(std::move(info), std::move(forest), model.transform, model.features,
                                               formats::output_columns(model));
 }
@@ -107,7 +113,8 @@ Result<std::unique_ptr<Engine>> make(const formats::Ensemble& model, std::string
 class ForestEngineFactory final : public EngineFactory {
  public:
   bool accepts(std::string_view format) const override {
-    return format == formats::to_string(formats::Format::XgboostJson) || format == formats::to_string(formats::Format::XgboostUbj);
+    return format == formats::to_string(formats::Format::XgboostJson) ||
+           format == formats::to_string(formats::Format::XgboostUbj);
   }
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
     CLOPS_ASSIGN(const formats::Ensemble model, formats::load_ensemble(std::filesystem::path(path)));
@@ -117,7 +124,9 @@ class ForestEngineFactory final : public EngineFactory {
 
 }  // namespace
 
-std::unique_ptr<EngineFactory> make_forest_engine_factory() { return std::make_unique<ForestEngineFactory>(); }
+std::unique_ptr<EngineFactory> make_forest_engine_factory() {
+  return std::make_unique<ForestEngineFactory>();
+}
 
 Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble) {
   if (fits_compact(ensemble)) return make<CompactNode>(ensemble, "8-byte");

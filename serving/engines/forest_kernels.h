@@ -15,7 +15,7 @@
 
 namespace clops::serving {
 
-inline constexpr uint32_t kLanes = 8;        // walks in lockstep: enough to hide two dependent loads
+inline constexpr uint32_t kLanes = 8;  // walks in lockstep: enough to hide two dependent loads
 inline constexpr uint32_t kRowsPerBlock = 64;
 
 inline void gather(std::span<const Slot> slots, const float* row, float* out) {
@@ -28,7 +28,8 @@ inline void gather(std::span<const Slot> slots, const float* row, float* out) {
 
 // kLanes walks at once: lane i walks nodes[i] over row[i]. A deep, thin tree stops when no lane moves any more.
 template <class Node>
-inline void walk(const Node* const (&nodes)[kLanes], const float* const (&rows)[kLanes], uint32_t depth, uint32_t (&at)[kLanes]) {
+inline void walk(const Node* const (&nodes)[kLanes], const float* const (&rows)[kLanes], uint32_t depth,
+                 uint32_t (&at)[kLanes]) {
   for (uint32_t lane = 0; lane < kLanes; ++lane) at[lane] = 0;
   const auto step = [&] {
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
@@ -81,7 +82,8 @@ template <class Node>
 void sum_block(const ForestLayout<Node>& forest, const float* slots, uint32_t count, float* sums) {
   const size_t width = forest.slots.size();
   const uint32_t outputs = forest.outputs;
-  for (uint32_t row = 0; row < count; ++row) std::copy(forest.margins.begin(), forest.margins.end(), sums + size_t{row} * outputs);
+  for (uint32_t row = 0; row < count; ++row)
+    std::copy(forest.margins.begin(), forest.margins.end(), sums + size_t{row} * outputs);
   for (const TreeRef& tree : forest.trees) {
     const Node* nodes[kLanes];
     std::fill(std::begin(nodes), std::end(nodes), forest.nodes.data() + tree.first);
@@ -102,16 +104,25 @@ void sum_block(const ForestLayout<Node>& forest, const float* slots, uint32_t co
 inline void transform_row(formats::Transform transform, const float* sums, uint32_t outputs, float* out) {
   using formats::Transform;
   switch (transform) {
-    case Transform::Identity: out[0] = sums[0]; return;
-    case Transform::Exp: out[0] = std::exp(sums[0]); return;
-    case Transform::Step: out[0] = sums[0] > 0.0F ? 1.0F : 0.0F; return;
+    case Transform::Identity:
+      out[0] = sums[0];
+      return;
+    case Transform::Exp:
+      out[0] = std::exp(sums[0]);
+      return;
+    case Transform::Step:
+      out[0] = sums[0] > 0.0F ? 1.0F : 0.0F;
+      return;
     case Transform::Sigmoid: {
       const float exponent = std::min(-sums[0], 88.7F);  // e^88.7 is the last that float32 holds
       out[0] = 1.0F / (std::exp(exponent) + 1.0F);
       return;
     }
-    case Transform::Argmax: out[0] = static_cast<float>(std::max_element(sums, sums + outputs) - sums); return;
-    case Transform::Softmax: break;
+    case Transform::Argmax:
+      out[0] = static_cast<float>(std::max_element(sums, sums + outputs) - sums);
+      return;
+    case Transform::Softmax:
+      break;
   }
   const float top = *std::max_element(sums, sums + outputs);
   double total = 0;

@@ -6,7 +6,9 @@
 namespace clops::serving {
 namespace {
 
-uint64_t slot_key(const formats::TreeNode& node) { return (uint64_t{node.feature} << 1) | (node.default_left ? 1 : 0); }
+uint64_t slot_key(const formats::TreeNode& node) {
+  return (uint64_t{node.feature} << 1) | (node.default_left ? 1 : 0);
+}
 
 // Sorted, so that a row is gathered in the order it lies in memory.
 std::vector<uint64_t> slot_keys(const formats::Ensemble& model) {
@@ -56,20 +58,23 @@ void lay_out_tree(const formats::Tree& tree, const std::vector<uint64_t>& keys, 
 
 bool fits_compact(const formats::Ensemble& model) {
   constexpr size_t kMax = std::numeric_limits<uint16_t>::max();
-  return slot_keys(model).size() <= kMax && std::ranges::all_of(model.trees, [](const formats::Tree& tree) { return tree.nodes.size() <= kMax; });
+  return slot_keys(model).size() <= kMax &&
+         std::ranges::all_of(model.trees, [](const formats::Tree& tree) { return tree.nodes.size() <= kMax; });
 }
 
 template <class Node>
 Result<ForestLayout<Node>> lay_out(const formats::Ensemble& model) {
   size_t nodes = 0;
   for (const formats::Tree& tree : model.trees) nodes += tree.nodes.size();
-  if (nodes > std::numeric_limits<uint32_t>::max() / 2) return fail(Code::Unsupported, "a model of more than 2^31 nodes");
+  if (nodes > std::numeric_limits<uint32_t>::max() / 2)
+    return fail(Code::Unsupported, "a model of more than 2^31 nodes");
   const std::vector<uint64_t> keys = slot_keys(model);
   ForestLayout<Node> out;
   out.outputs = model.outputs;
   out.margins = model.margins;
   for (const uint64_t key : keys) out.slots.push_back({static_cast<uint32_t>(key >> 1), (key & 1) != 0});
-  if (out.slots.empty()) out.slots.push_back({0, false});  // a forest of stumps still gathers something for leaves to ignore
+  if (out.slots.empty())
+    out.slots.push_back({0, false});  // a forest of stumps still gathers something for leaves to ignore
   out.nodes.reserve(nodes);
   out.values.reserve(nodes);
   for (const formats::Tree& tree : model.trees) {

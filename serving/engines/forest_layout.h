@@ -1,11 +1,11 @@
 // An ensemble laid out for walking. Inner to serving/engines.
 //
-// A row is first gathered into slots: one per (feature, default direction) that the model tests. A missing value in a slot
-// that goes left by default becomes -inf, in one that goes right it stays NaN; `slot < threshold` then needs no further
-// look at missing values, as thresholds are finite. Children lie side by side, right then left, so a step is
-// `child + (slot < threshold)`; a leaf's threshold is NaN and its child itself, so walking past the end stays there. Trees
-// are laid out level by level: what most rows touch shares cache lines.
-// Thread rule: immutable once made. Errors: Unsupported (more nodes than 32 bits hold).
+// A row is first gathered into slots: one per (feature, default direction) that the model tests. A missing value in a
+// slot that goes left by default becomes -inf, in one that goes right it stays NaN; `slot < threshold` then needs no
+// further look at missing values, as thresholds are finite. Children lie side by side, right then left, so a step is
+// `child + (slot < threshold)`; a leaf's threshold is NaN and its child itself, so walking past the end stays there.
+// Trees are laid out level by level: what most rows touch shares cache lines. Thread rule: immutable once made. Errors:
+// Unsupported (more nodes than 32 bits hold).
 #pragma once
 
 #include <cstdint>
@@ -45,7 +45,8 @@ struct ForestLayout {
   uint32_t outputs = 1;
   std::vector<float> margins;
   [[nodiscard]] size_t bytes() const {
-    return slots.size() * sizeof(Slot) + trees.size() * sizeof(TreeRef) + nodes.size() * sizeof(Node) + values.size() * sizeof(float);
+    return slots.size() * sizeof(Slot) + trees.size() * sizeof(TreeRef) + nodes.size() * sizeof(Node) +
+           values.size() * sizeof(float);
   }
 };
 

@@ -7,7 +7,9 @@
 namespace clops::serving {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -18,7 +20,8 @@ std::string lower(std::string_view text) {
 Result<uint32_t> index_of(const crds::ServingModel& model, std::string_view variant, std::string_view where) {
   const auto at = std::ranges::find(model.variants, variant, &crds::ServingVariant::name);
   if (at == model.variants.end())
-    return fail(Code::InvalidArgument, model.name + "." + std::string(where) + ": there is no variant '" + std::string(variant) + "'");
+    return fail(Code::InvalidArgument,
+                model.name + "." + std::string(where) + ": there is no variant '" + std::string(variant) + "'");
   return static_cast<uint32_t>(at - model.variants.begin());
 }
 
@@ -31,11 +34,13 @@ Result<crds::BucketLayout> layout_of(const crds::ServingModel& model) {
   std::vector<crds::VariantShare> shares;
   int total = 0;
   for (const crds::ServingVariant& variant : model.variants) {
-    if (variant.weight < 0 || variant.weight > 100) return fail(Code::InvalidArgument, model.name + ".variants: a weight is not from 0 to 100");
+    if (variant.weight < 0 || variant.weight > 100)
+      return fail(Code::InvalidArgument, model.name + ".variants: a weight is not from 0 to 100");
     total += variant.weight;
     shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});
   }
-  if (total != 100) return fail(Code::InvalidArgument, model.name + ".variants: weights total " + std::to_string(total) + ", not 100");
+  if (total != 100)
+    return fail(Code::InvalidArgument, model.name + ".variants: weights total " + std::to_string(total) + ", not 100");
   return crds::rebalance({}, shares);
 }
 
@@ -46,7 +51,8 @@ uint32_t bucket_of(std::string_view salt, std::string_view key) {
 }
 
 bool same_header_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 Result<Router> Router::make(const crds::ServingModel& model) {

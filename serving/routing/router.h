@@ -2,8 +2,9 @@
 //
 // Sticky: XXH3-64 of salt ‖ key, mod 10 000, over the explicit layout of serving.json, so a user stays on a side while
 // weights move. A request without the sticky header is split like any other, per request.
-// Thread rule: immutable once made; choose() is safe from any thread, does not allocate and has no state: the caller brings
-// the random number (one generator per thread). Errors: make() InvalidArgument (a rule or bucket names no variant; gaps).
+// Thread rule: immutable once made; choose() is safe from any thread, does not allocate and has no state: the caller
+// brings the random number (one generator per thread). Errors: make() InvalidArgument (a rule or bucket names no
+// variant; gaps).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// XGBoost models as UBJSON, and the bare UBJSON reader: no input crashes the reader, and what it accepts can be evaluated.
-// Seed corpus: tests/data/golden and tests/data/refused; tests/unit/formats/hostile_test.cpp replays them with mutations.
+// XGBoost models as UBJSON, and the bare UBJSON reader: no input crashes the reader, and what it accepts can be
+// evaluated. Seed corpus: tests/data/golden and tests/data/refused; tests/unit/formats/hostile_test.cpp replays them
+// with mutations.
 #include <cmath>
 #include <cstddef>
 #include <cstdint>

@@ -46,7 +46,9 @@ TEST(JsonReader, reads_numbers_as_the_nearest_float32) {
     std::string text;
     float value;
   };
-  const Case cases[] = {{"0.1", 0.1F}, {"16777217", 16777216.0F}, {"3.4028235e38", 3.4028235e38F}, {"1e39", INFINITY}, {"-1e39", -INFINITY}, {"1e-50", 0.0F}, {"7", 7.0F}};
+  const Case cases[] = {{"0.1", 0.1F},      {"16777217", 16777216.0F}, {"3.4028235e38", 3.4028235e38F},
+                        {"1e39", INFINITY}, {"-1e39", -INFINITY},      {"1e-50", 0.0F},
+                        {"7", 7.0F}};
   for (const Case& c : cases) {
     const auto value = make_json_reader(c.text)->real();
     ASSERT_TRUE(value) << c.text << ": " << value.error().message;

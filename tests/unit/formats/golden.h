@@ -1,5 +1,5 @@
-// The golden files of tests/data/golden (scripts/make_golden.py says how they are written), and a walker so plain that its
-// correctness can be seen.
+// The golden files of tests/data/golden (scripts/make_golden.py says how they are written), and a walker so plain that
+// its correctness can be seen.
 #pragma once
 
 #include <algorithm>
@@ -17,8 +17,12 @@
 
 namespace clops::golden {
 
-inline std::filesystem::path root() { return CLOPS_SOURCE_DIR; }
-inline std::filesystem::path data(std::string_view name) { return root() / "tests/data" / name; }
+inline std::filesystem::path root() {
+  return CLOPS_SOURCE_DIR;
+}
+inline std::filesystem::path data(std::string_view name) {
+  return root() / "tests/data" / name;
+}
 
 struct Golden {
   std::string name;
@@ -43,8 +47,10 @@ inline Golden read(const std::filesystem::path& path) {
       while (words >> word) {
         uint32_t bits = 0;
         std::from_chars(word.data(), word.data() + word.size(), bits, 16);
-        if (word == "|") into = &golden.predicted;
-        else into->push_back(std::bit_cast<float>(bits));
+        if (word == "|")
+          into = &golden.predicted;
+        else
+          into->push_back(std::bit_cast<float>(bits));
       }
     }
   }

@@ -1,5 +1,5 @@
-// Models that lie: every golden and refused file cut short at many places, and with bytes changed, by seeded chance. What
-// comes out is an error or an ensemble that keeps its invariants, never a crash; the sanitizer lane runs the same.
+// Models that lie: every golden and refused file cut short at many places, and with bytes changed, by seeded chance.
+// What comes out is an error or an ensemble that keeps its invariants, never a crash; the sanitizer lane runs the same.
 #include <gtest/gtest.h>
 
 #include <random>
@@ -47,7 +47,8 @@ TEST(HostileModels, every_cut_is_an_error) {
   for (const std::string& whole : corpus()) {
     const size_t step = std::max<size_t>(1, whole.size() / 40);
     for (size_t size = 0; size < whole.size(); size += step) {
-      ASSERT_FALSE(read_ensemble(std::string_view(whole).substr(0, size))) << "cut to " << size << " of " << whole.size();
+      ASSERT_FALSE(read_ensemble(std::string_view(whole).substr(0, size)))
+          << "cut to " << size << " of " << whole.size();
       ++cuts;
     }
   }
@@ -64,10 +65,18 @@ TEST(HostileModels, changed_bytes_never_break_the_reader) {
     for (uint32_t edits = 1 + random() % 4; edits != 0; --edits) {
       const size_t at = random() % bytes.size();
       switch (random() % 4) {
-        case 0: bytes[at] = static_cast<char>(random()); break;
-        case 1: bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8)); break;
-        case 2: bytes.erase(at, 1 + random() % 8); break;
-        default: bytes.insert(at, bytes.substr(random() % bytes.size(), random() % 32)); break;
+        case 0:
+          bytes[at] = static_cast<char>(random());
+          break;
+        case 1:
+          bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8));
+          break;
+        case 2:
+          bytes.erase(at, 1 + random() % 8);
+          break;
+        default:
+          bytes.insert(at, bytes.substr(random() % bytes.size(), random() % 32));
+          break;
       }
       if (bytes.empty()) break;
     }

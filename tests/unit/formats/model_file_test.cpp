@@ -52,8 +52,10 @@ TEST(Detect, says_what_else_it_is) {
 }
 
 TEST(Detect, what_the_spec_asks_for_must_be_what_is_there) {
-  for (const std::string_view wanted : {"auto", "", "xgboost", "xgboost-json"}) EXPECT_TRUE(check_wanted(wanted, Format::XgboostJson)) << wanted;
-  for (const std::string_view wanted : {"xgboost-ubj", "lightgbm", "onnx", "XGBoost"}) EXPECT_FALSE(check_wanted(wanted, Format::XgboostJson)) << wanted;
+  for (const std::string_view wanted : {"auto", "", "xgboost", "xgboost-json"})
+    EXPECT_TRUE(check_wanted(wanted, Format::XgboostJson)) << wanted;
+  for (const std::string_view wanted : {"xgboost-ubj", "lightgbm", "onnx", "XGBoost"})
+    EXPECT_FALSE(check_wanted(wanted, Format::XgboostJson)) << wanted;
 }
 
 class Folder : public testing::Test {

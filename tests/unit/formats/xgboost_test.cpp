@@ -22,7 +22,9 @@ Json small() {
     "objective":{"name":"reg:squarederror","reg_loss_param":{"scale_pos_weight":"1"}}},"version":[2,1,4]})");
 }
 
-Result<Ensemble> read(const Json& model) { return read_ensemble(dump_json(model)); }
+Result<Ensemble> read(const Json& model) {
+  return read_ensemble(dump_json(model));
+}
 
 TEST(Xgboost, reads_into_plain_trees) {
   const auto model = read(small());
@@ -35,7 +37,9 @@ TEST(Xgboost, reads_into_plain_trees) {
       .outputs = 1,
       .transform = Transform::Identity,
       .margins = {0.5F},
-      .trees = {{.nodes = {{.left = 1, .right = 2, .feature = 1, .value = 0.5F, .default_left = true}, {.value = -1.5F}, {.value = 2.5F}},
+      .trees = {{.nodes = {{.left = 1, .right = 2, .feature = 1, .value = 0.5F, .default_left = true},
+                           {.value = -1.5F},
+                           {.value = 2.5F}},
                  .output = 0,
                  .depth = 1}},
       .feature_names = {"a", "b"},
@@ -68,10 +72,11 @@ TEST(Xgboost, base_score_in_every_spelling) {
     std::vector<float> margins;
   };
   const Case cases[] = {
-      {"reg:squarederror", "5E-1", {0.5F}},       {"reg:squarederror", "[5E-1]", {0.5F}}, {"reg:squarederror", "[-1.5]", {-1.5F}},
-      {"binary:logistic", "5E-1", {-0.0F}},       {"binary:logistic", "[5E-1]", {-0.0F}}, {"binary:logitraw", "3", {3.0F}},
-      {"count:poisson", "1E0", {0.0F}},           {"multi:softprob", "5E-1", {0.5F, 0.5F, 0.5F}},
-      {"multi:softprob", "[1,2,3]", {1, 2, 3}},   {"multi:softmax", "[1E0, 2E0, 3E0]", {1, 2, 3}},
+      {"reg:squarederror", "5E-1", {0.5F}},     {"reg:squarederror", "[5E-1]", {0.5F}},
+      {"reg:squarederror", "[-1.5]", {-1.5F}},  {"binary:logistic", "5E-1", {-0.0F}},
+      {"binary:logistic", "[5E-1]", {-0.0F}},   {"binary:logitraw", "3", {3.0F}},
+      {"count:poisson", "1E0", {0.0F}},         {"multi:softprob", "5E-1", {0.5F, 0.5F, 0.5F}},
+      {"multi:softprob", "[1,2,3]", {1, 2, 3}}, {"multi:softmax", "[1E0, 2E0, 3E0]", {1, 2, 3}},
   };
   for (const Case& c : cases) {
     Json model = small();
@@ -124,43 +129,69 @@ TEST(Xgboost, damage_is_named_by_tree_and_node) {
       {"half a leaf", [](Json&, Json& t) { t["left_children"][0] = -1; }, "node 0: has a right child", damaged},
       {"feature beyond", [](Json&, Json& t) { t["split_indices"][0] = 2; }, "tree 0: feature 2 of 2", damaged},
       {"feature negative", [](Json&, Json& t) { t["split_indices"][0] = -1; }, "feature index is negative", damaged},
-      {"infinite threshold", [](Json&, Json& t) { t["split_conditions"][0] = 1e300; }, "node 0: its split condition", damaged},
-      {"missing threshold", [](Json&, Json& t) { t["split_conditions"][0] = nullptr; }, "node 0: its split condition", damaged},
-      {"infinite leaf", [](Json&, Json& t) { t["split_conditions"][2] = -1e300; }, "node 2: its split condition", damaged},
-      {"short array", [](Json&, Json& t) { t["split_conditions"].erase(2); }, "split_conditions has 2 entries, left_children 3", damaged},
-      {"no nodes", [](Json&, Json& t) { t["left_children"] = Json::array(); }, "tree 0: the tree has no nodes", damaged},
+      {"infinite threshold", [](Json&, Json& t) { t["split_conditions"][0] = 1e300; }, "node 0: its split condition",
+       damaged},
+      {"missing threshold", [](Json&, Json& t) { t["split_conditions"][0] = nullptr; }, "node 0: its split condition",
+       damaged},
+      {"infinite leaf", [](Json&, Json& t) { t["split_conditions"][2] = -1e300; }, "node 2: its split condition",
+       damaged},
+      {"short array", [](Json&, Json& t) { t["split_conditions"].erase(2); },
+       "split_conditions has 2 entries, left_children 3", damaged},
+      {"no nodes", [](Json&, Json& t) { t["left_children"] = Json::array(); }, "tree 0: the tree has no nodes",
+       damaged},
       {"node count", [](Json&, Json& t) { t["tree_param"]["num_nodes"] = "4"; }, "num_nodes says 4", damaged},
-      {"no trees", [](Json& l, Json&) { l["gradient_booster"]["model"]["trees"] = Json::array(); }, "no trees", damaged},
-      {"tree count", [](Json& l, Json&) { l["gradient_booster"]["model"]["gbtree_model_param"]["num_trees"] = "2"; }, "num_trees says 2", damaged},
-      {"class of tree", [](Json& l, Json&) { l["gradient_booster"]["model"]["tree_info"] = {1}; }, "tree 0 belongs to class 1", damaged},
-      {"classes of trees", [](Json& l, Json&) { l["gradient_booster"]["model"]["tree_info"] = {0, 0}; }, "tree_info has 2", damaged},
-      {"names", [](Json& l, Json&) { l["feature_names"] = {"a"}; }, "feature_names has 1 entries for 2 features", damaged},
-      {"base_score text", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "half"; }, "base_score: 'half'", damaged},
-      {"base_score vector", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "[1,2]"; }, "base_score has 2 values", damaged},
-      {"base_score open", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "[1"; }, "base_score: '[1'", damaged},
-      {"base_score nan", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "nan"; }, "base_score: 'nan'", damaged},
-      {"base_score absent", [](Json& l, Json&) { l["learner_model_param"].erase("base_score"); }, "base_score is absent", damaged},
-      {"num_feature", [](Json& l, Json&) { l["learner_model_param"]["num_feature"] = "0"; }, "num_feature: '0'", damaged},
-      {"num_class text", [](Json& l, Json&) { l["learner_model_param"]["num_class"] = "x"; }, "num_class: 'x'", damaged},
-      {"classes of a regression", [](Json& l, Json&) { l["learner_model_param"]["num_class"] = "3"; }, "num_class is 3", damaged},
-      {"probability", [](Json& l, Json&) { l["objective"]["name"] = "binary:logistic"; l["learner_model_param"]["base_score"] = "2"; }, "between 0 and 1", damaged},
+      {"no trees", [](Json& l, Json&) { l["gradient_booster"]["model"]["trees"] = Json::array(); }, "no trees",
+       damaged},
+      {"tree count", [](Json& l, Json&) { l["gradient_booster"]["model"]["gbtree_model_param"]["num_trees"] = "2"; },
+       "num_trees says 2", damaged},
+      {"class of tree", [](Json& l, Json&) { l["gradient_booster"]["model"]["tree_info"] = {1}; },
+       "tree 0 belongs to class 1", damaged},
+      {"classes of trees", [](Json& l, Json&) { l["gradient_booster"]["model"]["tree_info"] = {0, 0}; },
+       "tree_info has 2", damaged},
+      {"names", [](Json& l, Json&) { l["feature_names"] = {"a"}; }, "feature_names has 1 entries for 2 features",
+       damaged},
+      {"base_score text", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "half"; }, "base_score: 'half'",
+       damaged},
+      {"base_score vector", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "[1,2]"; },
+       "base_score has 2 values", damaged},
+      {"base_score open", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "[1"; }, "base_score: '[1'",
+       damaged},
+      {"base_score nan", [](Json& l, Json&) { l["learner_model_param"]["base_score"] = "nan"; }, "base_score: 'nan'",
+       damaged},
+      {"base_score absent", [](Json& l, Json&) { l["learner_model_param"].erase("base_score"); },
+       "base_score is absent", damaged},
+      {"num_feature", [](Json& l, Json&) { l["learner_model_param"]["num_feature"] = "0"; }, "num_feature: '0'",
+       damaged},
+      {"num_class text", [](Json& l, Json&) { l["learner_model_param"]["num_class"] = "x"; }, "num_class: 'x'",
+       damaged},
+      {"classes of a regression", [](Json& l, Json&) { l["learner_model_param"]["num_class"] = "3"; }, "num_class is 3",
+       damaged},
+      {"probability",
+       [](Json& l, Json&) {
+         l["objective"]["name"] = "binary:logistic";
+         l["learner_model_param"]["base_score"] = "2";
+       },
+       "between 0 and 1", damaged},
   });
 }
 
 TEST(Xgboost, what_would_predict_otherwise_is_refused_with_a_way_out) {
   const Code no = Code::Unsupported;
   expect_refused({
-      {"objective", [](Json& l, Json&) { l["objective"]["name"] = "custom"; }, "objective 'custom' is not supported; these are: binary:logistic", no},
+      {"objective", [](Json& l, Json&) { l["objective"]["name"] = "custom"; },
+       "objective 'custom' is not supported; these are: binary:logistic", no},
       {"targets", [](Json& l, Json&) { l["learner_model_param"]["num_target"] = "2"; }, "one model per target", no},
       {"vector leaf", [](Json&, Json& t) { t["tree_param"]["size_leaf_vector"] = "2"; }, "vector leaves", no},
       {"split type", [](Json&, Json& t) { t["split_type"][0] = 1; }, "categorical splits", no},
       {"categories", [](Json&, Json& t) { t["categories"] = {1}; }, "categorical splits", no},
       {"feature type", [](Json& l, Json&) { l["feature_types"] = {"float", "c"}; }, "categorical features", no},
-      {"dictionaries", [](Json& l, Json&) { l["gradient_booster"]["model"]["cats"] = {{"enc", {1}}}; }, "categorical features", no},
+      {"dictionaries", [](Json& l, Json&) { l["gradient_booster"]["model"]["cats"] = {{"enc", {1}}}; },
+       "categorical features", no},
       {"dart of 3.3", [](Json& l, Json&) { l["gradient_booster"]["weight_drop"] = {0.5}; }, "dart", no},
       {"dart of 3.4", [](Json& l, Json&) { l["gradient_booster"]["model"]["weight_drop"] = {0.5}; }, "dart", no},
       {"booster", [](Json& l, Json&) { l["gradient_booster"]["name"] = "future"; }, "booster 'future'", no},
-      {"field of a tree", [](Json&, Json& t) { t["leaf_curves"] = Json::array(); }, "a tree has the field 'leaf_curves'", no},
+      {"field of a tree", [](Json&, Json& t) { t["leaf_curves"] = Json::array(); },
+       "a tree has the field 'leaf_curves'", no},
       {"field of the learner", [](Json& l, Json&) { l["calibration"] = 1; }, "learner has the field 'calibration'", no},
       {"no learner", [](Json& l, Json&) { l = Json::array(); }, "", Code::InvalidArgument},
   });

@@ -15,7 +15,8 @@ const std::filesystem::path kRoot = CLOPS_SOURCE_DIR;
 class Inspection : public testing::Test {
  protected:
   Json inspect(const InspectRequest& request) {
-    SourceOptions options{.allow_file_uris = true, .claims = {{"models", (kRoot / "samples/models").string()}}, .http = nullptr};
+    SourceOptions options{
+        .allow_file_uris = true, .claims = {{"models", (kRoot / "samples/models").string()}}, .http = nullptr};
     auto store = open_store({.folder = temp_.path() / "cache"});
     EXPECT_TRUE(store) << (store ? "" : store.error().message);
     const std::string line = registry::inspect(make_sources(options, clock_), **store, clock_, request);
@@ -39,7 +40,8 @@ TEST_F(Inspection, describes_a_single_file) {
   const std::string content = *read_file(path);
   EXPECT_EQ(document["digest"], sha256(content));
   EXPECT_EQ(document["bytes"], content.size());
-  EXPECT_EQ(document["files"], Json::array({{{"path", "model.ubj"}, {"digest", sha256(content)}, {"bytes", content.size()}}}));
+  EXPECT_EQ(document["files"],
+            Json::array({{{"path", "model.ubj"}, {"digest", sha256(content)}, {"bytes", content.size()}}}));
   EXPECT_EQ(document["format"], "xgboost-ubj");
   EXPECT_EQ(document["framework"], "xgboost 3.2.0");
   EXPECT_EQ(document["schema"]["inputs"], Json::parse(R"([{"name":"input-0","datatype":"FP32","shape":[-1,30]}])"));
@@ -58,7 +60,8 @@ TEST_F(Inspection, a_folder_has_the_digest_of_its_listing) {
 }
 
 TEST_F(Inspection, softmax_probabilities_have_a_column_per_class) {
-  const Json document = inspect({.uri = uri(kRoot / "tests/data/golden/iris-softprob.json"), .digest = "", .format = "auto"});
+  const Json document =
+      inspect({.uri = uri(kRoot / "tests/data/golden/iris-softprob.json"), .digest = "", .format = "auto"});
   EXPECT_EQ(document["schema"]["outputs"][0]["shape"], Json::parse("[-1,3]"));
 }
 
@@ -84,8 +87,12 @@ TEST_F(Inspection, says_why_a_model_is_refused) {
       {{.uri = uri(temp_.path() / "other.json")}, "UnsupportedFormat", "no field 'learner'"},
       {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "booster.save_model('model.ubj')"},
       {{.uri = uri(refused / "dart.ubj")}, "UnsupportedFormat", "dart"},
-      {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = zero}, "DigestMismatch", "its digest is sha256:"},
-      {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = "", .format = "lightgbm"}, "UnsupportedFormat", "modelFormat is 'lightgbm'"},
+      {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = zero},
+       "DigestMismatch",
+       "its digest is sha256:"},
+      {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = "", .format = "lightgbm"},
+       "UnsupportedFormat",
+       "modelFormat is 'lightgbm'"},
       {{.uri = "s3://bucket/model.json"}, "UnsupportedUri", "the scheme 's3' is not supported"},
       {{.uri = "model.json"}, "UnsupportedUri", "this is no URI"},
       {{.uri = "pvc://other/model.json"}, "NotFound", "PersistentVolumeClaim 'other' is not mounted"},
@@ -96,18 +103,20 @@ TEST_F(Inspection, says_why_a_model_is_refused) {
     EXPECT_FALSE(bool_at(document, {"ok"}, true)) << c.request.uri;
     EXPECT_EQ(string_at(document, {"reason"}), c.reason) << dump_json(document);
     EXPECT_NE(string_at(document, {"message"}).find(c.says), std::string::npos) << dump_json(document);
-    EXPECT_NE(string_at(document, {"message"}).find(c.request.uri), std::string::npos) << "names the URI: " << dump_json(document);
+    EXPECT_NE(string_at(document, {"message"}).find(c.request.uri), std::string::npos)
+        << "names the URI: " << dump_json(document);
   }
 }
 
 TEST_F(Inspection, stays_within_its_bytes_whatever_the_model_holds) {
   std::string names, types;
   for (int i = 0; i < 20'000; ++i) names += (i == 0 ? "\"" : ",\"") + std::string(60, 'f') + std::to_string(i) + "\"";
-  const std::string model = R"({"learner":{"attributes":{},"feature_names":[)" + names +
-                            R"(],"feature_types":[],"gradient_booster":{"model":{"gbtree_model_param":{"num_trees":"1"},"tree_info":[0],)"
-                            R"("trees":[{"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]}]},)"
-                            R"("name":"gbtree"},"learner_model_param":{"base_score":"5E-1","num_class":"0","num_feature":"20000"},)"
-                            R"("objective":{"name":"reg:squarederror"}},"version":[2,0,0]})";
+  const std::string model =
+      R"({"learner":{"attributes":{},"feature_names":[)" + names +
+      R"(],"feature_types":[],"gradient_booster":{"model":{"gbtree_model_param":{"num_trees":"1"},"tree_info":[0],)"
+      R"("trees":[{"left_children":[-1],"right_children":[-1],"split_indices":[0],"split_conditions":[1],"default_left":[0]}]},)"
+      R"("name":"gbtree"},"learner_model_param":{"base_score":"5E-1","num_class":"0","num_feature":"20000"},)"
+      R"("objective":{"name":"reg:squarederror"}},"version":[2,0,0]})";
   for (int i = 0; i < 900; ++i) temp_.write("wide/notes/" + std::string(150, 'n') + std::to_string(i) + ".txt", "x");
   temp_.write("wide/model.json", model);
   const Json document = inspect({.uri = uri(temp_.path() / "wide")});
@@ -123,7 +132,8 @@ TEST_F(Inspection, of_a_bare_path_needs_no_store) {
   EXPECT_EQ(document["digest"], sha256(*read_file(path)));
   const Json refused = *parse_json(inspect_path(kRoot / "tests/data/refused/model.pkl"));
   EXPECT_EQ(string_at(refused, {"reason"}), "UnsupportedFormat");
-  EXPECT_NE(string_at(refused, {"message"}).find("model.pkl: this is a Python pickle"), std::string::npos) << dump_json(refused);
+  EXPECT_NE(string_at(refused, {"message"}).find("model.pkl: this is a Python pickle"), std::string::npos)
+      << dump_json(refused);
 }
 
 }  // namespace

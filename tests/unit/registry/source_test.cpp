@@ -54,8 +54,10 @@ class Source : public testing::Test {
     store_ = std::move(*store);
     fs::create_directories(temp_.path() / "claim");
   }
-  Result<Artifact> fetch(std::string_view uri, std::string_view digest = "", FetchLimits limits = {}, bool files = true) {
-    const SourceOptions options{.allow_file_uris = files, .claims = {{"models", (temp_.path() / "claim").string()}}, .http = &http_};
+  Result<Artifact> fetch(std::string_view uri, std::string_view digest = "", FetchLimits limits = {},
+                         bool files = true) {
+    const SourceOptions options{
+        .allow_file_uris = files, .claims = {{"models", (temp_.path() / "claim").string()}}, .http = &http_};
     return registry::fetch(make_sources(options, clock_), *store_, clock_, uri, digest, limits);
   }
   void expect_error(const Result<Artifact>& result, Code code, std::string_view says) {
@@ -76,7 +78,8 @@ TEST_F(Source, file_only_where_it_is_allowed) {
   const auto artifact = fetch("file://" + temp_.path().string() + "/a%20b.json");
   ASSERT_TRUE(artifact) << artifact.error().message;
   EXPECT_EQ(artifact->files[0].path, "a b.json");
-  expect_error(fetch(file_uri("a%20b.json"), "", {}, false), Code::Unsupported, "file:// is only for the embedded plane");
+  expect_error(fetch(file_uri("a%20b.json"), "", {}, false), Code::Unsupported,
+               "file:// is only for the embedded plane");
   expect_error(fetch("file://host/a.json"), Code::InvalidArgument, "three slashes");
   expect_error(fetch(file_uri("none.json")), Code::NotFound, "none.json");
 }
@@ -143,16 +146,19 @@ TEST_F(Source, http_statuses_are_told_apart) {
     int status;
     Code code;
   };
-  for (const Case& c : {Case{404, Code::NotFound}, Case{401, Code::PermissionDenied}, Case{403, Code::PermissionDenied}, Case{400, Code::InvalidArgument},
-                        Case{503, Code::Unavailable}, Case{429, Code::Unavailable}}) {
+  for (const Case& c : {Case{404, Code::NotFound}, Case{401, Code::PermissionDenied}, Case{403, Code::PermissionDenied},
+                        Case{400, Code::InvalidArgument}, Case{503, Code::Unavailable}, Case{429, Code::Unavailable}}) {
     http_.answers = {{.status = c.status}, {.status = c.status}, {.status = c.status}};
-    expect_error(fetch("http://h/m?token=secret"), c.code, "http://h/m: the server answered " + std::to_string(c.status));
+    expect_error(fetch("http://h/m?token=secret"), c.code,
+                 "http://h/m: the server answered " + std::to_string(c.status));
     EXPECT_EQ(fetch("http://h/m?token=secret").error().message.find("secret"), std::string::npos);
   }
 }
 
 TEST_F(Source, redirects_are_followed_to_a_limit_and_never_to_less_security) {
-  const auto to = [](std::string location) { return Answer{.status = 302, .headers = {{"Location", std::move(location)}}}; };
+  const auto to = [](std::string location) {
+    return Answer{.status = 302, .headers = {{"Location", std::move(location)}}};
+  };
   http_.answers = {to("/other/m.json"), to("https://b/m.json"), {.body = "x"}};
   ASSERT_TRUE(fetch("http://a/m.json"));
   EXPECT_EQ(http_.requests[1].url, "http://a/other/m.json");
@@ -170,7 +176,9 @@ TEST_F(Source, redirects_are_followed_to_a_limit_and_never_to_less_security) {
 TEST_F(Source, a_broken_download_goes_on_where_it_broke) {
   const Error reset{Code::Unavailable, "connection reset"};
   http_.answers = {{.headers = {{"ETag", "\"v1\""}, {"Content-Length", "10"}}, .body = "01234", .broken = reset},
-                   {.status = 206, .headers = {{"ETag", "\"v1\""}, {"Content-Range", "bytes 5-9/10"}, {"Content-Length", "5"}}, .body = "56789"}};
+                   {.status = 206,
+                    .headers = {{"ETag", "\"v1\""}, {"Content-Range", "bytes 5-9/10"}, {"Content-Length", "5"}},
+                    .body = "56789"}};
   const auto artifact = fetch("http://a/m.json");
   ASSERT_TRUE(artifact) << artifact.error().message;
   EXPECT_EQ(*read_file(artifact->path), "0123456789");
@@ -180,12 +188,14 @@ TEST_F(Source, a_broken_download_goes_on_where_it_broke) {
 
 TEST_F(Source, a_broken_download_starts_over_when_the_content_changed_or_is_not_vouched_for) {
   const Error reset{Code::Unavailable, "connection reset"};
-  http_.answers = {{.headers = {{"ETag", "\"v1\""}}, .body = "01234", .broken = reset}, {.headers = {{"ETag", "\"v2\""}}, .body = "abcdefgh"}};
+  http_.answers = {{.headers = {{"ETag", "\"v1\""}}, .body = "01234", .broken = reset},
+                   {.headers = {{"ETag", "\"v2\""}}, .body = "abcdefgh"}};
   EXPECT_EQ(*read_file(fetch("http://a/m.json")->path), "abcdefgh");
   http_.answers = {{.headers = {{"ETag", "W/\"weak\""}}, .body = "01234", .broken = reset}, {.body = "other"}};
   EXPECT_EQ(*read_file(fetch("http://a/m.json")->path), "other");
   EXPECT_EQ(http_.requests.back().headers.get("range"), std::nullopt);
-  http_.answers = {{.body = "1", .broken = reset}, {.body = "2", .broken = reset}, {.body = "3", .broken = reset}, {.body = "4"}};
+  http_.answers = {
+      {.body = "1", .broken = reset}, {.body = "2", .broken = reset}, {.body = "3", .broken = reset}, {.body = "4"}};
   expect_error(fetch("http://a/m.json"), Code::Unavailable, "connection reset");
   EXPECT_EQ(http_.answers.size(), 1U) << "three attempts";
 }
@@ -210,11 +220,13 @@ TEST_F(Source, a_silent_server_is_left_at_the_deadline) {
 }
 
 TEST_F(Source, uris_that_are_none) {
-  expect_error(fetch("http://user:secret@host/m.json"), Code::InvalidArgument, "http://host/m.json: credentials do not belong");
+  expect_error(fetch("http://user:secret@host/m.json"), Code::InvalidArgument,
+               "http://host/m.json: credentials do not belong");
   EXPECT_EQ(fetch("http://user:secret@host/m.json").error().message.find("secret"), std::string::npos);
   expect_error(fetch("http://host/folder/"), Code::InvalidArgument, "folders cannot be listed");
   expect_error(fetch("http:///m.json"), Code::InvalidArgument, "names no host");
-  expect_error(fetch("gs://bucket/m.json"), Code::Unsupported, "the scheme 'gs' is not supported; these are: file://, http://, https://, pvc://");
+  expect_error(fetch("gs://bucket/m.json"), Code::Unsupported,
+               "the scheme 'gs' is not supported; these are: file://, http://, https://, pvc://");
   expect_error(fetch("/m.json"), Code::InvalidArgument, "this is no URI");
   expect_error(fetch("http://h/a b"), Code::InvalidArgument, "write a space as %20");
 }

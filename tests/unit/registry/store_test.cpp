@@ -21,8 +21,8 @@ class StoreTest : public testing::Test {
     return store ? std::move(*store) : nullptr;
   }
 
-  static Result<Artifact> put(Store& store, const std::vector<std::pair<std::string, std::string>>& files, bool as_folder,
-                              std::string_view digest = "", DepositLimits limits = {}) {
+  static Result<Artifact> put(Store& store, const std::vector<std::pair<std::string, std::string>>& files,
+                              bool as_folder, std::string_view digest = "", DepositLimits limits = {}) {
     auto deposit = store.begin(limits);
     if (!deposit) return std::unexpected(deposit.error());
     for (const auto& [path, content] : files) {
@@ -82,7 +82,8 @@ TEST_F(StoreTest, limits_hold) {
   EXPECT_EQ(put(*store, {{"a", std::string(11, 'x')}}, false, "", {.bytes_max = 10}).error().code, Code::TooLarge);
   EXPECT_TRUE(put(*store, {{"a", std::string(10, 'x')}}, false, "", {.bytes_max = 10}));
   EXPECT_EQ(put(*store, {{"a", "1"}, {"b", "2"}, {"c", "3"}}, true, "", {.files_max = 2}).error().code, Code::TooLarge);
-  EXPECT_EQ(put(*store, {{"a", std::string(101, 'x')}}, false).error().code, Code::TooLarge) << "nothing larger than the store";
+  EXPECT_EQ(put(*store, {{"a", std::string(101, 'x')}}, false).error().code, Code::TooLarge)
+      << "nothing larger than the store";
   EXPECT_EQ(staged(), 0U);
 }
 
@@ -141,7 +142,8 @@ TEST_F(StoreTest, a_restart_keeps_entries_and_their_order_and_sweeps_staging) {
     const auto store = open(30);
     first = put(*store, {{"m", std::string(10, '1')}}, false)->digest;
     second = put(*store, {{"m", std::string(10, '2')}}, false)->digest;
-    fs::last_write_time(folder() / "sha256" / second.substr(7), fs::file_time_type::clock::now() - std::chrono::hours(1));
+    fs::last_write_time(folder() / "sha256" / second.substr(7),
+                        fs::file_time_type::clock::now() - std::chrono::hours(1));
   }
   temp_.write("cache/staging/half/file", "left by a crash");
   const auto store = open(30);
@@ -160,7 +162,8 @@ TEST_F(StoreTest, one_process_per_folder) {
 
 TEST_F(StoreTest, no_digest_at_all) {
   const auto store = open();
-  for (const std::string_view digest : {"", "sha256:", "sha256:../../x", "md5:1"}) EXPECT_EQ(store->find(digest).error().code, Code::InvalidArgument) << digest;
+  for (const std::string_view digest : {"", "sha256:", "sha256:../../x", "md5:1"})
+    EXPECT_EQ(store->find(digest).error().code, Code::InvalidArgument) << digest;
 }
 
 }  // namespace

@@ -18,8 +18,8 @@ struct Mismatch {
       if (std::bit_cast<uint32_t>(got[i]) == std::bit_cast<uint32_t>(golden.predicted[i])) continue;
       if (count++ == 0) {
         char text[160];
-        std::snprintf(text, sizeof text, "row %zu output %zu: %.9g instead of %.9g", i / golden.outputs, i % golden.outputs,
-                      static_cast<double>(got[i]), static_cast<double>(golden.predicted[i]));
+        std::snprintf(text, sizeof text, "row %zu output %zu: %.9g instead of %.9g", i / golden.outputs,
+                      i % golden.outputs, static_cast<double>(got[i]), static_cast<double>(golden.predicted[i]));
         first = std::string(how) + ": " + text;
       }
     }
@@ -29,7 +29,8 @@ struct Mismatch {
 Mismatch run(const Engine& engine, const golden::Golden& golden) {
   Mismatch mismatch;
   const auto scratch = engine.make_scratch();
-  for (const size_t batch : {size_t{1}, size_t{2}, size_t{3}, size_t{4}, size_t{7}, size_t{9}, size_t{64}, size_t{65}, golden.rows}) {
+  for (const size_t batch :
+       {size_t{1}, size_t{2}, size_t{3}, size_t{4}, size_t{7}, size_t{9}, size_t{64}, size_t{65}, golden.rows}) {
     std::vector<float> out(golden.rows * golden.outputs, -1.0F);
     for (size_t first = 0; first < golden.rows; first += batch) {
       const size_t count = std::min(batch, golden.rows - first);

@@ -34,10 +34,14 @@ class Maker {
 
   float cell() {
     switch (random_() % 12) {
-      case 0: return std::numeric_limits<float>::quiet_NaN();
-      case 1: return std::numeric_limits<float>::infinity();
-      case 2: return -std::numeric_limits<float>::infinity();
-      default: return value();
+      case 0:
+        return std::numeric_limits<float>::quiet_NaN();
+      case 1:
+        return std::numeric_limits<float>::infinity();
+      case 2:
+        return -std::numeric_limits<float>::infinity();
+      default:
+        return value();
     }
   }
 
@@ -49,7 +53,10 @@ class Maker {
       const auto [at, depth] = open[pick];
       open.erase(open.begin() + static_cast<std::ptrdiff_t>(pick));
       const auto next = static_cast<int32_t>(tree.nodes.size());
-      tree.nodes[at] = {.left = next, .right = next + 1, .feature = static_cast<uint32_t>(random_() % shape.features), .value = value(),
+      tree.nodes[at] = {.left = next,
+                        .right = next + 1,
+                        .feature = static_cast<uint32_t>(random_() % shape.features),
+                        .value = value(),
                         .default_left = random_() % 2 == 0};
       for (int child = 0; child < 2; ++child) {
         tree.nodes.push_back({.value = static_cast<float>(random_() % 1000) / 977 - 0.5F});
@@ -61,9 +68,15 @@ class Maker {
   }
 
   Ensemble model(const Shape& shape, Transform transform) {
-    Ensemble model{.format = "xgboost-json", .framework = "test", .objective = "test", .features = shape.features, .outputs = shape.outputs, .transform = transform};
+    Ensemble model{.format = "xgboost-json",
+                   .framework = "test",
+                   .objective = "test",
+                   .features = shape.features,
+                   .outputs = shape.outputs,
+                   .transform = transform};
     for (uint32_t i = 0; i < shape.outputs; ++i) model.margins.push_back(value() / 8);
-    for (uint32_t i = 0; i < shape.trees; ++i) model.trees.push_back(tree(shape, static_cast<uint32_t>(random_() % shape.outputs)));
+    for (uint32_t i = 0; i < shape.trees; ++i)
+      model.trees.push_back(tree(shape, static_cast<uint32_t>(random_() % shape.outputs)));
     return model;
   }
 
@@ -78,7 +91,8 @@ class Maker {
 };
 
 bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return std::ranges::equal(a, b, [](float x, float y) { return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y); });
+  return std::ranges::equal(a, b,
+                            [](float x, float y) { return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y); });
 }
 
 std::vector<float> naive(const Ensemble& model, const std::vector<float>& rows, size_t count, size_t columns_out) {
@@ -99,7 +113,8 @@ void expect_equal_to_naive(const Ensemble& model, const std::vector<float>& rows
   std::vector<float> batch(count * columns_out), single(count * columns_out);
   (*engine)->infer(rows, count, *scratch, batch);
   for (size_t row = 0; row < count; ++row)
-    (*engine)->infer(std::span(rows).subspan(row * columns, columns), 1, *scratch, std::span(single).subspan(row * columns_out, columns_out));
+    (*engine)->infer(std::span(rows).subspan(row * columns, columns), 1, *scratch,
+                     std::span(single).subspan(row * columns_out, columns_out));
   EXPECT_TRUE(same_bits(batch, wanted)) << "batch of " << count;
   EXPECT_TRUE(same_bits(single, wanted)) << "one by one";
 }
@@ -109,8 +124,11 @@ TEST(ForestEngine, walks_any_forest_as_a_plain_walker_does) {
     SCOPED_TRACE(seed);
     Maker maker(seed);
     std::mt19937 random(seed);
-    Shape shape{.features = static_cast<uint32_t>(1 + random() % 40), .outputs = 1, .trees = static_cast<uint32_t>(1 + random() % 30),
-                .leaves_max = static_cast<uint32_t>(1 + random() % 60), .thin = random() % 5 == 0};
+    Shape shape{.features = static_cast<uint32_t>(1 + random() % 40),
+                .outputs = 1,
+                .trees = static_cast<uint32_t>(1 + random() % 30),
+                .leaves_max = static_cast<uint32_t>(1 + random() % 60),
+                .thin = random() % 5 == 0};
     Transform transform = static_cast<Transform>(random() % 4);
     if (random() % 3 == 0) {
       shape.outputs = static_cast<uint32_t>(2 + random() % 5);
@@ -124,13 +142,15 @@ TEST(ForestEngine, walks_any_forest_as_a_plain_walker_does) {
 
 TEST(ForestEngine, both_node_forms_give_the_same_bits) {
   Maker maker(99);
-  const Ensemble model = maker.model({.features = 20, .outputs = 3, .trees = 33, .leaves_max = 40}, Transform::Identity);
+  const Ensemble model =
+      maker.model({.features = 20, .outputs = 3, .trees = 33, .leaves_max = 40}, Transform::Identity);
   const auto compact = lay_out<CompactNode>(model);
   const auto wide = lay_out<WideNode>(model);
   ASSERT_TRUE(compact && wide);
   const std::vector<float> rows = maker.rows(64, 20);
   std::vector<float> slots(compact->slots.size() * 64), a(64 * 3), b(64 * 3), c(3);
-  for (size_t row = 0; row < 64; ++row) gather(compact->slots, rows.data() + row * 20, slots.data() + row * compact->slots.size());
+  for (size_t row = 0; row < 64; ++row)
+    gather(compact->slots, rows.data() + row * 20, slots.data() + row * compact->slots.size());
   sum_block(*compact, slots.data(), 64, a.data());
   sum_block(*wide, slots.data(), 64, b.data());
   EXPECT_TRUE(same_bits(a, b));
@@ -143,7 +163,8 @@ TEST(ForestEngine, a_tree_beyond_16_bits_takes_wide_nodes) {
   Ensemble model = maker.model({.features = 3, .outputs = 1, .trees = 2, .leaves_max = 5}, Transform::Identity);
   Tree deep{.nodes = {}, .output = 0, .depth = 40'000};  // one long chain
   for (int32_t i = 0; i < 40'000; ++i) {
-    deep.nodes.push_back({.left = 2 * i + 1, .right = 2 * i + 2, .feature = 0, .value = static_cast<float>(40'000 - i)});
+    deep.nodes.push_back(
+        {.left = 2 * i + 1, .right = 2 * i + 2, .feature = 0, .value = static_cast<float>(40'000 - i)});
     deep.nodes.push_back({.value = 0});  // left: the next link, or the last leaf
   }
   // Node 2i is a link, its right child 2i+2 the next one, its left child 2i+1 a leaf.
@@ -156,16 +177,31 @@ TEST(ForestEngine, a_tree_beyond_16_bits_takes_wide_nodes) {
 }
 
 TEST(ForestEngine, more_slots_than_16_bits_number) {
-  Ensemble model{.format = "xgboost-json", .framework = "test", .objective = "test", .features = 70'000, .outputs = 1, .transform = Transform::Identity, .margins = {0.25F}};
+  Ensemble model{.format = "xgboost-json",
+                 .framework = "test",
+                 .objective = "test",
+                 .features = 70'000,
+                 .outputs = 1,
+                 .transform = Transform::Identity,
+                 .margins = {0.25F}};
   for (uint32_t feature = 0; feature < 70'000; feature += 1)
-    model.trees.push_back({.nodes = {{.left = 1, .right = 2, .feature = feature, .value = 0.5F}, {.value = 0.125F}, {.value = -0.25F}}, .output = 0, .depth = 1});
+    model.trees.push_back(
+        {.nodes = {{.left = 1, .right = 2, .feature = feature, .value = 0.5F}, {.value = 0.125F}, {.value = -0.25F}},
+         .output = 0,
+         .depth = 1});
   EXPECT_FALSE(fits_compact(model));
   Maker maker(3);
   expect_equal_to_naive(model, maker.rows(9, 70'000), 9);
 }
 
 TEST(ForestEngine, a_forest_of_stumps_needs_no_feature) {
-  Ensemble model{.format = "xgboost-json", .framework = "test", .objective = "test", .features = 1, .outputs = 1, .transform = Transform::Identity, .margins = {0.25F}};
+  Ensemble model{.format = "xgboost-json",
+                 .framework = "test",
+                 .objective = "test",
+                 .features = 1,
+                 .outputs = 1,
+                 .transform = Transform::Identity,
+                 .margins = {0.25F}};
   model.trees.push_back({.nodes = {{.value = 1.5F}}, .output = 0, .depth = 0});
   expect_equal_to_naive(model, {NAN, 1, 2, 3, 4}, 5);
 }

@@ -8,7 +8,9 @@
 namespace clops::serving {
 namespace {
 
-crds::ServingVariant variant(std::string name, int weight) { return {.name = std::move(name), .weight = weight, .model = {}, .fallback = {}}; }
+crds::ServingVariant variant(std::string name, int weight) {
+  return {.name = std::move(name), .weight = weight, .model = {}, .fallback = {}};
+}
 
 crds::ServingModel three() {
   return {.name = "fraud",
@@ -26,7 +28,9 @@ Router must(const crds::ServingModel& model) {
   return router ? *router : Router{};
 }
 
-std::string key(int i) { return "user-" + std::to_string(i); }
+std::string key(int i) {
+  return "user-" + std::to_string(i);
+}
 
 TEST(Router, rules_come_first_whatever_the_case_of_the_header) {
   const Router router = must(three());
@@ -52,7 +56,8 @@ TEST(Router, a_user_stays_whatever_the_random_number) {
     const HeaderView headers[] = {{"x-USER-id", user}};
     const Route first = router.choose_from(headers, 1);
     EXPECT_EQ(first.reason, RouteReason::Sticky);
-    for (uint64_t random = 7; random != 0; random *= 0x9e3779b97f4a7c14ULL) EXPECT_EQ(router.choose_from(headers, random), first);
+    for (uint64_t random = 7; random != 0; random *= 0x9e3779b97f4a7c14ULL)
+      EXPECT_EQ(router.choose_from(headers, random), first);
   }
 }
 
@@ -134,7 +139,8 @@ TEST(Router, what_is_wrong_with_a_configuration_is_named) {
   };
   const Case cases[] = {
       {"rule", [](crds::ServingModel& m) { m.rules[0].variant = "gone"; }, "fraud.rules: there is no variant 'gone'"},
-      {"bucket", [](crds::ServingModel& m) { m.buckets = {{0, 10'000, "gone"}}; }, "fraud.buckets: there is no variant 'gone'"},
+      {"bucket", [](crds::ServingModel& m) { m.buckets = {{0, 10'000, "gone"}}; },
+       "fraud.buckets: there is no variant 'gone'"},
       {"gap", [](crds::ServingModel& m) { m.buckets = {{0, 9'000, "champion"}}; }, "fraud.buckets: "},
       {"weights", [](crds::ServingModel& m) { m.variants[0].weight = 60; }, "weights total 90, not 100"},
   };
