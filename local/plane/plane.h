@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -24,7 +25,7 @@ namespace clops::local {
 
 // What the plane is to know of clops's own kinds. Given by cmd/, because local/ knows no kind of ours.
 struct PlaneKinds {
-  std::vector<std::string> crds;  // CustomResourceDefinitions as YAML
+  std::vector<std::string_view> crds;  // CustomResourceDefinitions as YAML, of static storage
   Validator validator;            // the CRDs' CEL rules as a function
 };
 
