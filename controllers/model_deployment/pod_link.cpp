@@ -150,6 +150,8 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
       if (pod.polls > 8) pod.polls = 0;
     }
     if (outcome.state && pod.report.state != outcome.state) {
+      const bool went_back = pod.report.state && outcome.state->generation < pod.report.state->generation;
+      if (went_back) pod.sent = -1;  // it has restarted: what it accepted is forgotten
       pod.report.state = outcome.state;
       matters = true;
     }
