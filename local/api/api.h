@@ -24,6 +24,8 @@
 
 namespace clops::local {
 
+class Core;  // core.h: the semantics under both faces
+
 // A rule an object breaks: cmd/ injects the rules that are CEL in a CRD.
 struct Violation {
   std::string field;    // "spec.variants[1].weight"
@@ -68,6 +70,7 @@ class Api {
   [[nodiscard]] virtual Result<StoredPtr> remove(const crds::ResourceType& type, const crds::ObjectKey& key, const DeleteOptions& options = {}) = 0;
   // The state now as Added events, then every change, in order (store.h's rules for callbacks).
   [[nodiscard]] virtual std::unique_ptr<StoreWatch> watch(const crds::ResourceType& type, const std::string& ns, WatchCallback callback) = 0;
+  [[nodiscard]] virtual Core& core() = 0;  // for ApiServer and GarbageCollector
 };
 
 // Store and clock must outlive it. Writes the namespaces default, kube-system, kube-public, kube-node-lease if missing.

@@ -4,7 +4,8 @@
 // transaction: a function that reads and changes objects under the writer's lock; either all of its changes are on disk
 // (SQLite, WAL) when transact() returns ok, or none is. Changes are published to watches after the commit, in revision order.
 // Thread rule: safe from any thread. A transaction's function and a watch's callback must not call the store they were
-// given by (a callback runs on the thread that committed, before transact() returns: it takes note and returns).
+// given by for writes or watches (a callback runs on the thread that committed, before transact() returns: it takes note and
+// returns; it may read).
 // Ownership: objects are immutable and shared. Errors: Unavailable (disk), DataLoss (the file is damaged), Expired.
 #pragma once
 
