@@ -1,7 +1,6 @@
 #include "serving/protocol/oip_json.h"
 
 #include <array>
-#include <cfloat>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -39,9 +38,18 @@ double to_double(const JsonCursor::Number& n) {
   if (error == std::errc::result_out_of_range) {
     // from_chars does not say which way: the sign of the decimal exponent of a non-zero number does.
     const int magnitude = n.exponent + static_cast<int>(n.text.size());
-    return n.exponent > 0 || magnitude > 300 ? HUGE_VAL : 0.0;
+    const double size = n.exponent > 0 || magnitude > 300 ? HUGE_VAL : 0.0;
+    return n.negative ? -size : size;
   }
   return value;
+}
+
+// The cast of what rounds beyond float32's range is undefined in C++, so that part is said here.
+float to_float(double value) {
+  constexpr double kRoundsToInfinity = 0x1.ffffffp+127;
+  if (value >= kRoundsToInfinity) return HUGE_VALF;
+  if (value <= -kRoundsToInfinity) return -HUGE_VALF;
+  return static_cast<float>(value);
 }
 
 enum class Kind : uint8_t { Real, Signed, Unsigned, Boolean };
@@ -95,11 +103,8 @@ float read_element(JsonCursor& json, const Reading& reading) {
   }
   if (reading.kind == Kind::Boolean) return json.boolean() ? 1.0f : 0.0f;
   if (reading.kind != Kind::Real) return read_integer(json, reading);
-  const JsonCursor::Number n = json.number();
-  const double value = to_double(n);
-  // What rounds to infinity as float32 is a number that the model cannot have meant.
-  if (std::abs(value) >= 0x1.ffffffp+127) json.fail("a number is out of float32's range");
-  return static_cast<float>(value);
+  // Beyond float32's range is infinity, as in numpy: trees compare it as rightly as the number that was meant.
+  return to_float(to_double(json.number()));
 }
 
 struct Tensor {  // one entry of "inputs", before it is held to the model

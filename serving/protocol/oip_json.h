@@ -2,7 +2,7 @@
 // digits that read back as the same float32.
 //
 // Numbers are read as numpy would turn them into float32: text to double (or integer) to float32; `null` is NaN, a missing
-// value. What does not fit the model's tensor (name, datatype, shape, count, range) is InvalidArgument with the reason.
+// value; what is beyond float32 is infinity. What does not fit the model's tensor (name, datatype, shape, count, range) is InvalidArgument with the reason.
 // Not accepted: binary tensor data, FP16 and BYTES in JSON.
 // Thread rule: one InferRequest per thread, reused: no allocation once it has grown. Ownership: `id_json` views the body.
 #pragma once

@@ -12,6 +12,7 @@
 namespace clops::serving {
 namespace {
 
+constexpr float kInf = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 EngineInfo info(int64_t columns) {
@@ -55,6 +56,8 @@ INSTANTIATE_TEST_SUITE_P(
         Taken{"booleans", body_of("BOOL", "[1,2]", "[true,false]"), {1, 0}}, Taken{"negative zero", body_of("FP32", "[1,2]", "[-0,-0.0]"), {-0.0f, -0.0f}},
         Taken{"largest and smallest", body_of("FP32", "[1,2]", "[3.4028235e38,1e-45]"), {3.4028235e38f, 1e-45f}},
         Taken{"as numpy: double first, then float", body_of("FP32", "[1,2]", "[1.00000017881393432617187499,1.0000001788139341]"), {1.0000002f, 1.0000001f}},
+        Taken{"beyond float32 is infinity", body_of("FP32", "[2,2]", "[3.4028236e38,-1e39,1e400,-1e999]"), {kInf, -kInf, kInf, -kInf}},
+        Taken{"too small is zero", body_of("FP32", "[1,2]", "[1e-400,-1e-60]"), {0.0f, -0.0f}},
         Taken{"more digits than a mantissa", body_of("FP32", "[1,2]", "[0.100000000000000000000000000001,123456789012345678901234567890]"), {0.1f, 123456789012345678901234567890.0f}},
         Taken{"members in any order, unknown ones skipped",
               R"({"x":{"y":[1,{"z":"é"}]},"id":"a\"é","outputs":[{"name":"predict"}],"inputs":[{"data":[1,2],"datatype":"FP32","shape":[1,2],"name":"input-0"}],"parameters":{"p":1}})",
@@ -91,8 +94,8 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],[3]]"), "row 1 has 1 values, not 2"}, Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2]]"), "has 1 rows, shape says 2"},
         Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],3,4]"), "row 1 is not an array"}, Refused{ONE("input-0", "[1,2]", "FP32", "[[[1,2]]]"), "a number is missing"},
         Refused{ONE("input-0", "[1,2]", "FP32", "[1,\"2\"]"), "a number is missing"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1,true]"), "a number is missing"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1,NaN]"), "a number is missing"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1,1e39]"), "out of float32's range"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1,-1e400]"), "out of float32's range"}, Refused{ONE("input-0", "[1,2]", "FP32", "[01,2]"), "needless 0"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,NaN]"), "a number is missing"}, 
+        Refused{ONE("input-0", "[1,2]", "FP32", "[01,2]"), "needless 0"},
         Refused{ONE("input-0", "[1,2]", "FP32", "[1.,2]"), "after a decimal point"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1e,2]"), "in an exponent"},
         Refused{ONE("input-0", "[1,2]", "INT8", "[1,128]"), "out of its datatype's range"}, Refused{ONE("input-0", "[1,2]", "UINT8", "[1,-1]"), "out of its datatype's range"},
         Refused{ONE("input-0", "[1,2]", "UINT64", "[1,18446744073709551616]"), "out of its datatype's range"},

@@ -1,0 +1,296 @@
+// The whole server over real sockets: golden rows over the wire, pushes, bad input, drain.
+#include "serving/server.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "crds/scaling_hint.h"
+#include "registry/inspection.h"
+#include "serving/engines/forest.h"
+#include "tests/support/eventually.h"
+#include "tests/unit/formats/golden.h"
+
+namespace clops::serving {
+namespace {
+
+namespace fs = std::filesystem;
+
+crds::ModelRef ref_of(const std::string& version, const fs::path& path) {
+  const auto document = parse_json(registry::inspect_path(path));
+  return {.model_version = "mv-" + version, .version = version, .uri = "file://" + path.string(),
+          .digest = sha256(*read_file(path)), .format = string_at(*document, {"format"})};
+}
+
+crds::ServingModel model_of(const std::string& name, const std::vector<std::pair<crds::ServingVariant, uint32_t>>& variants) {
+  crds::ServingModel model{.name = name, .salt = "uid", .stable = variants.front().first.name};
+  uint32_t at = 0;
+  for (const auto& [variant, buckets] : variants) {
+    model.variants.push_back(variant);
+    if (buckets > 0) model.buckets.push_back({at, at + buckets, variant.name});
+    at += buckets;
+  }
+  return model;
+}
+
+std::string body_of(const float* row, size_t columns) {
+  std::string out = R"({"id":"r","inputs":[{"name":"input-0","shape":[1,)" + std::to_string(columns) + R"(],"datatype":"FP32","data":[)";
+  for (size_t i = 0; i < columns; ++i) {
+    char digits[32];
+    if (i > 0) out += ',';
+    if (std::isnan(row[i])) out += "null";
+    else if (std::isinf(row[i])) out += row[i] > 0 ? "1e999" : "-1e999";  // JSON has no word for it; a number beyond range has its effect
+    else out.append(digits, std::to_chars(digits, digits + sizeof digits, row[i]).ptr);
+  }
+  return out + "]}]}";
+}
+
+struct ServerTest : testing::Test {
+  void SetUp() override {
+    folder = fs::path(testing::TempDir()) / ("clops_server_" + std::to_string(::getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(folder);
+    key_file = folder / "key";
+    ASSERT_TRUE(write_file_atomic(key_file, "sesame\n"));
+    auto made = make_curl_client({});
+    ASSERT_TRUE(made);
+    http = std::move(*made);
+  }
+  void TearDown() override {
+    server.reset();
+    fs::remove_all(folder);
+  }
+  void start(std::optional<crds::ServingConfig> config = {}) {
+    std::vector<std::unique_ptr<EngineFactory>> factories;
+    factories.push_back(make_forest_engine_factory());
+    ServerOptions options{.port = 0, .admin_port = 0, .threads = 2, .body_bytes_max = 1u << 20, .push_key_file = key_file.string()};
+    options.cache_folder = (folder / "cache").string();
+    options.pod_name = "pod-1";
+    options.drain_delay = std::chrono::milliseconds(50);
+    options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
+    auto made = InferenceServer::start(std::move(options), clock, *log, std::move(factories), std::move(config));
+    ASSERT_TRUE(made) << made.error().message;
+    server = std::move(*made);
+  }
+  void start_ready(const crds::ServingConfig& config) {
+    start(config);
+    ASSERT_TRUE(eventually([&] { return server->state().ready; }));
+  }
+  HttpResponse send(const std::string& method, const std::string& path, std::string body = "", Headers headers = {}, bool admin = false) {
+    if (!body.empty()) headers.set("Content-Type", "application/json");
+    const int port = admin ? server->admin_port() : server->port();
+    auto answer = http->send({.method = method, .url = "http://127.0.0.1:" + std::to_string(port) + path, .headers = std::move(headers), .body = std::move(body)}, {});
+    if (answer) return *answer;
+    ADD_FAILURE() << method << " " << path << ": " << answer.error().message;
+    return {};
+  }
+  HttpResponse push(const crds::ServingConfig& config, const std::string& key = "sesame") {
+    Headers headers;
+    headers.set("Authorization", "Bearer " + key);
+    return send("PUT", "/clops/v1/config", crds::encode(config), headers, true);
+  }
+  static std::string infer_path(const std::string& model) { return "/v2/models/" + model + "/infer"; }
+  fs::path sample(const std::string& name) { return golden::root() / "samples/models" / name; }
+  crds::ServingConfig two(int64_t generation) {
+    return {.generation = generation,
+            .models = {model_of("breast-cancer", {{{.name = "champion", .weight = 90, .model = ref_of("1", sample("breast-cancer/1/model.ubj"))}, 9000},
+                                                  {{.name = "challenger", .weight = 10, .model = ref_of("2", sample("breast-cancer/2/model.json"))}, 1000}})}};
+  }
+
+  fs::path folder, key_file;
+  SystemClock clock;
+  std::unique_ptr<Log> log = make_null_log();
+  std::unique_ptr<HttpClient> http;
+  std::unique_ptr<InferenceServer> server;
+};
+
+// Every golden row of every model, over the wire, bit for bit.
+TEST_F(ServerTest, predictions_equal_the_framework) {
+  crds::ServingConfig config{.generation = 1};
+  const std::vector<golden::Golden> all = golden::all();
+  for (const golden::Golden& golden : all) {
+    for (size_t i = 0; i < golden.models.size(); ++i) {
+      config.models.push_back(model_of(golden.name + "-" + std::to_string(i), {{{.name = "v", .weight = 100, .model = ref_of("1", golden::root() / golden.models[i])}, crds::kBuckets}}));
+    }
+  }
+  start_ready(config);
+  size_t rows = 0, wrong = 0;
+  for (const golden::Golden& golden : all) {
+    for (size_t i = 0; i < golden.models.size(); ++i) {
+      for (size_t row = 0; row < golden.rows; ++row, ++rows) {
+        const HttpResponse answer = send("POST", infer_path(golden.name + "-" + std::to_string(i)), body_of(&golden.input[row * golden.columns], golden.columns));
+        ASSERT_EQ(answer.status, 200) << answer.body;
+        const auto json = parse_json(answer.body);
+        ASSERT_TRUE(json) << answer.body;
+        const Json& data = json->at("outputs").at(0).at("data");
+        ASSERT_EQ(data.size(), golden.outputs);
+        for (size_t o = 0; o < golden.outputs; ++o) {
+          const auto got = static_cast<float>(data.at(o).get<double>());
+          wrong += std::bit_cast<uint32_t>(got) != std::bit_cast<uint32_t>(golden.predicted[row * golden.outputs + o]) ? 1 : 0;
+        }
+      }
+    }
+  }
+  EXPECT_GT(rows, 200u);
+  EXPECT_EQ(wrong, 0u);
+}
+
+TEST_F(ServerTest, says_who_answered) {
+  start_ready(two(1));
+  const std::string body = *read_file(golden::root() / "samples/rows/breast-cancer.json");
+  Headers rule;
+  rule.set("x-anything", "v");
+  const auto json = parse_json(send("POST", "/v2/models/breast-cancer/versions/2/infer", body, rule).body);
+  ASSERT_TRUE(json);
+  EXPECT_EQ(string_at(*json, {"model_name"}), "breast-cancer");
+  EXPECT_EQ(string_at(*json, {"model_version"}), "2");
+  EXPECT_EQ(string_at(*json, {"parameters", "variant"}), "challenger");
+  EXPECT_EQ(string_at(*json, {"parameters", "digest"}), sha256(*read_file(sample("breast-cancer/2/model.json"))));
+  EXPECT_TRUE(string_at(*json, {"parameters", "prediction_id"}).starts_with("challenger.pod-1."));
+  EXPECT_EQ(find_path(*json, {"id"}), nullptr);
+}
+
+TEST_F(ServerTest, answers_the_protocols_questions) {
+  start_ready(two(1));
+  EXPECT_EQ(send("GET", "/v2/health/live").body, R"({"live":true})");
+  EXPECT_EQ(send("GET", "/v2/health/ready").body, R"({"ready":true})");
+  EXPECT_EQ(send("GET", "/v2").status, 200);
+  EXPECT_EQ(send("GET", "/v2/models/breast-cancer/ready").status, 200);
+  const auto json = parse_json(send("GET", "/v2/models/breast-cancer").body);
+  ASSERT_TRUE(json);
+  EXPECT_EQ(json->at("versions"), Json({"1", "2"}));
+  EXPECT_EQ(json->at("inputs").at(0).at("shape"), Json({-1, 30}));
+  EXPECT_EQ(string_at(*json, {"platform"}), "xgboost_ubj");
+}
+
+struct Wrong {
+  std::string method, path, body;
+  int status;
+};
+TEST_F(ServerTest, refuses_with_the_right_code) {
+  start_ready(two(1));
+  const std::vector<Wrong> rows = {{"GET", "/", "", 404},
+                                   {"POST", "/v2/health/live", "{}", 405},
+                                   {"GET", "/v2/models/breast-cancer/infer", "", 405},
+                                   {"GET", "/v2/models/other", "", 404},
+                                   {"POST", "/v2/models/other/infer", "{}", 404},
+                                   {"POST", "/v2/models/breast-cancer/versions/9/infer", "{}", 404},
+                                   {"GET", "/v2/models/breast-cancer/nothing", "", 404},
+                                   {"POST", infer_path("breast-cancer"), "{", 400},
+                                   {"POST", infer_path("breast-cancer"), std::string(2u << 20, ' '), 413}};
+  for (const Wrong& row : rows) {
+    const HttpResponse answer = send(row.method, row.path, row.body);
+    EXPECT_EQ(answer.status, row.status) << row.method << " " << row.path;
+    const auto json = parse_json(answer.body);
+    ASSERT_TRUE(json) << answer.body;
+    EXPECT_FALSE(string_at(*json, {"error"}).empty());
+  }
+  Headers text;
+  text.set("Content-Type", "text/plain");
+  const auto url = "http://127.0.0.1:" + std::to_string(server->port()) + infer_path("breast-cancer");
+  EXPECT_EQ(http->send({.method = "POST", .url = url, .headers = text, .body = "{}"}, {})->status, 415);
+  const std::string metrics = send("GET", "/metrics", "", {}, true).body;
+  EXPECT_NE(metrics.find("nv_inference_request_failure{model=\"breast-cancer\""), std::string::npos);
+  EXPECT_NE(metrics.find("code=\"413\""), std::string::npos);
+  EXPECT_NE(metrics.find("code=\"404\""), std::string::npos);
+}
+
+TEST_F(ServerTest, acknowledges_a_push_when_it_is_in_force) {
+  start();
+  EXPECT_EQ(send("GET", "/v2/health/ready").status, 503);
+  EXPECT_EQ(push(two(3), "wrong").status, 401);
+  const HttpResponse answer = push(two(3));
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto state = crds::decode_pod_state(answer.body);
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_EQ(state->generation, 3);
+  EXPECT_TRUE(state->ready);
+  EXPECT_EQ(state->variants.size(), 2u);
+  EXPECT_EQ(send("GET", "/v2/health/ready").status, 200);
+  EXPECT_EQ(push(two(2)).status, 409);
+  Headers headers;
+  headers.set("Authorization", "Bearer sesame");
+  EXPECT_EQ(send("PUT", "/clops/v1/config", "{\"version\":99}", headers, true).status, 400);
+}
+
+// The file does not match the digest that inspection pinned: it is never loaded, and the version before goes on.
+TEST_F(ServerTest, unverified_model_never_serves) {
+  start_ready(two(1));
+  crds::ServingConfig wrong = two(2);
+  wrong.models[0].variants[0].model.digest = "sha256:" + std::string(64, 'a');
+  wrong.models[0].variants[0].model.version = "3";
+  const auto state = crds::decode_pod_state(push(wrong).body);
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->generation, 2);
+  EXPECT_EQ(state->variants[0].state, "FailedToLoad");
+  EXPECT_EQ(state->variants[0].model_version, "mv-1");
+  EXPECT_FALSE(state->variants[0].message.empty());
+  EXPECT_EQ(send("POST", "/v2/models/breast-cancer/versions/3/infer", "{}").status, 404);
+  EXPECT_EQ(send("POST", infer_path("breast-cancer"), *read_file(golden::root() / "samples/rows/breast-cancer.json")).status, 200);
+}
+
+// No request fails while versions are swapped under it, and none mixes two tables.
+TEST_F(ServerTest, no_request_lost_while_tables_are_swapped) {
+  start_ready(two(1));
+  std::atomic<bool> stop{false};
+  std::atomic<int> good{0}, bad{0};
+  std::vector<std::thread> clients;
+  const std::string body = *read_file(golden::root() / "samples/rows/breast-cancer.json");
+  const std::string url = "http://127.0.0.1:" + std::to_string(server->port()) + infer_path("breast-cancer");
+  for (int i = 0; i < 2; ++i) {
+    clients.emplace_back([&] {
+      const auto client = make_curl_client({});
+      HttpRequest request{.method = "POST", .url = url, .body = body};
+      request.headers.set("Content-Type", "application/json");
+      while (!stop) {
+        const auto answer = (*client)->send(request, {});
+        const bool first = answer && answer->body.find("\"model_version\":\"1\"") != std::string::npos && answer->body.find("[0.9971008]") != std::string::npos;
+        const bool second = answer && answer->body.find("\"model_version\":\"2\"") != std::string::npos && answer->body.find("[0.9974611]") != std::string::npos;
+        ++(answer && answer->status == 200 && (first || second) ? good : bad);
+      }
+    });
+  }
+  for (int64_t generation = 2; generation < 30; ++generation) {
+    crds::ServingConfig next = two(generation);
+    if (generation % 2 == 0) std::swap(next.models[0].variants[0].model, next.models[0].variants[1].model);
+    const auto state = crds::decode_pod_state(push(next).body);
+    ASSERT_TRUE(state);
+    EXPECT_EQ(state->generation, generation);
+  }
+  EXPECT_TRUE(eventually([&] { return good > 50; }));
+  stop = true;
+  for (std::thread& client : clients) client.join();
+  EXPECT_EQ(bad, 0);
+}
+
+TEST_F(ServerTest, drains_answering_until_the_end) {
+  start_ready(two(1));
+  std::thread drainer([&] { server->drain(); });
+  EXPECT_TRUE(eventually([&] {
+    const auto answer = http->send({.url = "http://127.0.0.1:" + std::to_string(server->port()) + "/v2/health/ready"}, {});
+    return !answer || answer->status == 503;
+  }));
+  drainer.join();
+  EXPECT_FALSE(http->send({.url = "http://127.0.0.1:" + std::to_string(server->port()) + "/v2"}, {}));
+}
+
+TEST_F(ServerTest, offers_hints_and_health) {
+  start_ready(two(1));
+  EXPECT_EQ(send("GET", "/healthz", "", {}, true).status, 200);
+  EXPECT_EQ(send("GET", "/readyz", "", {}, true).status, 200);
+  EXPECT_TRUE(eventually([&] {
+    const auto hint = crds::decode_scaling_hint(send("GET", "/clops/v1/hint", "", {}, true).body);
+    return hint && hint->threads == 2 && hint->window_seconds > 0;
+  }));
+}
+
+}  // namespace
+}  // namespace clops::serving
