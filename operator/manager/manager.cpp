@@ -126,7 +126,7 @@ struct Manager::Impl {
       return led(true);
     }
     elector = std::make_unique<election::Elector>(
-        election::Elector::Deps{deps.executor, deps.clock, deps.random, deps.log, *deps.lease_client, gate},
+        election::Elector::Deps{deps.lease_executor ? *deps.lease_executor : deps.executor, deps.clock, deps.random, deps.log, *deps.lease_client, gate},
         election::Elector::Options{options.lease_namespace, options.lease_name, options.identity, options.lease}, [this](bool now) { led(now); });
     elector->start();
   }

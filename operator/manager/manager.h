@@ -29,7 +29,8 @@ struct ManagerDeps {
   Random& random;
   Log& log;
   kube::Client& client;
-  kube::Client* lease_client = nullptr;  // over its own HttpClient; required with election
+  kube::Client* lease_client = nullptr;    // over its own HttpClient; required with election
+  Executor* lease_executor = nullptr;      // a thread of its own, so that a renewal never waits behind reconciles; null: `executor`
 };
 
 struct ManagerOptions {
