@@ -93,14 +93,17 @@ RequestParser::Step RequestParser::parse(std::string_view in) {
 RequestParser::Step RequestParser::parse_head(std::string_view in) {
   Step step;
   size_t skipped = 0;
-  // An empty line before a request is what some old clients send after a body.
-  if (scanned_ == 0 && in.starts_with("\r\n")) skipped = 2;
+  // Empty lines before a request are what some old clients send after a body.
+  while (scanned_ == 0 && in.substr(skipped).starts_with("\r\n")) skipped += 2;
   const std::string_view rest = in.substr(skipped);
   if (rest.empty()) {
     step.consumed = skipped;
     return step;
   }
-  if (rest == "\r" && scanned_ == 0) return step;
+  if (rest == "\r" && scanned_ == 0) {
+    step.consumed = skipped;
+    return step;
+  }
   if (!kToken[static_cast<unsigned char>(rest.front())]) {
     refuse(step, 400, "the request does not begin with a method");
     return step;

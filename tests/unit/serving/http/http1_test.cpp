@@ -93,8 +93,8 @@ TEST_F(Http1Test, waits_for_an_answer_and_then_goes_on) {
   }
 }
 
-// every_queue_is_bounded: a client that sends and never reads gets no more memory than the limit and one answer.
-TEST_F(Http1Test, stops_answering_when_the_client_does_not_read) {
+// A client that sends and never reads gets no more memory than the limit and one answer.
+TEST_F(Http1Test, every_queue_is_bounded) {
   std::string many;
   for (int i = 0; i < 100; ++i) many += "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n";
   feed(many);
