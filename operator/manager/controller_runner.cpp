@@ -137,7 +137,8 @@ void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, std:
   }
   ++counts_.failed;
   const Duration delay = queue_.failed(key, now, deps_.client.retry_after());
-  const Level level = failure->error.code == Code::Conflict ? Level::Debug : Level::Warn;
+  const bool overtaken = failure->error.code == Code::Conflict || failure->error.code == Code::NotFound;  // by another write, or a deletion
+  const Level level = overtaken ? Level::Debug : Level::Warn;
   deps_.log.write(level, "reconcile failed; trying again", {{"controller", spec_.name}, {"namespace", key.ns}, {"name", key.name}, {"code", code},
                   {"error", failure->error.message}, {"again_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()}});
 }

@@ -1,5 +1,6 @@
 #include "operator/watch/decoder.h"
 
+#define SIMDJSON_EXCEPTIONS 0  // so that a conversion that would throw does not compile
 #include <simdjson.h>
 
 #include <map>
@@ -200,7 +201,9 @@ Result<Page> Decoder::page(std::string_view body) {
     } else if (key == "items") {
       simdjson::ondemand::value items_value;
       if (const auto error = field.value().get(items_value)) return bad(error);
-      if (items_value.is_null()) continue;
+      bool none = false;
+      if (const auto error = items_value.is_null().get(none)) return bad(error);
+      if (none) continue;
       simdjson::ondemand::array items;
       if (const auto error = items_value.get_array().get(items)) return bad(error);
       for (auto item : items) {
