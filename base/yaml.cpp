@@ -85,13 +85,15 @@ Json plain(const std::string& text, const YAML::Mark& mark) {
   std::erase(compact, '_');  // 1_000 is a number to kubectl
   if (auto value = integer(compact)) return *value;
   if (!looks_like_float(compact)) return text;
-  const std::string_view number = compact.starts_with('+') ? std::string_view(compact).substr(1) : std::string_view(compact);
+  const std::string_view number =
+      compact.starts_with('+') ? std::string_view(compact).substr(1) : std::string_view(compact);
   double value = 0;
   const auto [end, code] = std::from_chars(number.data(), number.data() + number.size(), value);
   if (code != std::errc{} || !std::isfinite(value)) {
     throw Stop{{Code::InvalidArgument, at(mark) + text + " is beyond what a number can hold; quote it if it is text"}};
   }
-  if (value == std::floor(value) && std::fabs(value) < 9e15) return static_cast<int64_t>(value);  // 2.0 and 1e3 print as 2 and 1000
+  if (value == std::floor(value) && std::fabs(value) < 9e15)
+    return static_cast<int64_t>(value);  // 2.0 and 1e3 print as 2 and 1000
   return value;
 }
 
@@ -112,21 +114,25 @@ class Builder final : public YAML::EventHandler {
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(nullptr, mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     const auto it = anchors_.find(anchor);
-    if (it == anchors_.end()) throw Stop{{Code::InvalidArgument, at(mark) + "an alias must not stand inside what it names"}};
+    if (it == anchors_.end())
+      throw Stop{{Code::InvalidArgument, at(mark) + "an alias must not stand inside what it names"}};
     count(it->second.nodes, mark);
     add(it->second.value, mark, 0);
   }
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     const bool is_plain = tag == "?" || tag.empty();
     const bool is_text = tag == "!" || tag == "tag:yaml.org,2002:str";
     if (!is_plain && !is_text) throw Stop{{Code::InvalidArgument, at(mark) + "tag " + tag + " is not supported"}};
     add(is_plain ? plain(value, mark) : Json(value), mark, anchor, is_plain && value == "<<");
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     open(Json::array(), mark, anchor);
   }
   void OnSequenceEnd() override { close(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(Json::object(), mark, anchor);
   }
   void OnMapEnd() override { close(); }
@@ -149,7 +155,8 @@ class Builder final : public YAML::EventHandler {
   void count(size_t nodes, const YAML::Mark& mark) {
     nodes_ += nodes;
     if (nodes_ > kNodesMax) {
-      throw Stop{{Code::TooLarge, at(mark) + "more than " + std::to_string(kNodesMax) + " values, aliases counted as what they stand for"}};
+      throw Stop{{Code::TooLarge, at(mark) + "more than " + std::to_string(kNodesMax) +
+                                      " values, aliases counted as what they stand for"}};
     }
   }
 
@@ -158,7 +165,13 @@ class Builder final : public YAML::EventHandler {
     if (levels_.size() >= kDepthMax) {
       throw Stop{{Code::InvalidArgument, at(mark) + "nested deeper than " + std::to_string(kDepthMax) + " levels"}};
     }
-    levels_.push_back({.value = std::move(value), .mark = mark, .anchor = anchor, .key = {}, .merge = false, .merges = {}, .nodes_before = nodes_});
+    levels_.push_back({.value = std::move(value),
+                       .mark = mark,
+                       .anchor = anchor,
+                       .key = {},
+                       .merge = false,
+                       .merges = {},
+                       .nodes_before = nodes_});
   }
 
   void close() {
@@ -209,7 +222,8 @@ class Builder final : public YAML::EventHandler {
     if (value.is_object()) value = Json::array({std::move(value)});
     if (!value.is_array()) throw Stop{{Code::InvalidArgument, at(mark) + "<< must name a mapping or a list of them"}};
     for (auto& entry : value) {
-      if (!entry.is_object()) throw Stop{{Code::InvalidArgument, at(mark) + "<< must name a mapping or a list of them"}};
+      if (!entry.is_object())
+        throw Stop{{Code::InvalidArgument, at(mark) + "<< must name a mapping or a list of them"}};
       level.merges.push_back(std::move(entry));
     }
   }
@@ -225,7 +239,8 @@ class Builder final : public YAML::EventHandler {
 
 bool reads_as_text(const std::string& text) {
   if (text == "<<") return false;  // the merge key
-  const bool date = text.size() >= 8 && std::isdigit(static_cast<unsigned char>(text[0])) && text.find_first_not_of("0123456789") == 4 && text[4] == '-';
+  const bool date = text.size() >= 8 && std::isdigit(static_cast<unsigned char>(text[0])) &&
+                    text.find_first_not_of("0123456789") == 4 && text[4] == '-';
   if (date) return false;  // a timestamp to older readers
   try {
     return plain(text, YAML::Mark()).is_string();
@@ -238,7 +253,8 @@ bool reads_as_text(const std::string& text) {
 bool allowed_plain(const std::string& text) {
   if (text.front() == ' ' || text.back() == ' ' || text.back() == ':') return false;
   if (std::string_view(",[]{}#&*!|>'\"%@`").find(text[0]) != std::string_view::npos) return false;
-  if (std::string_view("-?:").find(text[0]) != std::string_view::npos && (text.size() == 1 || text[1] == ' ')) return false;
+  if (std::string_view("-?:").find(text[0]) != std::string_view::npos && (text.size() == 1 || text[1] == ' '))
+    return false;
   if (text.starts_with("---") || text.starts_with("...")) return false;
   return text.find(": ") == std::string::npos && text.find(" #") == std::string::npos;
 }
@@ -324,7 +340,8 @@ void print(std::string& out, const Json& value, int indent, bool in_list) {
 
 Result<std::vector<Json>> parse_yaml(std::string_view text, size_t bytes_max) {
   if (text.size() > bytes_max) {
-    return fail(Code::TooLarge, "YAML of " + std::to_string(text.size()) + " bytes is over the limit of " + std::to_string(bytes_max));
+    return fail(Code::TooLarge,
+                "YAML of " + std::to_string(text.size()) + " bytes is over the limit of " + std::to_string(bytes_max));
   }
   std::vector<Json> documents;
   try {

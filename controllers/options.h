@@ -10,8 +10,8 @@ namespace clops::controllers {
 struct Options {
   std::string server_image = "clops-server";
   std::string image_pull_policy = "IfNotPresent";
-  bool allow_file_uris = false;  // file:// sources; passed on to the pods
-  bool cluster_ip_urls = false;  // status.url names the Service's address instead of its DNS name
+  bool allow_file_uris = false;                        // file:// sources; passed on to the pods
+  bool cluster_ip_urls = false;                        // status.url names the Service's address instead of its DNS name
   Duration scrape_interval = std::chrono::seconds{5};  // of pods that have settled
   int pod_requests_max = 8;                            // to serving pods, at once
 };

@@ -26,7 +26,9 @@ std::vector<ObjectKey> users_of(const op::Object& version, const op::Cache& cach
     const auto object = crds::decode_model_deployment(candidate->body());
     if (!object) continue;
     const auto& variants = object->spec.variants;
-    if (std::any_of(variants.begin(), variants.end(), [&](const auto& v) { return v.model_version == version.meta.name; })) out.push_back(candidate->key());
+    if (std::any_of(variants.begin(), variants.end(),
+                    [&](const auto& v) { return v.model_version == version.meta.name; }))
+      out.push_back(candidate->key());
   }
   return out;
 }
@@ -35,8 +37,12 @@ std::vector<ObjectKey> users_of(const op::Object& version, const op::Cache& cach
 
 struct Controllers::Impl {
   Impl(ControllersDeps deps, const Options& options, int worker_count, std::string watched)
-      : link(deps.executor, deps.pods, {.requests_max = options.pod_requests_max, .scrape_interval = options.scrape_interval}),
-        versions(options), deployments(options, link, std::move(deps.new_push_key)), workers(worker_count), ns(std::move(watched)) {}
+      : link(deps.executor, deps.pods,
+             {.requests_max = options.pod_requests_max, .scrape_interval = options.scrape_interval}),
+        versions(options),
+        deployments(options, link, std::move(deps.new_push_key)),
+        workers(worker_count),
+        ns(std::move(watched)) {}
   model_deployment::PodLink link;
   model_version::Reconciler versions;
   model_deployment::Reconciler deployments;
@@ -52,19 +58,30 @@ std::vector<op::InformerSpec> Controllers::informers() const {
   const std::string ours = std::string(kManagedByLabel) + "=clops-operator";
   std::vector<op::InformerSpec> out;
   for (const auto& type : {crds::kModelVersionType, crds::kModelDeploymentType}) {
-    out.push_back({.type = type, .ns = impl_->ns, .label_selector = "", .field_selector = "", .drop = {}, .label_indices = {}});
+    out.push_back(
+        {.type = type, .ns = impl_->ns, .label_selector = "", .field_selector = "", .drop = {}, .label_indices = {}});
   }
   for (const auto& type : {kServiceAccounts, kSecrets, kConfigMaps, kServices, kBudgets, kDeployments}) {
-    out.push_back({.type = type, .ns = impl_->ns, .label_selector = ours, .field_selector = "", .drop = {}, .label_indices = {}});
+    out.push_back(
+        {.type = type, .ns = impl_->ns, .label_selector = ours, .field_selector = "", .drop = {}, .label_indices = {}});
   }
-  out.push_back({.type = kPods, .ns = impl_->ns, .label_selector = ours, .field_selector = "",
-                 .drop = {"/spec", "/status/qosClass", "/status/hostIPs", "/status/podIPs"}, .label_indices = {kDeploymentLabel}});
+  out.push_back({.type = kPods,
+                 .ns = impl_->ns,
+                 .label_selector = ours,
+                 .field_selector = "",
+                 .drop = {"/spec", "/status/qosClass", "/status/hostIPs", "/status/podIPs"},
+                 .label_indices = {kDeploymentLabel}});
   return out;
 }
 
 std::vector<op::ControllerSpec> Controllers::specs() {
-  op::ControllerSpec versions{.name = "modelversion", .primary = crds::kModelVersionType, .owned = {kPods}, .mapped = {},
-                              .reconciler = &impl_->versions, .workers = impl_->workers, .ignore_status_changes = true};
+  op::ControllerSpec versions{.name = "modelversion",
+                              .primary = crds::kModelVersionType,
+                              .owned = {kPods},
+                              .mapped = {},
+                              .reconciler = &impl_->versions,
+                              .workers = impl_->workers,
+                              .ignore_status_changes = true};
   op::ControllerSpec deployments{.name = kDeploymentController,
                                  .primary = crds::kModelDeploymentType,
                                  .owned = {kServiceAccounts, kSecrets, kConfigMaps, kServices, kBudgets, kDeployments},
@@ -72,7 +89,8 @@ std::vector<op::ControllerSpec> Controllers::specs() {
                                  .reconciler = &impl_->deployments,
                                  .workers = impl_->workers,
                                  .ignore_status_changes = true};
-  deployments.mapped.push_back({kPods, [](const op::Object& pod, const op::Cache&) { return key_in_label(pod, kDeploymentLabel); }});
+  deployments.mapped.push_back(
+      {kPods, [](const op::Object& pod, const op::Cache&) { return key_in_label(pod, kDeploymentLabel); }});
   deployments.mapped.push_back({crds::kModelVersionType, users_of});
   return {std::move(versions), std::move(deployments)};
 }
@@ -85,11 +103,13 @@ void Controllers::attach(op::Manager& manager) {
     return response;
   });
   manager.add_metrics([this](std::string& text) {
-    text += "# HELP clops_wanted_replicas Replicas that the load of a deployment's pods asks for.\n# TYPE clops_wanted_replicas gauge\n";
+    text +=
+        "# HELP clops_wanted_replicas Replicas that the load of a deployment's pods asks for.\n# TYPE "
+        "clops_wanted_replicas gauge\n";
     const Json readings = impl_->link.readings();
     for (const auto& item : readings) {
-      text += "clops_wanted_replicas{namespace=\"" + string_at(item, {"namespace"}) + "\",name=\"" + string_at(item, {"name"}) +
-              "\"} " + dump_json(item["wantedReplicas"]) + "\n";
+      text += "clops_wanted_replicas{namespace=\"" + string_at(item, {"namespace"}) + "\",name=\"" +
+              string_at(item, {"name"}) + "\"} " + dump_json(item["wantedReplicas"]) + "\n";
     }
   });
 }

@@ -5,8 +5,8 @@
 //   controllers.attach(manager);
 //   manager.start();
 //
-// Thread rule: built and attached on one thread. Ownership: owns reconcilers and the pod link; borrows Executor and HttpClient;
-// outlives the manager's workers (end the Executor before destroying either).
+// Thread rule: built and attached on one thread. Ownership: owns reconcilers and the pod link; borrows Executor and
+// HttpClient; outlives the manager's workers (end the Executor before destroying either).
 #pragma once
 
 #include <functional>
@@ -24,7 +24,7 @@ namespace clops::controllers {
 
 struct ControllersDeps {
   Executor& executor;
-  HttpClient& pods;  // plain HTTP to serving pods; no proxy
+  HttpClient& pods;                           // plain HTTP to serving pods; no proxy
   std::function<std::string()> new_push_key;  // cmd/: random_hex(32)
 };
 

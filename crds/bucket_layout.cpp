@@ -81,11 +81,12 @@ Status validate(const BucketLayout& layout) {
     const BucketRun& run = layout[i];
     const std::string where = "buckets[" + std::to_string(i) + "]";
     if (run.begin != at) {
-      return fail(Code::InvalidArgument, where + ": begins at " + std::to_string(run.begin) + ", must begin at " + std::to_string(at));
+      return fail(Code::InvalidArgument,
+                  where + ": begins at " + std::to_string(run.begin) + ", must begin at " + std::to_string(at));
     }
     if (run.end <= run.begin || run.end > kBuckets) {
-      return fail(Code::InvalidArgument, where + ": ends at " + std::to_string(run.end) + ", must end after " + std::to_string(run.begin) +
-                                             " and not beyond " + std::to_string(kBuckets));
+      return fail(Code::InvalidArgument, where + ": ends at " + std::to_string(run.end) + ", must end after " +
+                                             std::to_string(run.begin) + " and not beyond " + std::to_string(kBuckets));
     }
     if (run.variant.empty()) return fail(Code::InvalidArgument, where + ".variant: must not be empty");
     if (i > 0 && layout[i - 1].variant == run.variant) {
@@ -94,7 +95,8 @@ Status validate(const BucketLayout& layout) {
     at = run.end;
   }
   if (at == kBuckets) return {};
-  return fail(Code::InvalidArgument, "buckets: end at " + std::to_string(at) + ", must end at " + std::to_string(kBuckets));
+  return fail(Code::InvalidArgument,
+              "buckets: end at " + std::to_string(at) + ", must end at " + std::to_string(kBuckets));
 }
 
 }  // namespace clops::crds

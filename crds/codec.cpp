@@ -74,7 +74,8 @@ ModelVersionSpec read_version_spec(const Reader& in) {
 
 std::vector<ModelTensor> read_tensors(const Reader& in, const char* key) {
   std::vector<ModelTensor> out;
-  in.each(key, kMapMax, [&](const Reader& r) { out.push_back({r.text("name"), r.text("datatype"), r.integer_list("shape", 16)}); });
+  in.each(key, kMapMax,
+          [&](const Reader& r) { out.push_back({r.text("name"), r.text("datatype"), r.integer_list("shape", 16)}); });
   return out;
 }
 
@@ -87,14 +88,20 @@ ModelVersionStatus read_version_status(const Reader& in) {
                             .format = in.text("format"),
                             .framework = in.text("framework"),
                             .schema = {}};
-  in.each("files", kListMax, [&](const Reader& r) { status.files.push_back({r.text("path"), r.text("digest"), r.integer("bytes", 0, INT64_MAX)}); });
+  in.each("files", kListMax, [&](const Reader& r) {
+    status.files.push_back({r.text("path"), r.text("digest"), r.integer("bytes", 0, INT64_MAX)});
+  });
   const Reader schema = in.child("schema");
-  status.schema = {read_tensors(schema, "inputs"), read_tensors(schema, "outputs"), schema.text_list("featureNames", kListMax)};
+  status.schema = {read_tensors(schema, "inputs"), read_tensors(schema, "outputs"),
+                   schema.text_list("featureNames", kListMax)};
   return status;
 }
 
 Json encode_spec(const ModelVersionSpec& spec) {
-  Json out{{"model", spec.model}, {"version", spec.version}, {"storageUri", spec.storage_uri}, {"modelFormat", {{"name", spec.model_format.name}}}};
+  Json out{{"model", spec.model},
+           {"version", spec.version},
+           {"storageUri", spec.storage_uri},
+           {"modelFormat", {{"name", spec.model_format.name}}}};
   put(out["modelFormat"], "version", spec.model_format.version);
   put(out, "digest", spec.digest);
   put(out, "serviceAccountName", spec.service_account_name);
@@ -160,7 +167,8 @@ Routing read_routing(const Reader& in) {
 }
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
-  in.only({"variants", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector", "tolerations", "imagePullSecrets"});
+  in.only({"variants", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector", "tolerations",
+           "imagePullSecrets"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
     r.only({"name", "modelVersion", "weight"});
@@ -177,8 +185,13 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   spec.node_selector = in.text_map("nodeSelector", 32);
   in.each("tolerations", 16, [&](const Reader& r) {
     r.only({"key", "operator", "value", "effect", "tolerationSeconds"});
-    Toleration toleration{.key = r.text("key"), .op = r.text("operator"), .value = r.text("value"), .effect = r.text("effect"), .toleration_seconds = {}};
-    if (r.has("tolerationSeconds")) toleration.toleration_seconds = r.integer("tolerationSeconds", INT64_MIN, INT64_MAX);
+    Toleration toleration{.key = r.text("key"),
+                          .op = r.text("operator"),
+                          .value = r.text("value"),
+                          .effect = r.text("effect"),
+                          .toleration_seconds = {}};
+    if (r.has("tolerationSeconds"))
+      toleration.toleration_seconds = r.integer("tolerationSeconds", INT64_MIN, INT64_MAX);
     spec.tolerations.push_back(std::move(toleration));
   });
   in.each("imagePullSecrets", 8, [&](const Reader& r) {
@@ -214,14 +227,16 @@ ModelDeploymentStatus read_deployment_status(const Reader& in) {
   const Reader scaling = in.child("scaling");
   status.scaling = {static_cast<int>(scaling.integer("wantedReplicas", 0, INT32_MAX)), scaling.text("reason")};
   in.each("history", 64, [&](const Reader& r) {
-    status.history.push_back({.generation = r.integer("generation", 0, INT64_MAX), .time = r.text("time"), .traffic = read_traffic(r)});
+    status.history.push_back(
+        {.generation = r.integer("generation", 0, INT64_MAX), .time = r.text("time"), .traffic = read_traffic(r)});
   });
   return status;
 }
 
 Json encode_spec(const ModelDeploymentSpec& spec) {
   Json out{{"variants", Json::array()}};
-  for (const auto& v : spec.variants) out["variants"].push_back({{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}});
+  for (const auto& v : spec.variants)
+    out["variants"].push_back({{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}});
   if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});
@@ -297,8 +312,10 @@ Json encode(const ModelVersionStatus& status) {
   put(out, "framework", status.framework);
   if (status.resolved_digest.empty()) return out;
   out["bytes"] = status.bytes;
-  for (const auto& f : status.files) out["files"].push_back({{"path", f.path}, {"digest", f.digest}, {"bytes", f.bytes}});
-  out["schema"] = {{"inputs", encode_tensors(status.schema.inputs)}, {"outputs", encode_tensors(status.schema.outputs)}};
+  for (const auto& f : status.files)
+    out["files"].push_back({{"path", f.path}, {"digest", f.digest}, {"bytes", f.bytes}});
+  out["schema"] = {{"inputs", encode_tensors(status.schema.inputs)},
+                   {"outputs", encode_tensors(status.schema.outputs)}};
   put(out["schema"], "featureNames", status.schema.feature_names);
   return out;
 }

@@ -30,9 +30,12 @@ void remove_condition(std::vector<Condition>& list, std::string_view type) {
 
 std::string_view to_string(ConditionStatus status) {
   switch (status) {
-    case ConditionStatus::True: return "True";
-    case ConditionStatus::False: return "False";
-    case ConditionStatus::Unknown: return "Unknown";
+    case ConditionStatus::True:
+      return "True";
+    case ConditionStatus::False:
+      return "False";
+    case ConditionStatus::Unknown:
+      return "Unknown";
   }
   return "Unknown";
 }

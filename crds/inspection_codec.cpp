@@ -11,7 +11,9 @@ constexpr size_t kTensorsMax = 256, kColumnsMax = 10'000, kFilesMax = 1'000;
 std::vector<ModelTensor> read_tensors(const Reader& in, const char* key) {
   std::vector<ModelTensor> out;
   in.each(key, kTensorsMax, [&](const Reader& r) {
-    out.push_back({.name = r.text("name", Need::Required), .datatype = r.text("datatype", Need::Required), .shape = r.integer_list("shape", 16)});
+    out.push_back({.name = r.text("name", Need::Required),
+                   .datatype = r.text("datatype", Need::Required),
+                   .shape = r.integer_list("shape", 16)});
   });
   return out;
 }
@@ -33,7 +35,9 @@ Result<Inspection> decode_inspection(std::string_view json_line) {
     if (!is_sha256(out.digest)) in.fail("digest", "must be sha256: and 64 lower-case hex digits");
     out.bytes = in.integer("bytes", 0, INT64_MAX, 0, Need::Required);
     in.each("files", kFilesMax, [&](const Reader& r) {
-      out.files.push_back({.path = r.text("path", Need::Required), .digest = r.text("digest", Need::Required), .bytes = r.integer("bytes", 0, INT64_MAX)});
+      out.files.push_back({.path = r.text("path", Need::Required),
+                           .digest = r.text("digest", Need::Required),
+                           .bytes = r.integer("bytes", 0, INT64_MAX)});
     });
     out.format = in.text("format", Need::Required);
     out.framework = in.text("framework");

@@ -13,12 +13,18 @@ const Json& empty_object() {
 std::string kind_of(const Json& value) {
   if (value.is_number_integer()) return "an integer";
   switch (value.type()) {
-    case Json::value_t::object: return "an object";
-    case Json::value_t::array: return "a list";
-    case Json::value_t::string: return "a string";
-    case Json::value_t::boolean: return "a boolean";
-    case Json::value_t::null: return "null";
-    default: return "a number";
+    case Json::value_t::object:
+      return "an object";
+    case Json::value_t::array:
+      return "a list";
+    case Json::value_t::string:
+      return "a string";
+    case Json::value_t::boolean:
+      return "a boolean";
+    case Json::value_t::null:
+      return "null";
+    default:
+      return "a number";
   }
 }
 
@@ -39,9 +45,13 @@ Reader::Reader(const Json& value, std::string path, ReadError& error)
   value_ = &empty_object();
 }
 
-std::string Reader::at(const char* key) const { return path_.empty() ? key : path_ + "." + key; }
+std::string Reader::at(const char* key) const {
+  return path_.empty() ? key : path_ + "." + key;
+}
 
-void Reader::fail(const char* key, std::string_view what) const { error_->set(at(key), what); }
+void Reader::fail(const char* key, std::string_view what) const {
+  error_->set(at(key), what);
+}
 
 const Json* Reader::find(const char* key) const {
   const auto it = value_->find(key);

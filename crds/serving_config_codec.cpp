@@ -13,7 +13,11 @@ constexpr size_t kModelsMax = 1'000, kVariantsMax = 32, kRulesMax = 64;
 constexpr JsonLimits kLimits{.bytes_max = 4u << 20, .depth_max = 16};
 
 Json to_json(const ModelRef& ref) {
-  return {{"modelVersion", ref.model_version}, {"version", ref.version}, {"uri", ref.uri}, {"digest", ref.digest}, {"format", ref.format}};
+  return {{"modelVersion", ref.model_version},
+          {"version", ref.version},
+          {"uri", ref.uri},
+          {"digest", ref.digest},
+          {"format", ref.format}};
 }
 
 ModelRef read_ref(const Reader& in) {
@@ -27,7 +31,11 @@ ModelRef read_ref(const Reader& in) {
 }
 
 Json to_json(const ServingModel& model) {
-  Json out{{"name", model.name}, {"salt", model.salt}, {"stable", model.stable}, {"variants", Json::array()}, {"buckets", Json::array()}};
+  Json out{{"name", model.name},
+           {"salt", model.salt},
+           {"stable", model.stable},
+           {"variants", Json::array()},
+           {"buckets", Json::array()}};
   put(out, "stickyHeader", model.sticky_header);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
@@ -102,9 +110,12 @@ Result<ServingConfig> decode_serving_config(std::string_view json) {
   CLOPS_ASSIGN(const Json root, parse_json(json, kLimits));
   ReadError error;
   const Reader in(root, "", error);
-  ServingConfig config{.version = static_cast<int>(in.integer("version", 1, INT32_MAX, 0, Need::Required)), .generation = 0, .models = {}};
+  ServingConfig config{.version = static_cast<int>(in.integer("version", 1, INT32_MAX, 0, Need::Required)),
+                       .generation = 0,
+                       .models = {}};
   if (error.ok() && (config.version > kServingConfigVersion || config.version < kServingConfigVersion - 1)) {
-    return fail(Code::Unsupported, "version: " + std::to_string(config.version) + " of serving.json is not understood here; this program reads " +
+    return fail(Code::Unsupported, "version: " + std::to_string(config.version) +
+                                       " of serving.json is not understood here; this program reads " +
                                        std::to_string(kServingConfigVersion) + " and the one before: update it first");
   }
   config.generation = in.integer("generation", 0, INT64_MAX, 0, Need::Required);
@@ -133,7 +144,9 @@ Result<PodState> decode_pod_state(std::string_view json) {
   CLOPS_ASSIGN(const Json root, parse_json(json, kLimits));
   ReadError error;
   const Reader in(root, "", error);
-  PodState state{.generation = in.integer("generation", 0, INT64_MAX, 0, Need::Required), .ready = in.boolean("ready"), .variants = {}};
+  PodState state{.generation = in.integer("generation", 0, INT64_MAX, 0, Need::Required),
+                 .ready = in.boolean("ready"),
+                 .variants = {}};
   in.each("variants", kModelsMax * kVariantsMax, [&](const Reader& r) {
     state.variants.push_back({.model = r.text("model", Need::Required),
                               .variant = r.text("variant", Need::Required),

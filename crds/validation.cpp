@@ -9,21 +9,38 @@ namespace {
 
 using Violations = std::vector<Violation>;
 
-bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_lower_alnum(char c) { return is_lower(c) || is_digit(c); }
-bool is_alnum(char c) { return is_lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
+bool is_lower(char c) {
+  return c >= 'a' && c <= 'z';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_lower_alnum(char c) {
+  return is_lower(c) || is_digit(c);
+}
+bool is_alnum(char c) {
+  return is_lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
 
 // Begins and ends with `edge`, and has nothing but `edge` and `inner` between.
 bool framed(std::string_view text, bool (*edge)(char), std::string_view inner) {
   if (text.empty() || !edge(text.front()) || !edge(text.back())) return false;
-  return std::all_of(text.begin(), text.end(), [&](char c) { return edge(c) || inner.find(c) != std::string_view::npos; });
+  return std::all_of(text.begin(), text.end(),
+                     [&](char c) { return edge(c) || inner.find(c) != std::string_view::npos; });
 }
 
-bool is_label(std::string_view text) { return framed(text, is_lower_alnum, "-"); }
-bool is_object_name(std::string_view text) { return framed(text, is_lower_alnum, "-."); }
-bool is_model_name(std::string_view text) { return framed(text, is_alnum, "-_."); }
-bool is_service_name(std::string_view text) { return text.size() <= 50 && is_label(text) && is_lower(text.front()); }
+bool is_label(std::string_view text) {
+  return framed(text, is_lower_alnum, "-");
+}
+bool is_object_name(std::string_view text) {
+  return framed(text, is_lower_alnum, "-.");
+}
+bool is_model_name(std::string_view text) {
+  return framed(text, is_alnum, "-_.");
+}
+bool is_service_name(std::string_view text) {
+  return text.size() <= 50 && is_label(text) && is_lower(text.front());
+}
 bool is_version(std::string_view text) {
   return !text.empty() && text.size() <= 18 && std::all_of(text.begin(), text.end(), is_digit);
 }
@@ -34,7 +51,8 @@ bool is_header(std::string_view text) {
 bool is_digest(std::string_view text) {
   constexpr std::string_view kPrefix = "sha256:";
   return text.starts_with(kPrefix) && text.size() == kPrefix.size() + 64 &&
-         std::all_of(text.begin() + kPrefix.size(), text.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+         std::all_of(text.begin() + kPrefix.size(), text.end(),
+                     [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 bool is_storage_uri(std::string_view text) {
   for (const std::string_view scheme : {"pvc://", "http://", "https://", "file://"}) {
@@ -48,7 +66,8 @@ bool is_storage_uri(std::string_view text) {
 // The messages stand in the CRDs too, word for word.
 constexpr const char* kServiceAccountMessage =
     "write the name of a ServiceAccount of this namespace: lower-case letters, digits, '-' and '.'";
-constexpr const char* kHeaderMessage = "write the name of an HTTP header: letters, digits, '-' and '_', such as x-user-id";
+constexpr const char* kHeaderMessage =
+    "write the name of an HTTP header: letters, digits, '-' and '_', such as x-user-id";
 
 struct TextRule {
   std::initializer_list<std::string_view> path;
@@ -82,17 +101,23 @@ void check_model_version(const Json& object, const Json* old, Violations& out) {
     const Json* after = find_path(object, {"spec"});
     if (before && after && *before != *after) {
       out.push_back({"spec",
-                     "spec is immutable, because it describes one artifact: make a new ModelVersion with another name and version instead"});
+                     "spec is immutable, because it describes one artifact: make a new ModelVersion with another name "
+                     "and version instead"});
     }
   }
   static const TextRule rules[] = {
-      {{"spec", "model"}, is_model_name, "write letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, such as fraud"},
+      {{"spec", "model"},
+       is_model_name,
+       "write letters, digits, '-', '_' and '.', beginning and ending with a letter or digit, such as fraud"},
       {{"spec", "version"}, is_version, "write the version as 1 to 18 digits in quotes, such as \"7\""},
       {{"spec", "modelFormat", "name"}, is_label, "write lower-case letters, digits and '-', such as xgboost or auto"},
-      {{"spec", "storageUri"}, is_storage_uri, "write pvc://CLAIM/path, http://host/path, https://host/path or file:///path, without spaces"},
+      {{"spec", "storageUri"},
+       is_storage_uri,
+       "write pvc://CLAIM/path, http://host/path, https://host/path or file:///path, without spaces"},
       {{"spec", "digest"},
        is_digest,
-       "write sha256: and 64 lower-case hex digits, as sha256sum prints them; or leave digest out to pin what is found"},
+       "write sha256: and 64 lower-case hex digits, as sha256sum prints them; or leave digest out to pin what is "
+       "found"},
       {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage},
   };
   for (const auto& rule : rules) check_text(object, rule, "", out);
@@ -108,13 +133,19 @@ void check_variants(const Json& variants, Violations& out) {
       out.push_back({where, "Duplicate value: " + dump_json(Json{{"name", name}})});
     }
     static const TextRule rules[] = {
-        {{"name"}, is_label, "write lower-case letters, digits and '-', beginning and ending with a letter or digit, such as champion"},
-        {{"modelVersion"}, is_object_name, "write the metadata.name of a ModelVersion of this namespace, such as fraud-7"},
+        {{"name"},
+         is_label,
+         "write lower-case letters, digits and '-', beginning and ending with a letter or digit, such as champion"},
+        {{"modelVersion"},
+         is_object_name,
+         "write the metadata.name of a ModelVersion of this namespace, such as fraud-7"},
     };
     for (const auto& rule : rules) check_text(variants[i], rule, where + ".", out);
     total += int_at(variants[i], {"weight"});
   }
-  if (total != 100) out.push_back({"spec.variants", "the weights must total 100: write percentages that add up to it, such as 90 and 10"});
+  if (total != 100)
+    out.push_back(
+        {"spec.variants", "the weights must total 100: write percentages that add up to it, such as 90 and 10"});
 }
 
 void check_routing(const Json& object, const Json& variants, Violations& out) {
@@ -122,13 +153,16 @@ void check_routing(const Json& object, const Json& variants, Violations& out) {
   const Json& rules = list_at(object, {"spec", "routing", "rules"});
   bool all_known = true;
   for (size_t i = 0; i < rules.size(); ++i) {
-    check_text(rules[i], {{"header"}, is_header, kHeaderMessage}, "spec.routing.rules[" + std::to_string(i) + "].", out);
+    check_text(rules[i], {{"header"}, is_header, kHeaderMessage}, "spec.routing.rules[" + std::to_string(i) + "].",
+               out);
     const std::string wanted = string_at(rules[i], {"variant"});
-    all_known = all_known && std::any_of(variants.begin(), variants.end(), [&](const Json& v) { return string_at(v, {"name"}) == wanted; });
+    all_known = all_known && std::any_of(variants.begin(), variants.end(),
+                                         [&](const Json& v) { return string_at(v, {"name"}) == wanted; });
   }
   if (!all_known) {
     out.push_back({"spec",
-                   "routing.rules names a variant that is not in spec.variants: write the name of one that is, or add the variant "
+                   "routing.rules names a variant that is not in spec.variants: write the name of one that is, or add "
+                   "the variant "
                    "(with weight 0 it gets only what the rules send)"});
   }
 }
@@ -136,7 +170,8 @@ void check_routing(const Json& object, const Json& variants, Violations& out) {
 void check_model_deployment(const Json& object, Violations& out) {
   if (!is_service_name(string_at(object, {"metadata", "name"}))) {
     out.push_back({"",
-                   "metadata.name becomes the Service's name: use at most 50 lower-case letters, digits and '-', beginning with a "
+                   "metadata.name becomes the Service's name: use at most 50 lower-case letters, digits and '-', "
+                   "beginning with a "
                    "letter and ending with a letter or digit, such as fraud-eu"});
   }
   const Json& variants = list_at(object, {"spec", "variants"});

@@ -18,8 +18,9 @@ std::optional<double> quantity(const Json& value) {
   if (code != std::errc{}) return {};
   const std::string_view unit(end, static_cast<size_t>(text.data() + text.size() - end));
   constexpr std::pair<std::string_view, double> kUnits[] = {
-      {"", 1},      {"n", 1e-9},  {"u", 1e-6},  {"m", 1e-3},  {"k", 1e3},     {"M", 1e6},     {"G", 1e9},     {"T", 1e12},
-      {"P", 1e15},  {"E", 1e18},  {"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}};
+      {"", 1},        {"n", 1e-9},    {"u", 1e-6},    {"m", 1e-3},   {"k", 1e3},     {"M", 1e6},
+      {"G", 1e9},     {"T", 1e12},    {"P", 1e15},    {"E", 1e18},   {"Ki", 0x1p10}, {"Mi", 0x1p20},
+      {"Gi", 0x1p30}, {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}};
   for (const auto& [name, factor] : kUnits) {
     if (name == unit) return number * factor;
   }
@@ -43,7 +44,8 @@ Owner owner_of(const ObjectMeta& child, const ResourceType& type, const ObjectMe
   return Owner::Nobody;
 }
 
-Json frame(const ResourceType& type, const std::string& name, const ResourceType& owner_type, const ObjectMeta& owner, const Json& labels) {
+Json frame(const ResourceType& type, const std::string& name, const ResourceType& owner_type, const ObjectMeta& owner,
+           const Json& labels) {
   return {{"apiVersion", type.api_version()},
           {"kind", type.kind},
           {"metadata",
@@ -100,7 +102,8 @@ ClaimParts claim_parts(const std::vector<std::string>& claims) {
   ClaimParts parts;
   for (size_t i = 0; i < claims.size(); ++i) {
     const std::string volume = "claim-" + std::to_string(i), path = "/mnt/pvc/" + claims[i];
-    parts.volumes.push_back({{"name", volume}, {"persistentVolumeClaim", {{"claimName", claims[i]}, {"readOnly", true}}}});
+    parts.volumes.push_back(
+        {{"name", volume}, {"persistentVolumeClaim", {{"claimName", claims[i]}, {"readOnly", true}}}});
     parts.mounts.push_back({{"name", volume}, {"mountPath", path}, {"readOnly", true}});
     parts.flags.push_back("--pvc=" + claims[i] + "=" + path);
   }
@@ -114,15 +117,21 @@ std::string literal_argument(std::string_view text) {
 }
 
 Json restricted_pod_security() {
-  return {{"runAsNonRoot", true}, {"runAsUser", 65532}, {"runAsGroup", 65532}, {"fsGroup", 65532}, {"seccompProfile", {{"type", "RuntimeDefault"}}}};
+  return {{"runAsNonRoot", true},
+          {"runAsUser", 65532},
+          {"runAsGroup", 65532},
+          {"fsGroup", 65532},
+          {"seccompProfile", {{"type", "RuntimeDefault"}}}};
 }
 
 Json restricted_container_security() {
-  return {{"allowPrivilegeEscalation", false}, {"readOnlyRootFilesystem", true}, {"capabilities", {{"drop", Json::array({"ALL"})}}}};
+  return {{"allowPrivilegeEscalation", false},
+          {"readOnlyRootFilesystem", true},
+          {"capabilities", {{"drop", Json::array({"ALL"})}}}};
 }
 
-crds::Condition condition(const char* type, crds::ConditionStatus status, crds::Reason reason, std::string message, int64_t generation,
-                          const std::string& now) {
+crds::Condition condition(const char* type, crds::ConditionStatus status, crds::Reason reason, std::string message,
+                          int64_t generation, const std::string& now) {
   return {.type = type,
           .status = status,
           .reason = std::string(crds::to_string(reason)),

@@ -37,8 +37,8 @@ enum class Owner {
 [[nodiscard]] Owner owner_of(const ObjectMeta& child, const ResourceType& type, const ObjectMeta& owner);
 
 // apiVersion, kind, metadata with name, namespace, labels and a controller owner reference.
-[[nodiscard]] Json frame(const ResourceType& type, const std::string& name, const ResourceType& owner_type, const ObjectMeta& owner,
-                         const Json& labels);
+[[nodiscard]] Json frame(const ResourceType& type, const std::string& name, const ResourceType& owner_type,
+                         const ObjectMeta& owner, const Json& labels);
 // Adds the hash of everything else as an annotation.
 [[nodiscard]] WantedChild seal(const ResourceType& type, Json object);
 
@@ -70,8 +70,8 @@ struct PlannedEvent {
   bool operator==(const PlannedEvent&) const = default;
 };
 
-[[nodiscard]] crds::Condition condition(const char* type, crds::ConditionStatus status, crds::Reason reason, std::string message, int64_t generation,
-                                        const std::string& now);
+[[nodiscard]] crds::Condition condition(const char* type, crds::ConditionStatus status, crds::Reason reason,
+                                        std::string message, int64_t generation, const std::string& now);
 [[nodiscard]] std::string clipped(std::string text, size_t bytes_max = 4'096);
 
 }  // namespace clops::controllers

@@ -3,11 +3,14 @@
 namespace clops::controllers {
 
 Status write_status(op::Context& context, const ResourceType& type, const ObjectMeta& meta, const Json& status) {
-  const Json object{{"apiVersion", type.api_version()},
-                    {"kind", type.kind},
-                    {"metadata", {{"name", meta.name}, {"namespace", meta.ns}, {"uid", meta.uid}, {"resourceVersion", meta.resource_version}}},
-                    {"status", status}};
-  const auto done = context.client.apply(type, object, {.field_manager = kStatusManager, .force = true, .subresource = "status"});
+  const Json object{
+      {"apiVersion", type.api_version()},
+      {"kind", type.kind},
+      {"metadata",
+       {{"name", meta.name}, {"namespace", meta.ns}, {"uid", meta.uid}, {"resourceVersion", meta.resource_version}}},
+      {"status", status}};
+  const auto done =
+      context.client.apply(type, object, {.field_manager = kStatusManager, .force = true, .subresource = "status"});
   if (!done) return fail_in("status of " + type.kind + " " + meta.ns + "/" + meta.name, done.error());
   return {};
 }
@@ -18,18 +21,21 @@ Status apply_child(op::Context& context, const WantedChild& wanted, const Object
     object["metadata"]["uid"] = live->uid;
     object["metadata"]["resourceVersion"] = live->resource_version;
   }
-  const auto done = context.client.apply(wanted.type, object, {.field_manager = kFieldManager, .force = true, .subresource = ""});
+  const auto done =
+      context.client.apply(wanted.type, object, {.field_manager = kFieldManager, .force = true, .subresource = ""});
   if (!done) return fail_in(wanted.type.kind + " " + string_at(wanted.object, {"metadata", "name"}), done.error());
   return {};
 }
 
 Status remove_child(op::Context& context, const ResourceType& type, const ObjectKey& key, const std::string& uid) {
-  const Status done = context.client.remove(type, key, {.uid = uid, .resource_version = "", .propagation = "Background"});
+  const Status done =
+      context.client.remove(type, key, {.uid = uid, .resource_version = "", .propagation = "Background"});
   if (done || done.error().code == Code::NotFound) return {};
   return fail_in(type.kind + " " + key.name, done.error());
 }
 
-void tell(op::Context& context, const ResourceType& type, const ObjectMeta& about, const std::vector<PlannedEvent>& events) {
+void tell(op::Context& context, const ResourceType& type, const ObjectMeta& about,
+          const std::vector<PlannedEvent>& events) {
   for (const auto& event : events) {
     const std::string_view reason = crds::to_string(event.reason);
     context.events.record({type, {about.ns, about.name}, about.uid, about.resource_version},

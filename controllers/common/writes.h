@@ -6,13 +6,16 @@
 
 namespace clops::controllers {
 
-// Only onto the object that was read: its uid and resourceVersion are preconditions, so an operator that has lost its lease
-// cannot overwrite what the next one has written.
-[[nodiscard]] Status write_status(op::Context& context, const ResourceType& type, const ObjectMeta& meta, const Json& status);
+// Only onto the object that was read: its uid and resourceVersion are preconditions, so an operator that has lost its
+// lease cannot overwrite what the next one has written.
+[[nodiscard]] Status write_status(op::Context& context, const ResourceType& type, const ObjectMeta& meta,
+                                  const Json& status);
 // `live`: what was read, nullptr when there was nothing.
 [[nodiscard]] Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live);
 // Gone already counts as done.
-[[nodiscard]] Status remove_child(op::Context& context, const ResourceType& type, const ObjectKey& key, const std::string& uid);
-void tell(op::Context& context, const ResourceType& type, const ObjectMeta& about, const std::vector<PlannedEvent>& events);
+[[nodiscard]] Status remove_child(op::Context& context, const ResourceType& type, const ObjectKey& key,
+                                  const std::string& uid);
+void tell(op::Context& context, const ResourceType& type, const ObjectMeta& about,
+          const std::vector<PlannedEvent>& events);
 
 }  // namespace clops::controllers

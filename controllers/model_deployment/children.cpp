@@ -14,7 +14,9 @@ Json labels_of(const crds::ModelDeployment& object) {
   return {{kNameLabel, kServerName}, {kManagedByLabel, "clops-operator"}, {kDeploymentLabel, object.meta.name}};
 }
 
-Json selector_of(const crds::ModelDeployment& object) { return {{kNameLabel, kServerName}, {kDeploymentLabel, object.meta.name}}; }
+Json selector_of(const crds::ModelDeployment& object) {
+  return {{kNameLabel, kServerName}, {kDeploymentLabel, object.meta.name}};
+}
 
 Json frame_of(const ResourceType& type, const std::string& name, const crds::ModelDeployment& object) {
   return frame(type, name, crds::kModelDeploymentType, object.meta, labels_of(object));
@@ -33,7 +35,10 @@ std::vector<std::string> claims_of(const crds::ServingConfig& config) {
 }
 
 Json probe(const char* path, const char* port, int period, int timeout, int failures) {
-  return {{"httpGet", {{"path", path}, {"port", port}, {"scheme", "HTTP"}}}, {"periodSeconds", period}, {"timeoutSeconds", timeout}, {"failureThreshold", failures}};
+  return {{"httpGet", {{"path", path}, {"port", port}, {"scheme", "HTTP"}}},
+          {"periodSeconds", period},
+          {"timeoutSeconds", timeout},
+          {"failureThreshold", failures}};
 }
 
 Json resources_of(const crds::ResourceRequirements& wanted) {
@@ -52,33 +57,36 @@ Json resources_of(const crds::ResourceRequirements& wanted) {
 }
 
 Json container(const crds::ModelDeployment& object, const ClaimParts& claims, const Options& options) {
-  std::vector<std::string> args{"serve", "--listen=$(POD_IP)", "--config=/etc/clops/serving.json", "--push-key-file=/etc/clops-push/key",
-                                "--cache=/var/cache/clops"};
+  std::vector<std::string> args{"serve", "--listen=$(POD_IP)", "--config=/etc/clops/serving.json",
+                                "--push-key-file=/etc/clops-push/key", "--cache=/var/cache/clops"};
   args.insert(args.end(), claims.flags.begin(), claims.flags.end());
   if (options.allow_file_uris) args.emplace_back("--allow-file-uris");
   Json mounts = Json::array({{{"name", "config"}, {"mountPath", "/etc/clops"}, {"readOnly", true}},
                              {{"name", "push-key"}, {"mountPath", "/etc/clops-push"}, {"readOnly", true}},
                              {{"name", "cache"}, {"mountPath", "/var/cache/clops"}}});
   for (const auto& mount : claims.mounts) mounts.push_back(mount);
-  return {{"name", "server"},
-          {"image", options.server_image},
-          {"imagePullPolicy", options.image_pull_policy},
-          {"args", args},
-          {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", "status.podIP"}}}}}}})},
-          {"ports", Json::array({{{"name", "http"}, {"containerPort", crds::kHttpPort}, {"protocol", "TCP"}},
-                                 {{"name", "admin"}, {"containerPort", crds::kAdminPort}, {"protocol", "TCP"}}})},
-          {"readinessProbe", probe("/v2/health/ready", "http", 1, 2, 3)},
-          {"livenessProbe", probe("/healthz", "admin", 10, 5, 3)},
-          {"resources", resources_of(object.spec.resources)},
-          {"securityContext", restricted_container_security()},
-          {"volumeMounts", std::move(mounts)}};
+  return {
+      {"name", "server"},
+      {"image", options.server_image},
+      {"imagePullPolicy", options.image_pull_policy},
+      {"args", args},
+      {"env", Json::array({{{"name", "POD_IP"},
+                            {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", "status.podIP"}}}}}}})},
+      {"ports", Json::array({{{"name", "http"}, {"containerPort", crds::kHttpPort}, {"protocol", "TCP"}},
+                             {{"name", "admin"}, {"containerPort", crds::kAdminPort}, {"protocol", "TCP"}}})},
+      {"readinessProbe", probe("/v2/health/ready", "http", 1, 2, 3)},
+      {"livenessProbe", probe("/healthz", "admin", 10, 5, 3)},
+      {"resources", resources_of(object.spec.resources)},
+      {"securityContext", restricted_container_security()},
+      {"volumeMounts", std::move(mounts)}};
 }
 
 Json pod_spec(const crds::ModelDeployment& object, const crds::ServingConfig& config, const Options& options) {
   const ClaimParts claims = claim_parts(claims_of(config));
-  Json volumes = Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(object)}}}},
-                              {{"name", "push-key"}, {"secret", {{"secretName", secret_name(object)}, {"defaultMode", 0440}}}},
-                              {{"name", "cache"}, {"emptyDir", {{"sizeLimit", "10Gi"}}}}});
+  Json volumes =
+      Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(object)}}}},
+                   {{"name", "push-key"}, {"secret", {{"secretName", secret_name(object)}, {"defaultMode", 0440}}}},
+                   {{"name", "cache"}, {"emptyDir", {{"sizeLimit", "10Gi"}}}}});
   for (const auto& volume : claims.volumes) volumes.push_back(volume);
   Json spec{{"serviceAccountName", service_account_name(object)},
             {"automountServiceAccountToken", false},
@@ -103,19 +111,24 @@ Json pod_spec(const crds::ModelDeployment& object, const crds::ServingConfig& co
 
 WantedChild deployment(const crds::ModelDeployment& object, const crds::ServingConfig& config, const Options& options) {
   Json out = frame_of(kDeployments, object.meta.name, object);
-  out["spec"] = {{"replicas", object.spec.replicas.value_or(1)},
-                 {"revisionHistoryLimit", 3},
-                 {"progressDeadlineSeconds", 600},
-                 {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
-                 {"selector", {{"matchLabels", selector_of(object)}}},
-                 {"template", {{"metadata", {{"labels", labels_of(object)}}}, {"spec", pod_spec(object, config, options)}}}};
+  out["spec"] = {
+      {"replicas", object.spec.replicas.value_or(1)},
+      {"revisionHistoryLimit", 3},
+      {"progressDeadlineSeconds", 600},
+      {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
+      {"selector", {{"matchLabels", selector_of(object)}}},
+      {"template", {{"metadata", {{"labels", labels_of(object)}}}, {"spec", pod_spec(object, config, options)}}}};
   return seal(kDeployments, std::move(out));
 }
 
 }  // namespace
 
-std::string config_map_name(const crds::ModelDeployment& object) { return object.meta.name + "-serving"; }
-std::string secret_name(const crds::ModelDeployment& object) { return object.meta.name + "-push"; }
+std::string config_map_name(const crds::ModelDeployment& object) {
+  return object.meta.name + "-serving";
+}
+std::string secret_name(const crds::ModelDeployment& object) {
+  return object.meta.name + "-push";
+}
 std::string service_account_name(const crds::ModelDeployment& object) {
   return object.spec.service_account_name.empty() ? object.meta.name + "-serving" : object.spec.service_account_name;
 }
@@ -123,7 +136,8 @@ std::string selector_text(const crds::ModelDeployment& object) {
   return std::string(kNameLabel) + "=" + kServerName + "," + kDeploymentLabel + "=" + object.meta.name;
 }
 
-std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config, const Options& options) {
+std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config,
+                                const Options& options) {
   std::vector<WantedChild> out;
   if (object.spec.service_account_name.empty()) {
     Json account = frame_of(kServiceAccounts, service_account_name(object), object);
@@ -135,9 +149,11 @@ std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds:
   out.push_back(seal(kConfigMaps, std::move(map)));
 
   Json service = frame_of(kServices, object.meta.name, object);
-  service["spec"] = {{"type", "ClusterIP"},
-                     {"selector", selector_of(object)},
-                     {"ports", Json::array({{{"name", "http"}, {"port", crds::kHttpPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
+  service["spec"] = {
+      {"type", "ClusterIP"},
+      {"selector", selector_of(object)},
+      {"ports",
+       Json::array({{{"name", "http"}, {"port", crds::kHttpPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
   out.push_back(seal(kServices, std::move(service)));
 
   Json budget = frame_of(kBudgets, object.meta.name, object);

@@ -18,8 +18,10 @@ namespace clops::controllers::model_deployment {
 inline constexpr const char* kConfigKey = "serving.json";
 inline constexpr const char* kPushKey = "key";
 
-// In the order in which they are applied: what pods mount comes before the pods. The push key's Secret is not among them.
-[[nodiscard]] std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config, const Options& options);
+// In the order in which they are applied: what pods mount comes before the pods. The push key's Secret is not among
+// them.
+[[nodiscard]] std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config,
+                                              const Options& options);
 [[nodiscard]] Json render_push_key(const crds::ModelDeployment& object, const std::string& key);
 
 }  // namespace clops::controllers::model_deployment

@@ -15,20 +15,23 @@ using crds::Reason;
 constexpr int64_t kGenerationMax = int64_t{1} << 53;  // a pod that says more is not believed
 
 const LiveChild* find(const std::vector<LiveChild>& children, const ResourceType& type, const std::string& name) {
-  const auto it = std::find_if(children.begin(), children.end(), [&](const auto& c) { return c.type == type && c.meta.name == name; });
+  const auto it = std::find_if(children.begin(), children.end(),
+                               [&](const auto& c) { return c.type == type && c.meta.name == name; });
   return it == children.end() ? nullptr : &*it;
 }
 
 // The reference that every pod loaded for this variant last, if the current configuration knows one.
-std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, const std::string& variant, const std::vector<ServingPod>& pods) {
+std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, const std::string& variant,
+                                          const std::vector<ServingPod>& pods) {
   if (current.models.empty()) return {};
   for (const auto& v : current.models.front().variants) {
     if (v.name != variant) continue;
-    const bool loaded = acknowledged(pods, current.generation) && std::all_of(pods.begin(), pods.end(), [&](const ServingPod& pod) {
-                          if (!pod.ready || pod.deleting) return true;
-                          return std::any_of(pod.state->variants.begin(), pod.state->variants.end(),
-                                             [&](const auto& s) { return s.variant == variant && s.state == "Loaded"; });
-                        });
+    const bool loaded =
+        acknowledged(pods, current.generation) && std::all_of(pods.begin(), pods.end(), [&](const ServingPod& pod) {
+          if (!pod.ready || pod.deleting) return true;
+          return std::any_of(pod.state->variants.begin(), pod.state->variants.end(),
+                             [&](const auto& s) { return s.variant == variant && s.state == "Loaded"; });
+        });
     return loaded ? v.model : v.fallback;
   }
   return {};
@@ -62,13 +65,16 @@ bool ours_or_free(const LiveChild* live, const ObjectMeta& owner, ChildTrouble& 
   if (!live) return true;
   const Owner who = owner_of(live->meta, crds::kModelDeploymentType, owner);
   if (who == Owner::Us) {
-    if (!live->meta.deletion_timestamp.empty()) trouble.waiting = live->type.kind + " " + live->meta.name + " is being deleted";
+    if (!live->meta.deletion_timestamp.empty())
+      trouble.waiting = live->type.kind + " " + live->meta.name + " is being deleted";
     return live->meta.deletion_timestamp.empty();
   }
   if (who == Owner::Former) {
-    trouble.waiting = live->type.kind + " " + live->meta.name + " belongs to an earlier ModelDeployment of this name and is about to go";
+    trouble.waiting = live->type.kind + " " + live->meta.name +
+                      " belongs to an earlier ModelDeployment of this name and is about to go";
   } else {
-    trouble.conflict = live->type.kind + " " + live->meta.name + " exists and is not this ModelDeployment's: rename or remove it";
+    trouble.conflict =
+        live->type.kind + " " + live->meta.name + " exists and is not this ModelDeployment's: rename or remove it";
   }
   return false;
 }
@@ -81,7 +87,8 @@ ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& 
   const LiveChild* key = find(observed.children, kSecrets, secret);
   if (ours_or_free(key, owner, out.trouble)) {
     out.create_push_key = !key;
-    if (key && string_at(key->body, {"data", kPushKey}).empty()) out.remove.push_back({kSecrets, secret, key->meta.uid});
+    if (key && string_at(key->body, {"data", kPushKey}).empty())
+      out.remove.push_back({kSecrets, secret, key->meta.uid});
   }
   for (auto& child : wanted) {
     const LiveChild* live = find(observed.children, child.type, string_at(child.object, {"metadata", "name"}));
@@ -89,7 +96,8 @@ ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& 
     if (!live || !still_applied(*live, child)) out.apply.push_back(child);
   }
   for (const auto& live : observed.children) {
-    if (owner_of(live.meta, crds::kModelDeploymentType, owner) != Owner::Us || !live.meta.deletion_timestamp.empty()) continue;
+    if (owner_of(live.meta, crds::kModelDeploymentType, owner) != Owner::Us || !live.meta.deletion_timestamp.empty())
+      continue;
     if (live.type == kSecrets && live.meta.name == secret) continue;
     const bool is_wanted = std::any_of(wanted.begin(), wanted.end(), [&](const auto& w) {
       return w.type == live.type && string_at(w.object, {"metadata", "name"}) == live.meta.name;
@@ -113,8 +121,9 @@ Resolution resolve(const crds::ModelDeployment& object, const std::map<std::stri
     const std::string where = "spec.variants[" + std::to_string(i) + "].modelVersion: ";
     const auto it = versions.find(variant.model_version);
     if (it == versions.end()) {
-      out.problems.push_back({Reason::ModelVersionMissing,
-                              where + "there is no ModelVersion " + variant.model_version + " in namespace " + object.meta.ns, true});
+      out.problems.push_back(
+          {Reason::ModelVersionMissing,
+           where + "there is no ModelVersion " + variant.model_version + " in namespace " + object.meta.ns, true});
       continue;
     }
     const crds::ModelVersion& mv = it->second;
@@ -128,7 +137,8 @@ Resolution resolve(const crds::ModelDeployment& object, const std::map<std::stri
                           .digest = mv.status.resolved_digest,
                           .format = mv.status.format});
     } else if (ready && ready->status == crds::ConditionStatus::False) {
-      out.problems.push_back({Reason::ModelVersionFailed, where + mv.meta.name + " is not usable: " + ready->reason + ": " + ready->message,
+      out.problems.push_back({Reason::ModelVersionFailed,
+                              where + mv.meta.name + " is not usable: " + ready->reason + ": " + ready->message,
                               !crds::is_true(mv.status.conditions, crds::kStalled)});
     } else {
       out.problems.push_back({Reason::ModelVersionNotReady, where + mv.meta.name + " is not verified yet", true});
@@ -137,7 +147,8 @@ Resolution resolve(const crds::ModelDeployment& object, const std::map<std::stri
   return out;
 }
 
-std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& children, const crds::ModelDeployment& object) {
+std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& children,
+                                             const crds::ModelDeployment& object) {
   const LiveChild* map = find(children, kConfigMaps, config_map_name(object));
   if (!map || owner_of(map->meta, crds::kModelDeploymentType, object.meta) != Owner::Us) return {};
   auto config = crds::decode_serving_config(string_at(map->body, {"data", kConfigKey}));
@@ -146,7 +157,8 @@ std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& child
 }
 
 crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::vector<crds::ModelRef>& refs,
-                                const std::optional<crds::ServingConfig>& current, const std::vector<ServingPod>& pods) {
+                                const std::optional<crds::ServingConfig>& current,
+                                const std::vector<ServingPod>& pods) {
   crds::ServingModel model{.name = object.meta.name,
                            .salt = object.meta.uid,
                            .sticky_header = object.spec.routing.sticky_header,
@@ -194,7 +206,8 @@ crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before, const st
     any = true;
   }
   if (!any) return before;
-  // More as soon as it is needed; fewer only with a quarter to spare, so that load about a boundary decides nothing anew.
+  // More as soon as it is needed; fewer only with a quarter to spare, so that load about a boundary decides nothing
+  // anew.
   const int up = std::clamp(static_cast<int>(std::ceil(total - 0.05)), 1, 1'000);
   const int down = std::clamp(static_cast<int>(std::ceil(total * 1.25)), 1, 1'000);
   int wanted = before.wanted_replicas;

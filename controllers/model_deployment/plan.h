@@ -1,8 +1,8 @@
 // What to do about one ModelDeployment, decided from it, its ModelVersions, its children and what its pods say.
 //
-// Three steps, each pure: resolve the variants, decide what serving.json must say, compare children and status with what
-// there is. serving.json as it is (its ConfigMap) is an input like any other: buckets move from there, generations grow from
-// there, and an update whose variants do not all resolve leaves it as it is.
+// Three steps, each pure: resolve the variants, decide what serving.json must say, compare children and status with
+// what there is. serving.json as it is (its ConfigMap) is an input like any other: buckets move from there, generations
+// grow from there, and an update whose variants do not all resolve leaves it as it is.
 #pragma once
 
 #include <map>
@@ -24,8 +24,8 @@ namespace clops::controllers::model_deployment {
 struct ServingPod {
   std::string name, instance, ip;  // instance changes when a container restarts
   bool ready = false, deleting = false;
-  std::string trouble;                        // why it does not run, as Kubernetes says
-  std::optional<crds::PodState> state;        // what it last answered
+  std::string trouble;                  // why it does not run, as Kubernetes says
+  std::optional<crds::PodState> state;  // what it last answered
   std::optional<crds::ScalingHint> hint;
   bool operator==(const ServingPod&) const = default;
 };
@@ -45,7 +45,7 @@ struct RemovedChild {
 };
 
 struct Plan {
-  bool create_push_key = false;  // a Secret with a new random key
+  bool create_push_key = false;    // a Secret with a new random key
   std::vector<WantedChild> apply;  // in order
   std::vector<RemovedChild> remove;
   std::optional<crds::ServingConfig> config;  // what every pod must follow
@@ -70,15 +70,20 @@ struct Resolution {
   std::vector<Problem> problems;
   bool operator==(const Resolution&) const = default;
 };
-[[nodiscard]] Resolution resolve(const crds::ModelDeployment& object, const std::map<std::string, crds::ModelVersion>& versions);
+[[nodiscard]] Resolution resolve(const crds::ModelDeployment& object,
+                                 const std::map<std::string, crds::ModelVersion>& versions);
 
 // serving.json as the ConfigMap has it; nullopt where there is none, or none that can be read.
-[[nodiscard]] std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& children, const crds::ModelDeployment& object);
+[[nodiscard]] std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& children,
+                                                           const crds::ModelDeployment& object);
 // What it must say now. The current one, unchanged, when it already says so.
-[[nodiscard]] crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::vector<crds::ModelRef>& refs,
-                                              const std::optional<crds::ServingConfig>& current, const std::vector<ServingPod>& pods);
+[[nodiscard]] crds::ServingConfig next_config(const crds::ModelDeployment& object,
+                                              const std::vector<crds::ModelRef>& refs,
+                                              const std::optional<crds::ServingConfig>& current,
+                                              const std::vector<ServingPod>& pods);
 // Every ready pod follows `generation`, and there is one.
 [[nodiscard]] bool acknowledged(const std::vector<ServingPod>& pods, int64_t generation);
-[[nodiscard]] crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before, const std::vector<ServingPod>& pods);
+[[nodiscard]] crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before,
+                                                   const std::vector<ServingPod>& pods);
 
 }  // namespace clops::controllers::model_deployment

@@ -8,14 +8,19 @@ namespace clops::controllers::model_deployment {
 namespace {
 
 using std::chrono::milliseconds;
-constexpr Duration kPollFirst = milliseconds{10}, kPollMax = milliseconds{500};     // while a pod takes the configuration up
+constexpr Duration kPollFirst = milliseconds{10},
+                   kPollMax = milliseconds{500};  // while a pod takes the configuration up
 constexpr Duration kRetryFirst = milliseconds{100}, kRetryMax = milliseconds{5'000};  // while a pod does not answer
 
-Duration doubled(Duration first, Duration most, int times) { return std::min(most, first * (int64_t{1} << std::min(times, 16))); }
+Duration doubled(Duration first, Duration most, int times) {
+  return std::min(most, first * (int64_t{1} << std::min(times, 16)));
+}
 
 bool taking_up(const crds::PodState& state, int64_t generation) {
   return state.generation < generation ||
-         std::any_of(state.variants.begin(), state.variants.end(), [](const auto& v) { return v.state == "Pending" || v.state == "Loading"; });
+         std::any_of(
+             state.variants.begin(), state.variants.end(),
+             [](const auto& v) { return v.state == "Pending" || v.state == "Loading"; });
 }
 
 }  // namespace
@@ -24,8 +29,8 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
   struct Pod {
     PodTarget target;
     PodReport report;
-    uint64_t ticket = 0;   // only the task that holds the latest ticket goes on
-    int64_t sent = -1;     // generation of the last push that was accepted
+    uint64_t ticket = 0;  // only the task that holds the latest ticket goes on
+    int64_t sent = -1;    // generation of the last push that was accepted
     int failures = 0, polls = 0;
     double told_wanted = -1;  // what `changed` was last called for
   };
@@ -73,9 +78,16 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
       ++running;
       const Deployment& deployment = deployments.at(key);
       const bool behind = !pod->report.state || pod->report.state->generation < deployment.generation;
-      job = {.key = key, .instance = instance, .url = "http://" + pod->target.ip + ":" + std::to_string(crds::kAdminPort),
-             .push_key = deployment.push_key, .text = "", .generation = deployment.generation, .push = false, .hint = false};
-      job.push = behind && (pod->sent < deployment.generation || pod->polls > 8);  // again, if it seems to have been lost
+      job = {.key = key,
+             .instance = instance,
+             .url = "http://" + pod->target.ip + ":" + std::to_string(crds::kAdminPort),
+             .push_key = deployment.push_key,
+             .text = "",
+             .generation = deployment.generation,
+             .push = false,
+             .hint = false};
+      job.push =
+          behind && (pod->sent < deployment.generation || pod->polls > 8);  // again, if it seems to have been lost
       job.hint = !behind;
       if (job.push) job.text = deployment.text;
     }
@@ -85,7 +97,8 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
 
   Outcome ask(const Job& job) const {
     Outcome out;
-    HttpRequest request{.method = job.push ? "PUT" : "GET", .url = job.url + "/clops/v1/config", .headers = {}, .body = job.text};
+    HttpRequest request{
+        .method = job.push ? "PUT" : "GET", .url = job.url + "/clops/v1/config", .headers = {}, .body = job.text};
     request.headers.set("Authorization", "Bearer " + job.push_key);
     if (job.push) request.headers.set("Content-Type", "application/json");
     const auto answer = http.send(request, options.limits);
@@ -94,7 +107,8 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
       return out;
     }
     if (answer->status != 200) {
-      out.error = request.method + " /clops/v1/config: HTTP " + std::to_string(answer->status) + " " + answer->body.substr(0, 300);
+      out.error = request.method + " /clops/v1/config: HTTP " + std::to_string(answer->status) + " " +
+                  answer->body.substr(0, 300);
       if (answer->status != 409) return out;
     }
     auto state = crds::decode_pod_state(answer->body);
@@ -111,7 +125,8 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
     out.state = std::move(*state);
     out.accepted = job.push && answer->status == 200;
     if (!job.hint) return out;
-    const auto hint = http.send({.method = "GET", .url = job.url + "/clops/v1/hint", .headers = {}, .body = {}}, options.limits);
+    const auto hint =
+        http.send({.method = "GET", .url = job.url + "/clops/v1/hint", .headers = {}, .body = {}}, options.limits);
     if (hint && hint->status == 200) {
       auto decoded = crds::decode_scaling_hint(hint->body);
       if (decoded) out.hint = std::move(*decoded);
@@ -177,16 +192,20 @@ struct PodLink::Core : std::enable_shared_from_this<Core> {
   bool closed = false;
 };
 
-PodLink::PodLink(Executor& executor, HttpClient& http, LinkOptions options) : core_(std::make_shared<Core>(executor, http, options)) {}
+PodLink::PodLink(Executor& executor, HttpClient& http, LinkOptions options)
+    : core_(std::make_shared<Core>(executor, http, options)) {}
 
 PodLink::~PodLink() {
   const std::lock_guard lock(core_->mutex);
   core_->closed = true;
 }
 
-void PodLink::on_change(Changed changed) { core_->changed = std::move(changed); }
+void PodLink::on_change(Changed changed) {
+  core_->changed = std::move(changed);
+}
 
-void PodLink::want(const crds::ObjectKey& key, const std::string& push_key, const crds::ServingConfig& config, const std::vector<PodTarget>& pods) {
+void PodLink::want(const crds::ObjectKey& key, const std::string& push_key, const crds::ServingConfig& config,
+                   const std::vector<PodTarget>& pods) {
   const std::lock_guard lock(core_->mutex);
   auto& deployment = core_->deployments[key];
   const bool other = deployment.generation != config.generation || deployment.push_key != push_key;
@@ -226,7 +245,8 @@ Json PodLink::readings() const {
   Json out = Json::array();
   const std::lock_guard lock(core_->mutex);
   for (const auto& [key, deployment] : core_->deployments) {
-    Json item{{"namespace", key.ns}, {"name", key.name}, {"generation", deployment.generation}, {"pods", Json::array()}};
+    Json item{
+        {"namespace", key.ns}, {"name", key.name}, {"generation", deployment.generation}, {"pods", Json::array()}};
     double wanted = 0, rate = 0;
     for (const auto& [instance, pod] : deployment.pods) {
       Json entry{{"pod", pod.target.name}, {"generation", pod.report.state ? pod.report.state->generation : -1}};

@@ -11,14 +11,18 @@ namespace clops::controllers::model_deployment {
 namespace {
 
 const std::vector<ResourceType>& child_types() {
-  static const std::vector<ResourceType> types{kServiceAccounts, kSecrets, kConfigMaps, kServices, kBudgets, kDeployments};
+  static const std::vector<ResourceType> types{kServiceAccounts, kSecrets, kConfigMaps,
+                                               kServices,        kBudgets, kDeployments};
   return types;
 }
 
-LiveChild child_of(const ResourceType& type, const op::Object& object) { return {type, object.meta, object.body()}; }
+LiveChild child_of(const ResourceType& type, const op::Object& object) {
+  return {type, object.meta, object.body()};
+}
 
 bool has(const std::vector<LiveChild>& children, const ResourceType& type, const std::string& name) {
-  return std::any_of(children.begin(), children.end(), [&](const auto& c) { return c.type == type && c.meta.name == name; });
+  return std::any_of(children.begin(), children.end(),
+                     [&](const auto& c) { return c.type == type && c.meta.name == name; });
 }
 
 std::vector<LiveChild> cached_children(const crds::ModelDeployment& object, const op::Cache& cache) {
@@ -26,9 +30,12 @@ std::vector<LiveChild> cached_children(const crds::ModelDeployment& object, cons
   for (const auto& type : child_types()) {
     for (const auto& child : cache.owned_by(type, object.meta.uid)) out.push_back(child_of(type, *child));
   }
-  const std::vector<std::pair<ResourceType, std::string>> names{
-      {kServiceAccounts, service_account_name(object)}, {kSecrets, secret_name(object)}, {kConfigMaps, config_map_name(object)},
-      {kServices, object.meta.name}, {kBudgets, object.meta.name}, {kDeployments, object.meta.name}};
+  const std::vector<std::pair<ResourceType, std::string>> names{{kServiceAccounts, service_account_name(object)},
+                                                                {kSecrets, secret_name(object)},
+                                                                {kConfigMaps, config_map_name(object)},
+                                                                {kServices, object.meta.name},
+                                                                {kBudgets, object.meta.name},
+                                                                {kDeployments, object.meta.name}};
   for (const auto& [type, name] : names) {
     if (type == kServiceAccounts && !object.spec.service_account_name.empty()) continue;  // somebody else's by intent
     if (has(out, type, name)) continue;
@@ -43,7 +50,8 @@ Observed observe(crds::ModelDeployment object, const op::Cache& cache, const Pod
   for (const auto& variant : out.object.spec.variants) {
     const auto found = cache.get(crds::kModelVersionType, {meta.ns, variant.model_version});
     if (!found) continue;
-    if (auto version = crds::decode_model_version(found->body())) out.versions.emplace(variant.model_version, std::move(*version));
+    if (auto version = crds::decode_model_version(found->body()))
+      out.versions.emplace(variant.model_version, std::move(*version));
   }
   out.children = cached_children(out.object, cache);
   const auto reports = link.reports({meta.ns, meta.name});
@@ -79,14 +87,16 @@ Result<bool> look_for_others(Observed& observed, const Plan& next, op::Context& 
 
 const ObjectMeta* live_meta(const Observed& observed, const WantedChild& wanted) {
   for (const auto& child : observed.children) {
-    if (child.type == wanted.type && child.meta.name == string_at(wanted.object, {"metadata", "name"})) return &child.meta;
+    if (child.type == wanted.type && child.meta.name == string_at(wanted.object, {"metadata", "name"}))
+      return &child.meta;
   }
   return nullptr;
 }
 
 // Refused for what it says, not for when it came: telling people helps, trying at once again does not.
 bool is_refusal(const Error& error) {
-  return error.code == Code::InvalidArgument || error.code == Code::PermissionDenied || error.code == Code::Unsupported || error.code == Code::TooLarge;
+  return error.code == Code::InvalidArgument || error.code == Code::PermissionDenied ||
+         error.code == Code::Unsupported || error.code == Code::TooLarge;
 }
 
 }  // namespace
@@ -107,7 +117,8 @@ ServingPod view_of(const Json& pod, const ObjectMeta& meta) {
     for (const auto& item : *conditions) {
       const std::string type = string_at(item, {"type"}), status = string_at(item, {"status"});
       if (type == "Ready") view.ready = status == "True";
-      if (type == "PodScheduled" && status == "False") view.trouble = string_at(item, {"reason"}) + ": " + string_at(item, {"message"});
+      if (type == "PodScheduled" && status == "False")
+        view.trouble = string_at(item, {"reason"}) + ": " + string_at(item, {"message"});
     }
   }
   const Json* containers = find_path(pod, {"status", "containerStatuses"});
@@ -174,7 +185,9 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
     push(key, observed, next);
   }
   if (next.status != observed.object.status) {
-    if (const Status written = write_status(context, crds::kModelDeploymentType, observed.object.meta, crds::encode(next.status)); !written) {
+    if (const Status written =
+            write_status(context, crds::kModelDeploymentType, observed.object.meta, crds::encode(next.status));
+        !written) {
       return op::Failed{written.error(), false};
     }
     tell(context, crds::kModelDeploymentType, observed.object.meta, next.events);

@@ -1,4 +1,5 @@
-// ModelDeployment: brings the endpoint's objects and its pods' configuration to what spec says, and writes down what is true.
+// ModelDeployment: brings the endpoint's objects and its pods' configuration to what spec says, and writes down what is
+// true.
 //
 // Order of writes: what pods mount, then the pods, then (once the ConfigMap is durable) the push, then status.
 // Thread rule: as op::Reconciler. Borrows the PodLink.

@@ -30,12 +30,14 @@ Rollout rollout_of(const std::vector<LiveChild>& children, const crds::ModelDepl
     out.exists = true;
     out.replicas = static_cast<int>(int_at(child.body, {"status", "replicas"}));
     out.ready = static_cast<int>(int_at(child.body, {"status", "readyReplicas"}));
-    out.settled = int_at(child.body, {"status", "observedGeneration"}) >= child.meta.generation && out.replicas == wanted &&
-                  int_at(child.body, {"status", "updatedReplicas"}) == wanted && int_at(child.body, {"status", "availableReplicas"}) == wanted;
+    out.settled = int_at(child.body, {"status", "observedGeneration"}) >= child.meta.generation &&
+                  out.replicas == wanted && int_at(child.body, {"status", "updatedReplicas"}) == wanted &&
+                  int_at(child.body, {"status", "availableReplicas"}) == wanted;
     const Json* conditions = find_path(child.body, {"status", "conditions"});
     if (!conditions || !conditions->is_array()) continue;
     for (const auto& item : *conditions) {
-      if (string_at(item, {"type"}) == "Progressing" && string_at(item, {"status"}) == "False") out.stuck = string_at(item, {"message"}, "no progress");
+      if (string_at(item, {"type"}) == "Progressing" && string_at(item, {"status"}) == "False")
+        out.stuck = string_at(item, {"message"}, "no progress");
     }
   }
   return out;
@@ -49,7 +51,8 @@ std::string weights_text(const std::vector<crds::TrafficStatus>& traffic) {
 
 std::string weights_text(const crds::ServingConfig& config) {
   std::string out;
-  for (const auto& v : config.models.front().variants) out += (out.empty() ? "" : ",") + v.name + "=" + std::to_string(v.weight);
+  for (const auto& v : config.models.front().variants)
+    out += (out.empty() ? "" : ",") + v.name + "=" + std::to_string(v.weight);
   return out;
 }
 
@@ -58,7 +61,8 @@ int severity(const std::string& state) {
 }
 
 // What the pods say of one variant, the worst of them first.
-const crds::VariantState* worst_state(const std::vector<ServingPod>& pods, const std::string& variant, int64_t generation, bool only_ready) {
+const crds::VariantState* worst_state(const std::vector<ServingPod>& pods, const std::string& variant,
+                                      int64_t generation, bool only_ready) {
   const crds::VariantState* worst = nullptr;
   for (const auto& pod : pods) {
     if (pod.deleting || !pod.state || pod.state->generation < generation || (only_ready && !pod.ready)) continue;
@@ -72,7 +76,10 @@ const crds::VariantState* worst_state(const std::vector<ServingPod>& pods, const
 class Writer {
  public:
   Writer(const StatusInputs& inputs, WallTime now)
-      : in_(inputs), object_(inputs.observed.object), pods_(inputs.observed.pods), now_(to_rfc3339(now)),
+      : in_(inputs),
+        object_(inputs.observed.object),
+        pods_(inputs.observed.pods),
+        now_(to_rfc3339(now)),
         rollout_(rollout_of(inputs.observed.children, object_)) {
     status_ = object_.status;
     status_.observed_generation = object_.meta.generation;
@@ -82,7 +89,8 @@ class Writer {
 
   StatusPlan run() {
     if (in_.config_is_new && in_.config) {
-      event(false, Reason::ConfigPushed, "configuration " + std::to_string(in_.config->generation) + ": " + weights_text(*in_.config));
+      event(false, Reason::ConfigPushed,
+            "configuration " + std::to_string(in_.config->generation) + ": " + weights_text(*in_.config));
     }
     numbers();
     traffic();
@@ -119,7 +127,8 @@ class Writer {
     std::vector<crds::TrafficStatus> traffic;
     for (const auto& variant : in_.config->models.front().variants) {
       const crds::VariantState* state = worst_state(pods_, variant.name, in_.config->generation, true);
-      crds::TrafficStatus item{variant.name, variant.model.model_version, variant.model.digest, variant.weight, state ? state->state : "Pending"};
+      crds::TrafficStatus item{variant.name, variant.model.model_version, variant.model.digest, variant.weight,
+                               state ? state->state : "Pending"};
       if (state && state->state != "Loaded") {  // what answers in its place, as the pods say
         item.model_version = state->model_version;
         item.digest = state->digest;
@@ -136,7 +145,9 @@ class Writer {
 
   void variants_resolved() {
     const auto& problems = in_.resolution.problems;
-    if (problems.empty()) return set(crds::kVariantsResolved, ConditionStatus::True, Reason::VariantsResolved, "every variant's ModelVersion is verified");
+    if (problems.empty())
+      return set(crds::kVariantsResolved, ConditionStatus::True, Reason::VariantsResolved,
+                 "every variant's ModelVersion is verified");
     const Problem* first = &problems.front();
     std::string message;
     for (const auto& problem : problems) {
@@ -144,7 +155,9 @@ class Writer {
       message += (message.empty() ? "" : "; ") + problem.message;
     }
     if (!object_.status.traffic.empty()) message += "; traffic stays as it was: " + object_.status.variants;
-    set(crds::kVariantsResolved, first->reason == Reason::ModelVersionNotReady ? ConditionStatus::Unknown : ConditionStatus::False, first->reason, message);
+    set(crds::kVariantsResolved,
+        first->reason == Reason::ModelVersionNotReady ? ConditionStatus::Unknown : ConditionStatus::False,
+        first->reason, message);
   }
 
   // The variants that a pod which follows the configuration could not load, for people; empty = none.
@@ -154,22 +167,32 @@ class Writer {
     for (const auto& variant : in_.config->models.front().variants) {
       const crds::VariantState* state = worst_state(pods_, variant.name, in_.config->generation, false);
       if (!state || state->state != "FailedToLoad") continue;
-      out += (out.empty() ? "variant " : "; variant ") + variant.name + " (" + variant.model.model_version + "): " + state->message;
+      out += (out.empty() ? "variant " : "; variant ") + variant.name + " (" + variant.model.model_version +
+             "): " + state->message;
       if (!state->model_version.empty()) out += "; its share is served by " + state->model_version;
     }
     return out;
   }
 
   void config_in_force() {
-    if (!in_.config) return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::Progressing, "there is no configuration yet");
-    const std::string name = "configuration " + std::to_string(in_.config->generation) + " (" + weights_text(*in_.config) + ")";
+    if (!in_.config)
+      return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::Progressing, "there is no configuration yet");
+    const std::string name =
+        "configuration " + std::to_string(in_.config->generation) + " (" + weights_text(*in_.config) + ")";
     if (const std::string failures = load_failures(); !failures.empty()) {
       return set(crds::kConfigInForce, ConditionStatus::False, Reason::VariantFailedToLoad, failures);
     }
-    if (in_force_) return set(crds::kConfigInForce, ConditionStatus::True, Reason::ConfigInForce, name + " is in force in every ready pod");
-    if (wanted_replicas() == 0) return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::ScaledToZero, name + " waits for pods: spec.replicas is 0");
-    if (ready_pods_ == 0) return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::WaitingForPods, name + " waits for pods to be ready");
-    set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::WaitingForAcknowledgement, name + " is not yet acknowledged by every ready pod");
+    if (in_force_)
+      return set(crds::kConfigInForce, ConditionStatus::True, Reason::ConfigInForce,
+                 name + " is in force in every ready pod");
+    if (wanted_replicas() == 0)
+      return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::ScaledToZero,
+                 name + " waits for pods: spec.replicas is 0");
+    if (ready_pods_ == 0)
+      return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::WaitingForPods,
+                 name + " waits for pods to be ready");
+    set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::WaitingForAcknowledgement,
+        name + " is not yet acknowledged by every ready pod");
   }
 
   std::string pod_trouble() const {
@@ -180,25 +203,34 @@ class Writer {
   }
 
   void ready() {
-    if (wanted_replicas() == 0) return set(crds::kReady, ConditionStatus::False, Reason::ScaledToZero, "spec.replicas is 0: nothing answers");
+    if (wanted_replicas() == 0)
+      return set(crds::kReady, ConditionStatus::False, Reason::ScaledToZero, "spec.replicas is 0: nothing answers");
     if (ready_pods_ > 0 && !status_.traffic.empty()) {
       const std::string& sticky = object_.spec.routing.sticky_header;
       const std::string split = status_.traffic.size() == 1 ? ""
-                                : sticky.empty()            ? "; split per request: set spec.routing.stickyKey to keep a user on one variant"
-                                                            : "; split by header " + sticky;
+                                : sticky.empty()
+                                    ? "; split per request: set spec.routing.stickyKey to keep a user on one variant"
+                                    : "; split by header " + sticky;
       return set(crds::kReady, ConditionStatus::True, Reason::EndpointReady, "serving " + status_.variants + split);
     }
-    if (ready_pods_ > 0) return set(crds::kReady, ConditionStatus::Unknown, Reason::WaitingForAcknowledgement, "pods are ready and have not acknowledged the configuration yet");
+    if (ready_pods_ > 0)
+      return set(crds::kReady, ConditionStatus::Unknown, Reason::WaitingForAcknowledgement,
+                 "pods are ready and have not acknowledged the configuration yet");
     not_ready();
   }
 
   void not_ready() {
     const crds::Condition* before = crds::find_condition(object_.status.conditions, crds::kReady);
-    const bool was_serving = before && (before->status == ConditionStatus::True || before->reason == to_string(Reason::PodsNotReady));
-    if (was_serving) return set(crds::kReady, ConditionStatus::False, Reason::PodsNotReady, "no pod is ready" + pod_trouble());
-    if (!in_.trouble.conflict.empty()) return set(crds::kReady, ConditionStatus::False, Reason::ChildConflict, in_.trouble.conflict);
-    if (!in_.trouble.refused.empty()) return set(crds::kReady, ConditionStatus::False, Reason::ChildRefused, in_.trouble.refused);
-    if (!in_.trouble.waiting.empty()) return set(crds::kReady, ConditionStatus::Unknown, Reason::Progressing, in_.trouble.waiting);
+    const bool was_serving =
+        before && (before->status == ConditionStatus::True || before->reason == to_string(Reason::PodsNotReady));
+    if (was_serving)
+      return set(crds::kReady, ConditionStatus::False, Reason::PodsNotReady, "no pod is ready" + pod_trouble());
+    if (!in_.trouble.conflict.empty())
+      return set(crds::kReady, ConditionStatus::False, Reason::ChildConflict, in_.trouble.conflict);
+    if (!in_.trouble.refused.empty())
+      return set(crds::kReady, ConditionStatus::False, Reason::ChildRefused, in_.trouble.refused);
+    if (!in_.trouble.waiting.empty())
+      return set(crds::kReady, ConditionStatus::Unknown, Reason::Progressing, in_.trouble.waiting);
     if (!in_.config) {
       const crds::Condition* resolved = crds::find_condition(status_.conditions, crds::kVariantsResolved);
       crds::Condition copy = *resolved;
@@ -206,31 +238,38 @@ class Writer {
       copy.last_transition_time = now_;
       return crds::set_condition(status_.conditions, std::move(copy));
     }
-    if (const std::string failures = load_failures(); !failures.empty()) return set(crds::kReady, ConditionStatus::False, Reason::VariantFailedToLoad, failures);
-    if (!rollout_.stuck.empty()) return set(crds::kReady, ConditionStatus::False, Reason::RolloutStuck, rollout_.stuck + pod_trouble());
+    if (const std::string failures = load_failures(); !failures.empty())
+      return set(crds::kReady, ConditionStatus::False, Reason::VariantFailedToLoad, failures);
+    if (!rollout_.stuck.empty())
+      return set(crds::kReady, ConditionStatus::False, Reason::RolloutStuck, rollout_.stuck + pod_trouble());
     set(crds::kReady, ConditionStatus::Unknown, Reason::WaitingForPods, "waiting for pods to be ready" + pod_trouble());
   }
 
   // Reconciling and Stalled: at most one of them, and only while true.
   void convergence() {
     const auto& problems = in_.resolution.problems;
-    const auto hopeless = std::find_if(problems.begin(), problems.end(), [](const auto& p) { return !p.waiting_helps; });
+    const auto hopeless =
+        std::find_if(problems.begin(), problems.end(), [](const auto& p) { return !p.waiting_helps; });
     const std::string failures = load_failures();
     if (!in_.trouble.conflict.empty()) return converge(crds::kStalled, Reason::ChildConflict, in_.trouble.conflict);
     if (hopeless != problems.end()) return converge(crds::kStalled, hopeless->reason, hopeless->message);
     if (!failures.empty()) return converge(crds::kStalled, Reason::VariantFailedToLoad, failures);
-    if (!rollout_.stuck.empty() && !rollout_.settled) return converge(crds::kStalled, Reason::RolloutStuck, rollout_.stuck + pod_trouble());
+    if (!rollout_.stuck.empty() && !rollout_.settled)
+      return converge(crds::kStalled, Reason::RolloutStuck, rollout_.stuck + pod_trouble());
     if (!in_.trouble.waiting.empty()) return converge(crds::kReconciling, Reason::Progressing, in_.trouble.waiting);
     if (!in_.trouble.refused.empty()) return converge(crds::kReconciling, Reason::ChildRefused, in_.trouble.refused);
     if (!problems.empty()) return converge(crds::kReconciling, problems.front().reason, problems.front().message);
-    if (in_.writes || !rollout_.settled) return converge(crds::kReconciling, Reason::Progressing, "objects are being brought to what spec says");
-    if (!in_force_ && wanted_replicas() > 0) return converge(crds::kReconciling, Reason::WaitingForAcknowledgement, "pods are taking up the configuration");
+    if (in_.writes || !rollout_.settled)
+      return converge(crds::kReconciling, Reason::Progressing, "objects are being brought to what spec says");
+    if (!in_force_ && wanted_replicas() > 0)
+      return converge(crds::kReconciling, Reason::WaitingForAcknowledgement, "pods are taking up the configuration");
     crds::remove_condition(status_.conditions, crds::kReconciling);
     crds::remove_condition(status_.conditions, crds::kStalled);
   }
 
   void converge(const char* type, Reason reason, const std::string& message) {
-    crds::remove_condition(status_.conditions, std::string_view(type) == crds::kStalled ? crds::kReconciling : crds::kStalled);
+    crds::remove_condition(status_.conditions,
+                           std::string_view(type) == crds::kStalled ? crds::kReconciling : crds::kStalled);
     set(type, ConditionStatus::True, reason, message);
     const crds::Condition* before = crds::find_condition(object_.status.conditions, type);
     if (reason == Reason::ChildConflict && (!before || before->message != message)) event(true, reason, message);
@@ -251,10 +290,12 @@ class Writer {
     const crds::Condition* now = crds::find_condition(status_.conditions, type);
     const crds::Condition* before = crds::find_condition(object_.status.conditions, type);
     if (before && before->reason == now->reason && before->message == now->message) return;
-    for (const Reason reason : {Reason::ModelVersionMissing, Reason::ModelVersionNotReady, Reason::ModelVersionFailed, Reason::VariantsResolved,
-                                Reason::ConfigInForce, Reason::VariantFailedToLoad, Reason::EndpointReady, Reason::PodsNotReady,
-                                Reason::RolloutStuck, Reason::ScaledToZero, Reason::ChildConflict, Reason::ChildRefused}) {
-      if (to_string(reason) == now->reason) event(now->status == ConditionStatus::False && reason != Reason::ScaledToZero, reason, now->message);
+    for (const Reason reason : {Reason::ModelVersionMissing, Reason::ModelVersionNotReady, Reason::ModelVersionFailed,
+                                Reason::VariantsResolved, Reason::ConfigInForce, Reason::VariantFailedToLoad,
+                                Reason::EndpointReady, Reason::PodsNotReady, Reason::RolloutStuck, Reason::ScaledToZero,
+                                Reason::ChildConflict, Reason::ChildRefused}) {
+      if (to_string(reason) == now->reason)
+        event(now->status == ConditionStatus::False && reason != Reason::ScaledToZero, reason, now->message);
     }
   }
 
@@ -272,6 +313,8 @@ class Writer {
 
 }  // namespace
 
-StatusPlan plan_status(const StatusInputs& inputs, WallTime now) { return Writer(inputs, now).run(); }
+StatusPlan plan_status(const StatusInputs& inputs, WallTime now) {
+  return Writer(inputs, now).run();
+}
 
 }  // namespace clops::controllers::model_deployment

@@ -12,7 +12,7 @@ using crds::Reason;
 using std::chrono::seconds;
 
 constexpr size_t kSchemaBytesMax = 32u << 10;
-constexpr seconds kPodDeadline{600};    // fetching and reading; the pod is ended then
+constexpr seconds kPodDeadline{600};     // fetching and reading; the pod is ended then
 constexpr seconds kPendingStalled{120};  // a pod that has not started for this long needs somebody's help
 constexpr seconds kRetryFirst{5}, kRetryMax{600};
 
@@ -25,7 +25,8 @@ bool is_final(const crds::ModelVersionStatus& status) {
 // The delay before the next try doubles by itself: it is how long the tries have failed so far.
 Duration retry_delay(const crds::ModelVersionStatus& status, WallTime finished) {
   const crds::Condition* ready = crds::find_condition(status.conditions, crds::kReady);
-  const auto since = ready && ready->status == ConditionStatus::False ? from_rfc3339(ready->last_transition_time) : Result<WallTime>(finished);
+  const auto since = ready && ready->status == ConditionStatus::False ? from_rfc3339(ready->last_transition_time)
+                                                                      : Result<WallTime>(finished);
   const Duration failing = since ? Duration(finished - *since) : Duration(0);
   return std::clamp<Duration>(failing, kRetryFirst, kRetryMax);
 }
@@ -73,10 +74,12 @@ class Planner {
   Plan run() {
     if (object_.spec.storage_uri.starts_with("file://") && !options_.allow_file_uris) {
       fail(Reason::UnsupportedUri,
-           "spec.storageUri: file:// is read only where the operator runs with --allow-file-uris, as on the embedded plane; write pvc://, "
+           "spec.storageUri: file:// is read only where the operator runs with --allow-file-uris, as on the embedded "
+           "plane; write pvc://, "
            "http:// or https:// instead");
     } else if (is_final(object_.status) && object_.status.observed_generation == object_.meta.generation) {
-      if (observed_.pod && observed_.pod->owner == Owner::Us && !observed_.pod->deleting) plan_.delete_pod_uid = observed_.pod->uid;
+      if (observed_.pod && observed_.pod->owner == Owner::Us && !observed_.pod->deleting)
+        plan_.delete_pod_uid = observed_.pod->uid;
     } else if (observed_.refused) {
       fail(Reason::ChildRefused, "pod " + pod_name(object_) + ": " + observed_.refused->message, Reconcile::Goes);
     } else if (!observed_.pod) {
@@ -115,7 +118,8 @@ class Planner {
       fail(Reason::VerifyingPodFailed, "pod " + pod.name + " does not start: " + pod.trouble);
       return;
     }
-    plan_.again = pod.phase == PodPhase::Waiting ? std::max<Duration>(kPendingStalled - age, seconds{5}) : Duration(kPodDeadline);
+    plan_.again =
+        pod.phase == PodPhase::Waiting ? std::max<Duration>(kPendingStalled - age, seconds{5}) : Duration(kPodDeadline);
     if (!failing()) progress("verifying " + object_.spec.storage_uri + (pod.trouble.empty() ? "" : ": " + pod.trouble));
   }
 
@@ -125,12 +129,16 @@ class Planner {
       if (!found.ok) return fail_from_pod(crds::inspection_reason(found.reason), found.message, pod);
       const std::string pinned = object_.spec.digest.empty() ? object_.status.resolved_digest : object_.spec.digest;
       if (!pinned.empty() && pinned != found.digest) {
-        return fail_from_pod(Reason::DigestMismatch, object_.spec.storage_uri + " is " + found.digest + ", must be " + pinned, pod);
+        return fail_from_pod(Reason::DigestMismatch,
+                             object_.spec.storage_uri + " is " + found.digest + ", must be " + pinned, pod);
       }
       return accept(found, pod);
     }
     if (pod.deadline_exceeded) {
-      return fail_from_pod(Reason::Timeout, "reading " + object_.spec.storage_uri + " took longer than " + std::to_string(kPodDeadline.count()) + " s", pod);
+      return fail_from_pod(
+          Reason::Timeout,
+          "reading " + object_.spec.storage_uri + " took longer than " + std::to_string(kPodDeadline.count()) + " s",
+          pod);
     }
     std::string why = "pod " + pod.name + " gave no report";
     if (!pod.trouble.empty()) why += ": " + pod.trouble;
@@ -158,7 +166,8 @@ class Planner {
   }
 
   void fail_from_pod(Reason reason, const std::string& message, const VerifyingPod& pod) {
-    const bool slow = reason == Reason::NotFound || reason == Reason::PermissionDenied;  // somebody must act, then it may work
+    const bool slow =
+        reason == Reason::NotFound || reason == Reason::PermissionDenied;  // somebody must act, then it may work
     const Duration delay = retry_delay(plan_.status, pod.finished);
     fail(reason, message, crds::worth_retrying(reason) && !slow ? Reconcile::Goes : Reconcile::Stalls);
     if (!crds::worth_retrying(reason)) {
@@ -176,13 +185,15 @@ class Planner {
   // Known to have failed before: what is said of it stays until the next try has ended.
   bool failing() const {
     const crds::Condition* ready = crds::find_condition(object_.status.conditions, crds::kReady);
-    return ready && ready->status == ConditionStatus::False && object_.status.observed_generation == object_.meta.generation;
+    return ready && ready->status == ConditionStatus::False &&
+           object_.status.observed_generation == object_.meta.generation;
   }
 
   void progress(const std::string& message) {
     set(ConditionStatus::Unknown, Reason::Verifying, message);
     crds::remove_condition(plan_.status.conditions, crds::kStalled);
-    crds::set_condition(plan_.status.conditions, make(crds::kReconciling, ConditionStatus::True, Reason::Verifying, message));
+    crds::set_condition(plan_.status.conditions,
+                        make(crds::kReconciling, ConditionStatus::True, Reason::Verifying, message));
   }
 
   void fail(Reason reason, const std::string& message, Reconcile reconcile = Reconcile::Stalls) {
@@ -199,7 +210,8 @@ class Planner {
   void set(ConditionStatus status, Reason reason, const std::string& message) {
     const crds::Condition next = make(crds::kReady, status, reason, message);
     const crds::Condition* before = crds::find_condition(object_.status.conditions, crds::kReady);
-    const bool told = before && before->reason == next.reason && (before->message == next.message || reason == Reason::Verifying);
+    const bool told =
+        before && before->reason == next.reason && (before->message == next.message || reason == Reason::Verifying);
     crds::set_condition(plan_.status.conditions, next);
     if (!told) plan_.events.push_back({status == ConditionStatus::False, reason, next.message});
   }
@@ -214,8 +226,12 @@ class Planner {
 
 }  // namespace
 
-std::string pod_name(const crds::ModelVersion& object) { return object.meta.name + "-inspect"; }
+std::string pod_name(const crds::ModelVersion& object) {
+  return object.meta.name + "-inspect";
+}
 
-Plan plan(const Observed& observed, const Options& options, WallTime now) { return Planner(observed, options, now).run(); }
+Plan plan(const Observed& observed, const Options& options, WallTime now) {
+  return Planner(observed, options, now).run();
+}
 
 }  // namespace clops::controllers::model_version

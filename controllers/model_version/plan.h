@@ -1,8 +1,8 @@
 // What to do about one ModelVersion, decided from what was seen of it and of its verifying pod.
 //
-// The pod's life is the only state: none yet → make one; finished → its report becomes status; final → the pod is removed;
-// worth another try → the pod stays (its log too) until the next try is due, so that a restarted operator knows when that is.
-// Whoever deletes such a pod gets the next try at once. Pure: no clock, no I/O.
+// The pod's life is the only state: none yet → make one; finished → its report becomes status; final → the pod is
+// removed; worth another try → the pod stays (its log too) until the next try is due, so that a restarted operator
+// knows when that is. Whoever deletes such a pod gets the next try at once. Pure: no clock, no I/O.
 #pragma once
 
 #include <optional>

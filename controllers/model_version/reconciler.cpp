@@ -16,7 +16,9 @@ std::string join_reason(const std::string& reason, const std::string& message) {
 }
 
 Result<crds::Inspection> read_report(op::Context& context, const ObjectKey& pod) {
-  CLOPS_ASSIGN(const std::string log, context.client.logs(pod, {.container = "", .tail_lines = 1, .limit_bytes = 128 << 10, .previous = false}));
+  CLOPS_ASSIGN(
+      const std::string log,
+      context.client.logs(pod, {.container = "", .tail_lines = 1, .limit_bytes = 128 << 10, .previous = false}));
   const size_t end = log.find_last_not_of("\r\n");
   if (end == std::string::npos) return fail(Code::NotFound, "its log is empty");
   const size_t begin = log.find_last_of('\n', end);
@@ -58,7 +60,8 @@ VerifyingPod view_of(const Json& pod, const ObjectMeta& meta, const ObjectMeta& 
       view.finished = time_at(container, {"state", "terminated", "finishedAt"}, view.created);
       const int64_t code = int_at(container, {"state", "terminated", "exitCode"});
       if (view.trouble.empty() && code != 0) {
-        view.trouble = join_reason(string_at(container, {"state", "terminated", "reason"}), "exit code " + std::to_string(code));
+        view.trouble =
+            join_reason(string_at(container, {"state", "terminated", "reason"}), "exit code " + std::to_string(code));
       }
     }
   }
@@ -87,7 +90,8 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
     const bool finished = observed.pod->phase == PodPhase::Succeeded || observed.pod->phase == PodPhase::Failed;
     if (finished && observed.pod->owner == Owner::Us && !observed.pod->deleting) {
       observed.report = read_report(context, pod_key);
-      if (!*observed.report && observed.report->error().code == Code::Unavailable) return op::Failed{observed.report->error(), false};
+      if (!*observed.report && observed.report->error().code == Code::Unavailable)
+        return op::Failed{observed.report->error(), false};
     }
   }
   Plan next = plan(observed, options_, context.clock.wall());
@@ -106,13 +110,15 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
     }
   }
   if (next.status != observed.object.status) {
-    if (const Status written = write_status(context, crds::kModelVersionType, meta, crds::encode(next.status)); !written) {
+    if (const Status written = write_status(context, crds::kModelVersionType, meta, crds::encode(next.status));
+        !written) {
       return op::Failed{written.error(), false};
     }
     tell(context, crds::kModelVersionType, meta, next.events);
   }
   if (!next.delete_pod_uid.empty()) {
-    if (const Status removed = remove_child(context, kPods, pod_key, next.delete_pod_uid); !removed) return op::Failed{removed.error(), false};
+    if (const Status removed = remove_child(context, kPods, pod_key, next.delete_pod_uid); !removed)
+      return op::Failed{removed.error(), false};
   }
   if (refused) return op::Failed{*refused, false};
   if (next.again) return op::After{*next.again};

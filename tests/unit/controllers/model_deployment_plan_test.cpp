@@ -12,7 +12,8 @@ namespace {
 using crds::ConditionStatus;
 
 const char* const kConverged =
-    "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady champion=90,challenger=10";
+    "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+    "champion=90,challenger=10";
 
 World converged() {
   World world;
@@ -28,7 +29,9 @@ bool has_event(const World& world, crds::Reason reason) {
 TEST(ModelDeploymentPlan, first_status_is_unknown_and_reconciling) {
   World world;
   world.reconcile();
-  EXPECT_EQ(world.summary(), "VariantsResolved=True/VariantsResolved ConfigInForce=Unknown/WaitingForPods Ready=Unknown/WaitingForPods Reconciling=True/Progressing ");
+  EXPECT_EQ(world.summary(),
+            "VariantsResolved=True/VariantsResolved ConfigInForce=Unknown/WaitingForPods Ready=Unknown/WaitingForPods "
+            "Reconciling=True/Progressing ");
   EXPECT_EQ(world.seen.object.status.observed_generation, 1);
   for (const auto& c : world.seen.object.status.conditions) EXPECT_EQ(c.observed_generation, 1);
   EXPECT_TRUE(world.seen.object.status.traffic.empty());
@@ -38,8 +41,9 @@ TEST(ModelDeploymentPlan, becomes_all_its_children) {
   World world = converged();
   std::set<std::string> kinds;
   for (const auto& c : world.seen.children) kinds.insert(c.type.kind + "/" + c.meta.name);
-  EXPECT_EQ(kinds, (std::set<std::string>{"ServiceAccount/fraud-serving", "Secret/fraud-push", "ConfigMap/fraud-serving", "Service/fraud",
-                                          "PodDisruptionBudget/fraud", "Deployment/fraud"}));
+  EXPECT_EQ(kinds,
+            (std::set<std::string>{"ServiceAccount/fraud-serving", "Secret/fraud-push", "ConfigMap/fraud-serving",
+                                   "Service/fraud", "PodDisruptionBudget/fraud", "Deployment/fraud"}));
   EXPECT_EQ(world.seen.object.status.url, "http://fraud.risk.svc:8080");
   EXPECT_TRUE(has_event(world, crds::Reason::ConfigPushed));
   EXPECT_TRUE(has_event(world, crds::Reason::EndpointReady));
@@ -50,7 +54,8 @@ TEST(ModelDeploymentPlan, no_write_when_converged) {
   for (int i = 0; i < 5; ++i) {
     world.now += std::chrono::hours{1};
     const Plan next = plan(world.seen, world.options, world.now);
-    EXPECT_TRUE(next.apply.empty() && next.remove.empty() && !next.create_push_key && next.events.empty() && !next.again);
+    EXPECT_TRUE(next.apply.empty() && next.remove.empty() && !next.create_push_key && next.events.empty() &&
+                !next.again);
     EXPECT_EQ(next.status, world.seen.object.status);
   }
 }
@@ -61,60 +66,107 @@ struct Row {
   const char* want;  // once settled
 };
 
+const Row kChangesOfVariants[] = {
+    {"weights",
+     [](World& w) {
+       w.seen.object.spec.variants[0].weight = 50;
+       w.seen.object.spec.variants[1].weight = 50;
+       w.edit();
+     },
+     "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "champion=50,challenger=50"},
+    {"a missing ModelVersion",
+     [](World& w) {
+       w.seen.object.spec.variants[1].model_version = "ghost";
+       w.edit();
+     },
+     "VariantsResolved=False/ModelVersionMissing ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "Reconciling=True/ModelVersionMissing champion=90,challenger=10"},
+    {"a ModelVersion not verified yet",
+     [](World& w) {
+       w.seen.versions.emplace("fraud-8", crds::ModelVersion{});
+       w.seen.object.spec.variants[1].model_version = "fraud-8";
+       w.edit();
+     },
+     "VariantsResolved=Unknown/ModelVersionNotReady ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "Reconciling=True/ModelVersionNotReady champion=90,challenger=10"},
+    {"a ModelVersion that cannot be used",
+     [](World& w) {
+       w.seen.versions["fraud-8"] =
+           with_ready(verified("fraud-8", "8"), ConditionStatus::False, "DigestMismatch", true);
+       w.seen.object.spec.variants[1].model_version = "fraud-8";
+       w.edit();
+     },
+     "VariantsResolved=False/ModelVersionFailed ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "Stalled=True/ModelVersionFailed champion=90,challenger=10"},
+    {"a ModelVersion in force is deleted", [](World& w) { w.seen.versions.erase("fraud-7"); },
+     "VariantsResolved=False/ModelVersionMissing ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "Reconciling=True/ModelVersionMissing champion=90,challenger=10"},
+    {"a version that does not load",
+     [](World& w) {
+       w.seen.versions["fraud-8"] = verified("fraud-8", "8");
+       w.failing = {digest_of("fraud-8")};
+       w.seen.object.spec.variants[1].model_version = "fraud-8";
+       w.edit();
+     },
+     "VariantsResolved=True/VariantsResolved ConfigInForce=False/VariantFailedToLoad Ready=True/EndpointReady "
+     "Stalled=True/VariantFailedToLoad champion=90,challenger=10"},
+};
+
+const Row kChangesAround[] = {
+    {"scaled to nothing",
+     [](World& w) {
+       w.seen.object.spec.replicas = 0;
+       w.edit();
+     },
+     "VariantsResolved=True/VariantsResolved ConfigInForce=Unknown/ScaledToZero Ready=False/ScaledToZero "
+     "champion=90,challenger=10"},
+    {"scaled out",
+     [](World& w) {
+       w.seen.object.spec.replicas = 3;
+       w.edit();
+     },
+     kConverged},
+    {"a child is edited", [](World& w) { w.child(kDeployments)->body["spec"]["replicas"] = 9; }, kConverged},
+    {"a child is gone",
+     [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kServices; }); }, kConverged},
+    {"the ConfigMap is gone",
+     [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kConfigMaps; }); }, kConverged},
+    {"the push key is gone",
+     [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kSecrets; }); }, kConverged},
+    {"the push key is empty", [](World& w) { w.child(kSecrets)->body["data"] = Json::object(); }, kConverged},
+    {"every pod is replaced", [](World& w) { w.seen.pods.clear(); }, kConverged},
+    {"a container restarted with an old configuration", [](World& w) { w.seen.pods[0].state->generation = 0; },
+     kConverged},
+    {"its own ServiceAccount",
+     [](World& w) {
+       w.seen.object.spec.service_account_name = "mine";
+       w.edit();
+     },
+     kConverged},
+    {"somebody else's Service", [](World& w) { w.child(kServices)->meta.owners.clear(); },
+     "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "Stalled=True/ChildConflict champion=90,challenger=10"},
+};
+
+void settles_as(const Row& row) {
+  World world = converged();
+  row.change(world);
+  EXPECT_GE(world.settle(), 0) << row.why;
+  EXPECT_EQ(world.summary(), row.want) << row.why;
+}
+
 TEST(ModelDeploymentPlan, one_change_on_a_converged_world) {
-  const std::vector<Row> table{
-      {"weights", [](World& w) { w.seen.object.spec.variants[0].weight = 50; w.seen.object.spec.variants[1].weight = 50; w.edit(); },
-       "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady champion=50,challenger=50"},
-      {"a missing ModelVersion", [](World& w) { w.seen.object.spec.variants[1].model_version = "ghost"; w.edit(); },
-       "VariantsResolved=False/ModelVersionMissing ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Reconciling=True/ModelVersionMissing champion=90,challenger=10"},
-      {"a ModelVersion not verified yet",
-       [](World& w) { w.seen.versions.emplace("fraud-8", crds::ModelVersion{}); w.seen.object.spec.variants[1].model_version = "fraud-8"; w.edit(); },
-       "VariantsResolved=Unknown/ModelVersionNotReady ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Reconciling=True/ModelVersionNotReady champion=90,challenger=10"},
-      {"a ModelVersion that cannot be used",
-       [](World& w) {
-         w.seen.versions["fraud-8"] = with_ready(verified("fraud-8", "8"), ConditionStatus::False, "DigestMismatch", true);
-         w.seen.object.spec.variants[1].model_version = "fraud-8";
-         w.edit();
-       },
-       "VariantsResolved=False/ModelVersionFailed ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Stalled=True/ModelVersionFailed champion=90,challenger=10"},
-      {"a ModelVersion in force is deleted", [](World& w) { w.seen.versions.erase("fraud-7"); },
-       "VariantsResolved=False/ModelVersionMissing ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Reconciling=True/ModelVersionMissing champion=90,challenger=10"},
-      {"a version that does not load",
-       [](World& w) {
-         w.seen.versions["fraud-8"] = verified("fraud-8", "8");
-         w.failing = {digest_of("fraud-8")};
-         w.seen.object.spec.variants[1].model_version = "fraud-8";
-         w.edit();
-       },
-       "VariantsResolved=True/VariantsResolved ConfigInForce=False/VariantFailedToLoad Ready=True/EndpointReady Stalled=True/VariantFailedToLoad champion=90,challenger=10"},
-      {"scaled to nothing", [](World& w) { w.seen.object.spec.replicas = 0; w.edit(); },
-       "VariantsResolved=True/VariantsResolved ConfigInForce=Unknown/ScaledToZero Ready=False/ScaledToZero champion=90,challenger=10"},
-      {"scaled out", [](World& w) { w.seen.object.spec.replicas = 3; w.edit(); }, kConverged},
-      {"a child is edited", [](World& w) { w.child(kDeployments)->body["spec"]["replicas"] = 9; }, kConverged},
-      {"a child is gone", [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kServices; }); }, kConverged},
-      {"the ConfigMap is gone", [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kConfigMaps; }); }, kConverged},
-      {"the push key is gone", [](World& w) { std::erase_if(w.seen.children, [](const auto& c) { return c.type == kSecrets; }); }, kConverged},
-      {"the push key is empty", [](World& w) { w.child(kSecrets)->body["data"] = Json::object(); }, kConverged},
-      {"every pod is replaced", [](World& w) { w.seen.pods.clear(); }, kConverged},
-      {"a container restarted with an old configuration", [](World& w) { w.seen.pods[0].state->generation = 0; }, kConverged},
-      {"its own ServiceAccount", [](World& w) { w.seen.object.spec.service_account_name = "mine"; w.edit(); }, kConverged},
-      {"somebody else's Service",
-       [](World& w) { w.child(kServices)->meta.owners.clear(); },
-       "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady Stalled=True/ChildConflict champion=90,challenger=10"},
-  };
-  for (const auto& row : table) {
-    World world = converged();
-    row.change(world);
-    EXPECT_GE(world.settle(), 0) << row.why;
-    EXPECT_EQ(world.summary(), row.want) << row.why;
-  }
+  for (const auto& row : kChangesOfVariants) settles_as(row);
+  for (const auto& row : kChangesAround) settles_as(row);
 }
 
 TEST(ModelDeploymentPlan, problems_name_the_field) {
   World world;
   world.seen.object.spec.variants[1].model_version = "ghost";
   world.settle();
-  EXPECT_EQ(world.condition_of(crds::kVariantsResolved)->message, "spec.variants[1].modelVersion: there is no ModelVersion ghost in namespace risk");
+  EXPECT_EQ(world.condition_of(crds::kVariantsResolved)->message,
+            "spec.variants[1].modelVersion: there is no ModelVersion ghost in namespace risk");
   EXPECT_EQ(world.condition_of(crds::kReady)->reason, "ModelVersionMissing");
   EXPECT_TRUE(has_event(world, crds::Reason::ModelVersionMissing));
   EXPECT_TRUE(world.seen.children.empty());
@@ -283,15 +335,29 @@ TEST(ModelDeploymentPlan, random_histories_end_in_the_declared_state) {
       switch (pick(7)) {
         case 0: {
           const int a = pick(101), b = pick(101 - a);
-          world.seen.object.spec.variants = {{"a", "m-" + std::to_string(1 + pick(3)), a}, {"b", "m-" + std::to_string(1 + pick(3)), b}, {"c", "m-1", 100 - a - b}};
+          world.seen.object.spec.variants = {{"a", "m-" + std::to_string(1 + pick(3)), a},
+                                             {"b", "m-" + std::to_string(1 + pick(3)), b},
+                                             {"c", "m-1", 100 - a - b}};
           world.edit();
           break;
         }
-        case 1: world.seen.object.spec.replicas = pick(4); world.edit(); break;
-        case 2: if (!world.seen.children.empty()) world.seen.children.erase(world.seen.children.begin() + pick(static_cast<int>(world.seen.children.size()))); break;
-        case 3: if (!world.seen.pods.empty()) world.seen.pods.erase(world.seen.pods.begin()); break;
-        case 4: world.run_pods(); break;
-        default: world.reconcile(); break;
+        case 1:
+          world.seen.object.spec.replicas = pick(4);
+          world.edit();
+          break;
+        case 2:
+          if (!world.seen.children.empty())
+            world.seen.children.erase(world.seen.children.begin() + pick(static_cast<int>(world.seen.children.size())));
+          break;
+        case 3:
+          if (!world.seen.pods.empty()) world.seen.pods.erase(world.seen.pods.begin());
+          break;
+        case 4:
+          world.run_pods();
+          break;
+        default:
+          world.reconcile();
+          break;
       }
       if (!world.pushed) continue;
       const auto& model = world.pushed->models[0];
@@ -301,14 +367,20 @@ TEST(ModelDeploymentPlan, random_histories_end_in_the_declared_state) {
       ASSERT_TRUE(crds::decode_serving_config(crds::encode(*world.pushed))) << seed;
       for (const auto& v : model.variants) ASSERT_EQ(v.model.digest, digest_of(v.model.model_version)) << seed;
       const auto& conditions = world.seen.object.status.conditions;
-      ASSERT_FALSE(crds::find_condition(conditions, crds::kReconciling) && crds::find_condition(conditions, crds::kStalled)) << seed;
+      ASSERT_FALSE(crds::find_condition(conditions, crds::kReconciling) &&
+                   crds::find_condition(conditions, crds::kStalled))
+          << seed;
     }
     if (world.seen.object.spec.replicas == 0) world.seen.object.spec.replicas = 1;
     world.edit();
     ASSERT_GE(world.settle(), 0) << seed << " " << world.summary();
     std::string want;
-    for (const auto& v : world.seen.object.spec.variants) want += (want.empty() ? "" : ",") + v.name + "=" + std::to_string(v.weight);
-    ASSERT_EQ(world.summary(), "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady " + want) << seed;
+    for (const auto& v : world.seen.object.spec.variants)
+      want += (want.empty() ? "" : ",") + v.name + "=" + std::to_string(v.weight);
+    ASSERT_EQ(
+        world.summary(),
+        "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=True/EndpointReady " + want)
+        << seed;
   }
 }
 
@@ -318,10 +390,24 @@ TEST(ScalingDecision, moves_up_at_once_and_down_with_room_to_spare) {
     std::vector<double> hints;
     int want;
   };
-  for (const auto& c : std::vector<Case>{{0, {0.3}, 1}, {1, {1.2}, 2}, {2, {1.9}, 2}, {3, {1.9}, 3}, {3, {1.5}, 2}, {4, {0.1, 0.1}, 1}, {2, {0.9, 0.9, 0.9}, 3}, {5, {2e9}, 1000}}) {
+  for (const auto& c : std::vector<Case>{{0, {0.3}, 1},
+                                         {1, {1.2}, 2},
+                                         {2, {1.9}, 2},
+                                         {3, {1.9}, 3},
+                                         {3, {1.5}, 2},
+                                         {4, {0.1, 0.1}, 1},
+                                         {2, {0.9, 0.9, 0.9}, 3},
+                                         {5, {2e9}, 1000}}) {
     std::vector<ServingPod> pods;
     for (const double hint : c.hints) {
-      ServingPod pod{.name = "p", .instance = "i", .ip = "", .ready = true, .deleting = false, .trouble = "", .state = {}, .hint = crds::ScalingHint{}};
+      ServingPod pod{.name = "p",
+                     .instance = "i",
+                     .ip = "",
+                     .ready = true,
+                     .deleting = false,
+                     .trouble = "",
+                     .state = {},
+                     .hint = crds::ScalingHint{}};
       pod.hint->wanted_replicas = hint;
       pods.push_back(pod);
     }

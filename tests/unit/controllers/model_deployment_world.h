@@ -1,5 +1,5 @@
-// A model of the cluster, as far as the ModelDeployment planner sees it: plans are applied to it, a Deployment makes pods,
-// pods take up what was pushed. Deterministic; one step at a time, so that a test can stop anywhere.
+// A model of the cluster, as far as the ModelDeployment planner sees it: plans are applied to it, a Deployment makes
+// pods, pods take up what was pushed. Deterministic; one step at a time, so that a test can stop anywhere.
 #pragma once
 
 #include <string>
@@ -12,7 +12,8 @@
 namespace clops::controllers::model_deployment {
 
 inline std::string digest_of(const std::string& name) {
-  return "sha256:" + std::string(64 - std::min<size_t>(name.size(), 8), '0') + std::string(std::min<size_t>(name.size(), 8), 'a' + static_cast<char>(name.back() % 6));
+  return "sha256:" + std::string(64 - std::min<size_t>(name.size(), 8), '0') +
+         std::string(std::min<size_t>(name.size(), 8), 'a' + static_cast<char>(name.back() % 6));
 }
 
 inline crds::ModelVersion verified(const std::string& name, const std::string& version, const std::string& uri = "") {
@@ -32,9 +33,12 @@ inline crds::ModelVersion verified(const std::string& name, const std::string& v
   return mv;
 }
 
-inline crds::ModelVersion with_ready(crds::ModelVersion mv, crds::ConditionStatus status, const std::string& reason, bool stalled) {
+inline crds::ModelVersion with_ready(crds::ModelVersion mv, crds::ConditionStatus status, const std::string& reason,
+                                     bool stalled) {
   mv.status.conditions = {{crds::kReady, status, reason, "model.json: it is so", "2026-11-21T10:00:00Z", 1}};
-  if (stalled) mv.status.conditions.push_back({crds::kStalled, crds::ConditionStatus::True, reason, "", "2026-11-21T10:00:00Z", 1});
+  if (stalled)
+    mv.status.conditions.push_back(
+        {crds::kStalled, crds::ConditionStatus::True, reason, "", "2026-11-21T10:00:00Z", 1});
   return mv;
 }
 
@@ -84,7 +88,8 @@ struct World {
     const Json status = live->body.contains("status") ? live->body["status"] : Json::object();
     live->body = wanted.object;
     if (!status.empty()) live->body["status"] = status;
-    live->meta.annotations = {{kHashAnnotation, string_at(wanted.object, {"metadata", "annotations", kHashAnnotation})}};
+    live->meta.annotations = {
+        {kHashAnnotation, string_at(wanted.object, {"metadata", "annotations", kHashAnnotation})}};
     live->meta.owners = {{"clops.dev/v1alpha1", "ModelDeployment", "fraud", "md-uid", true, true}};
     ++live->meta.generation;
     if (wanted.type == kServices) live->body["spec"]["clusterIP"] = "10.0.0.7";
@@ -123,24 +128,41 @@ struct World {
     while (seen.pods.size() > wanted) seen.pods.pop_back();
     while (seen.pods.size() < wanted) {
       const std::string uid = next_uid();
-      seen.pods.push_back({.name = "pod-" + uid, .instance = uid + "/0", .ip = "10.1.0.1", .ready = false, .deleting = false, .trouble = "", .state = {}, .hint = {}});
+      seen.pods.push_back({.name = "pod-" + uid,
+                           .instance = uid + "/0",
+                           .ip = "10.1.0.1",
+                           .ready = false,
+                           .deleting = false,
+                           .trouble = "",
+                           .state = {},
+                           .hint = {}});
     }
     for (auto& pod : seen.pods) take_up(pod);
     if (!deployment) return;
     const auto ready = std::count_if(seen.pods.begin(), seen.pods.end(), [](const auto& p) { return p.ready; });
-    deployment->body["status"] = {{"observedGeneration", deployment->meta.generation}, {"replicas", wanted}, {"updatedReplicas", wanted},
-                                  {"readyReplicas", ready}, {"availableReplicas", ready}};
+    deployment->body["status"] = {{"observedGeneration", deployment->meta.generation},
+                                  {"replicas", wanted},
+                                  {"updatedReplicas", wanted},
+                                  {"readyReplicas", ready},
+                                  {"availableReplicas", ready}};
   }
 
   void take_up(ServingPod& pod) {
     if (!pushed || (pod.state && pod.state->generation > pushed->generation)) return;
     crds::PodState state{.generation = pushed->generation, .ready = true, .variants = {}};
     for (const auto& v : pushed->models.front().variants) {
-      auto loads = [&](const crds::ModelRef& ref) { return std::find(failing.begin(), failing.end(), ref.digest) == failing.end(); };
+      auto loads = [&](const crds::ModelRef& ref) {
+        return std::find(failing.begin(), failing.end(), ref.digest) == failing.end();
+      };
       crds::VariantState item{"fraud", v.name, "Loaded", v.model.model_version, v.model.digest, ""};
       if (!loads(v.model)) {
         const bool back = v.fallback && loads(*v.fallback);
-        item = {"fraud", v.name, "FailedToLoad", back ? v.fallback->model_version : "", back ? v.fallback->digest : "", "model.json: truncated"};
+        item = {"fraud",
+                v.name,
+                "FailedToLoad",
+                back ? v.fallback->model_version : "",
+                back ? v.fallback->digest : "",
+                "model.json: truncated"};
         if (!back && v.weight > 0 && v.name == pushed->models.front().stable) state.ready = false;
       }
       state.variants.push_back(std::move(item));
@@ -159,10 +181,13 @@ struct World {
     return -1;
   }
 
-  const crds::Condition* condition_of(const char* type) const { return crds::find_condition(seen.object.status.conditions, type); }
+  const crds::Condition* condition_of(const char* type) const {
+    return crds::find_condition(seen.object.status.conditions, type);
+  }
   std::string summary() const {
     std::string out;
-    for (const auto& c : seen.object.status.conditions) out += c.type + "=" + std::string(crds::to_string(c.status)) + "/" + c.reason + " ";
+    for (const auto& c : seen.object.status.conditions)
+      out += c.type + "=" + std::string(crds::to_string(c.status)) + "/" + c.reason + " ";
     return out + seen.object.status.variants;
   }
   std::optional<crds::ServingConfig> pushed;

@@ -15,8 +15,16 @@ const WallTime kNow = *from_rfc3339("2026-11-21T12:00:00Z");
 
 crds::ModelVersion version() {
   crds::ModelVersion mv;
-  mv.meta = {.name = "fraud-7", .ns = "risk", .uid = "mv-uid", .resource_version = "5", .generation = 1, .creation_timestamp = "", .deletion_timestamp = "",
-             .labels = {}, .annotations = {}, .owners = {}};
+  mv.meta = {.name = "fraud-7",
+             .ns = "risk",
+             .uid = "mv-uid",
+             .resource_version = "5",
+             .generation = 1,
+             .creation_timestamp = "",
+             .deletion_timestamp = "",
+             .labels = {},
+             .annotations = {},
+             .owners = {}};
   mv.spec.model = "fraud";
   mv.spec.version = "7";
   mv.spec.model_format = {"xgboost", ""};
@@ -25,28 +33,54 @@ crds::ModelVersion version() {
 }
 
 crds::Inspection good_report() {
-  return {.ok = true, .reason = "", .message = "", .digest = kDigest, .bytes = 10, .files = {{"model.json", kDigest, 10}}, .format = "xgboost-json",
-          .framework = "xgboost 3.2.0", .schema = {{{"input", "FP32", {-1, 2}}}, {}, {"a", "b"}}};
+  return {.ok = true,
+          .reason = "",
+          .message = "",
+          .digest = kDigest,
+          .bytes = 10,
+          .files = {{"model.json", kDigest, 10}},
+          .format = "xgboost-json",
+          .framework = "xgboost 3.2.0",
+          .schema = {{{"input", "FP32", {-1, 2}}}, {}, {"a", "b"}}};
 }
 
 VerifyingPod pod(PodPhase phase) {
-  return {.name = "fraud-7-inspect", .uid = "pod-uid", .owner = Owner::Us, .deleting = false, .phase = phase, .trouble = "", .deadline_exceeded = false,
-          .created = kNow - seconds{3}, .finished = kNow - seconds{1}};
+  return {.name = "fraud-7-inspect",
+          .uid = "pod-uid",
+          .owner = Owner::Us,
+          .deleting = false,
+          .phase = phase,
+          .trouble = "",
+          .deadline_exceeded = false,
+          .created = kNow - seconds{3},
+          .finished = kNow - seconds{1}};
 }
 
-Observed seen(std::optional<VerifyingPod> verifying = {}) { return {.object = version(), .pod = std::move(verifying), .report = {}, .refused = {}}; }
+Observed seen(std::optional<VerifyingPod> verifying = {}) {
+  return {.object = version(), .pod = std::move(verifying), .report = {}, .refused = {}};
+}
 
 Observed failed_with(const std::string& reason) {
   Observed out = seen(pod(PodPhase::Succeeded));
-  out.report = crds::Inspection{.ok = false, .reason = reason, .message = "model.json: it is so", .digest = "", .bytes = 0, .files = {}, .format = "", .framework = "", .schema = {}};
+  out.report = crds::Inspection{.ok = false,
+                                .reason = reason,
+                                .message = "model.json: it is so",
+                                .digest = "",
+                                .bytes = 0,
+                                .files = {},
+                                .format = "",
+                                .framework = "",
+                                .schema = {}};
   return out;
 }
 
 std::string text(const Plan& p) {
   std::string out = p.create_pod ? "create " : "";
   if (!p.delete_pod_uid.empty()) out += "delete ";
-  for (const auto& c : p.status.conditions) out += c.type + "=" + std::string(crds::to_string(c.status)) + "/" + c.reason + " ";
-  for (const auto& e : p.events) out += std::string(e.warning ? "!" : "+") + std::string(crds::to_string(e.reason)) + " ";
+  for (const auto& c : p.status.conditions)
+    out += c.type + "=" + std::string(crds::to_string(c.status)) + "/" + c.reason + " ";
+  for (const auto& e : p.events)
+    out += std::string(e.warning ? "!" : "+") + std::string(crds::to_string(e.reason)) + " ";
   if (p.again) out += "again";
   return out;
 }
@@ -65,28 +99,56 @@ TEST(ModelVersionPlan, decides) {
   };
   const std::vector<Row> table{
       {"nothing yet", seen(), "create Ready=Unknown/Verifying Reconciling=True/Verifying +Verifying "},
-      {"pod pending", seen(pod(PodPhase::Waiting)), "Ready=Unknown/Verifying Reconciling=True/Verifying +Verifying again"},
-      {"pod running", seen(pod(PodPhase::Running)), "Ready=Unknown/Verifying Reconciling=True/Verifying +Verifying again"},
-      {"pod cannot start, for long", with(seen(pod(PodPhase::Waiting)), [](Observed& o) { o.pod->trouble = "ErrImagePull: no"; o.pod->created = kNow - seconds{500}; }),
+      {"pod pending", seen(pod(PodPhase::Waiting)),
+       "Ready=Unknown/Verifying Reconciling=True/Verifying +Verifying again"},
+      {"pod running", seen(pod(PodPhase::Running)),
+       "Ready=Unknown/Verifying Reconciling=True/Verifying +Verifying again"},
+      {"pod cannot start, for long",
+       with(seen(pod(PodPhase::Waiting)),
+            [](Observed& o) {
+              o.pod->trouble = "ErrImagePull: no";
+              o.pod->created = kNow - seconds{500};
+            }),
        "Ready=False/VerifyingPodFailed Stalled=True/VerifyingPodFailed !VerifyingPodFailed "},
-      {"verified", with(seen(pod(PodPhase::Succeeded)), [](Observed& o) { o.report = good_report(); }), "delete Ready=True/Verified +Verified "},
-      {"verified, as pinned", with(seen(pod(PodPhase::Succeeded)), [](Observed& o) { o.report = good_report(); o.object.spec.digest = kDigest; }), "delete Ready=True/Verified +Verified "},
-      {"another artifact than pinned", with(seen(pod(PodPhase::Succeeded)), [](Observed& o) { o.report = good_report(); o.object.spec.digest = "sha256:" + std::string(64, 'b'); }),
+      {"verified", with(seen(pod(PodPhase::Succeeded)), [](Observed& o) { o.report = good_report(); }),
+       "delete Ready=True/Verified +Verified "},
+      {"verified, as pinned",
+       with(seen(pod(PodPhase::Succeeded)),
+            [](Observed& o) {
+              o.report = good_report();
+              o.object.spec.digest = kDigest;
+            }),
+       "delete Ready=True/Verified +Verified "},
+      {"another artifact than pinned",
+       with(seen(pod(PodPhase::Succeeded)),
+            [](Observed& o) {
+              o.report = good_report();
+              o.object.spec.digest = "sha256:" + std::string(64, 'b');
+            }),
        "delete Ready=False/DigestMismatch Stalled=True/DigestMismatch !DigestMismatch "},
-      {"digest mismatch", failed_with("DigestMismatch"), "delete Ready=False/DigestMismatch Stalled=True/DigestMismatch !DigestMismatch "},
-      {"a pickle", failed_with("UnsupportedFormat"), "delete Ready=False/UnsupportedFormat Stalled=True/UnsupportedFormat !UnsupportedFormat "},
-      {"truncated", failed_with("InvalidModel"), "delete Ready=False/InvalidModel Stalled=True/InvalidModel !InvalidModel "},
-      {"absent file: may still come", failed_with("NotFound"), "Ready=False/NotFound Stalled=True/NotFound !NotFound again"},
-      {"source is down", failed_with("SourceUnavailable"), "Ready=False/SourceUnavailable Reconciling=True/SourceUnavailable !SourceUnavailable again"},
+      {"digest mismatch", failed_with("DigestMismatch"),
+       "delete Ready=False/DigestMismatch Stalled=True/DigestMismatch !DigestMismatch "},
+      {"a pickle", failed_with("UnsupportedFormat"),
+       "delete Ready=False/UnsupportedFormat Stalled=True/UnsupportedFormat !UnsupportedFormat "},
+      {"truncated", failed_with("InvalidModel"),
+       "delete Ready=False/InvalidModel Stalled=True/InvalidModel !InvalidModel "},
+      {"absent file: may still come", failed_with("NotFound"),
+       "Ready=False/NotFound Stalled=True/NotFound !NotFound again"},
+      {"source is down", failed_with("SourceUnavailable"),
+       "Ready=False/SourceUnavailable Reconciling=True/SourceUnavailable !SourceUnavailable again"},
       {"unknown reason", failed_with("Martian"), "Ready=False/Internal Reconciling=True/Internal !Internal again"},
-      {"source was down, and it is time to try again", with(failed_with("SourceUnavailable"), [](Observed& o) { o.pod->finished = kNow - seconds{60}; }),
+      {"source was down, and it is time to try again",
+       with(failed_with("SourceUnavailable"), [](Observed& o) { o.pod->finished = kNow - seconds{60}; }),
        "delete Ready=False/SourceUnavailable Reconciling=True/SourceUnavailable !SourceUnavailable "},
-      {"no report", with(seen(pod(PodPhase::Failed)), [](Observed& o) { o.report = fail(Code::NotFound, "its log is empty"); }),
+      {"no report",
+       with(seen(pod(PodPhase::Failed)), [](Observed& o) { o.report = fail(Code::NotFound, "its log is empty"); }),
        "Ready=False/VerifyingPodFailed Reconciling=True/VerifyingPodFailed !VerifyingPodFailed again"},
-      {"took too long", with(seen(pod(PodPhase::Failed)), [](Observed& o) { o.pod->deadline_exceeded = true; }), "Ready=False/Timeout Reconciling=True/Timeout !Timeout again"},
+      {"took too long", with(seen(pod(PodPhase::Failed)), [](Observed& o) { o.pod->deadline_exceeded = true; }),
+       "Ready=False/Timeout Reconciling=True/Timeout !Timeout again"},
       {"somebody else's pod", with(seen(pod(PodPhase::Running)), [](Observed& o) { o.pod->owner = Owner::Another; }),
        "Ready=False/ChildConflict Stalled=True/ChildConflict !ChildConflict again"},
-      {"pod of an earlier ModelVersion", with(seen(pod(PodPhase::Running)), [](Observed& o) { o.pod->owner = Owner::Former; }),
+      {"pod of an earlier ModelVersion",
+       with(seen(pod(PodPhase::Running)), [](Observed& o) { o.pod->owner = Owner::Former; }),
        "Ready=Unknown/Verifying Reconciling=True/Verifying +Verifying again"},
       {"pod refused", with(seen(), [](Observed& o) { o.refused = Error{Code::PermissionDenied, "quota"}; }),
        "Ready=False/ChildRefused Reconciling=True/ChildRefused !ChildRefused "},
@@ -117,7 +179,8 @@ TEST(ModelVersionPlan, what_is_written_plans_nothing_again) {  // no_write_when_
   o.pod.reset();
   o.report.reset();
   const Plan again = plan(o, options, kNow + seconds{1'000'000});
-  EXPECT_EQ(again, (Plan{.create_pod = {}, .delete_pod_uid = "", .status = o.object.status, .events = {}, .again = {}}));
+  EXPECT_EQ(again,
+            (Plan{.create_pod = {}, .delete_pod_uid = "", .status = o.object.status, .events = {}, .again = {}}));
 }
 
 TEST(ModelVersionPlan, the_digest_stays_pinned) {
@@ -158,8 +221,8 @@ TEST(ModelVersionPlan, the_pod_is_restricted_and_the_objects_own) {
   EXPECT_EQ(pod_json["spec"]["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
   const Json& container = pod_json["spec"]["containers"][0];
   EXPECT_EQ(container["securityContext"]["capabilities"]["drop"], Json::array({"ALL"}));
-  EXPECT_EQ(container["args"], Json::array({"inspect", "--uri=pvc://models/a$$(b)/model.json", "--digest=" + kDigest, "--format=xgboost",
-                                            "--pvc=models=/mnt/pvc/models", "--allow-file-uris"}));
+  EXPECT_EQ(container["args"], Json::array({"inspect", "--uri=pvc://models/a$$(b)/model.json", "--digest=" + kDigest,
+                                            "--format=xgboost", "--pvc=models=/mnt/pvc/models", "--allow-file-uris"}));
   EXPECT_EQ(pod_json["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"], "models");
 }
 

@@ -1,4 +1,5 @@
-// The line to the pods, on one thread and a virtual clock: every request it makes is answered by a pod made of a few lines.
+// The line to the pods, on one thread and a virtual clock: every request it makes is answered by a pod made of a few
+// lines.
 #include "controllers/model_deployment/pod_link.h"
 
 #include <gtest/gtest.h>
@@ -53,7 +54,8 @@ class FakeNet final : public HttpClient {
       hint.wanted_replicas = pod.wanted_replicas;
       return HttpResponse{200, {}, crds::encode(hint)};
     }
-    if (request.headers.get("authorization") != "Bearer " + pod.key) return HttpResponse{401, {}, R"({"error":"wrong key"})"};
+    if (request.headers.get("authorization") != "Bearer " + pod.key)
+      return HttpResponse{401, {}, R"({"error":"wrong key"})"};
     if (request.method == "PUT") {
       const auto config = crds::decode_serving_config(request.body);
       if (!config) return HttpResponse{400, {}, ""};
@@ -83,7 +85,9 @@ struct PodLinkTest : testing::Test {
       ++changes;
     });
   }
-  int64_t generation(const std::string& instance) { return link.reports(kKey).at(instance).state ? link.reports(kKey).at(instance).state->generation : -1; }
+  int64_t generation(const std::string& instance) {
+    return link.reports(kKey).at(instance).state ? link.reports(kKey).at(instance).state->generation : -1;
+  }
   VirtualExecutor executor;
   FakeNet net;
   PodLink link{executor, net, {}};

@@ -43,7 +43,7 @@ TEST(BucketLayout, the_same_weights_change_nothing_in_any_order) {
   EXPECT_EQ(rebalance(layout, {{"c", 3'000}, {"a", 5'000}, {"b", 2'000}}), layout);
 }
 
-TEST(BucketLayout, weights_total_100_means_every_bucket_has_its_variant) {
+TEST(BucketLayout, weights_total_100) {
   std::mt19937 rng(7);
   BucketLayout layout;
   for (int step = 0; step < 300; ++step) {
@@ -51,7 +51,8 @@ TEST(BucketLayout, weights_total_100_means_every_bucket_has_its_variant) {
     layout = rebalance(layout, shares);
     ASSERT_TRUE(validate(layout)) << validate(layout).error().message;
     auto have = sizes(layout);
-    for (const auto& share : shares) ASSERT_EQ(have[share.variant], share.buckets) << share.variant << " at step " << step;
+    for (const auto& share : shares)
+      ASSERT_EQ(have[share.variant], share.buckets) << share.variant << " at step " << step;
   }
 }
 

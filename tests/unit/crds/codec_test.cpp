@@ -15,10 +15,23 @@ namespace {
 
 ModelVersion full_version() {
   ModelVersion mv;
-  mv.meta = {.name = "fraud-7", .ns = "risk", .uid = "u", .resource_version = "12", .generation = 1, .creation_timestamp = "2026-11-21T10:00:00Z",
-             .deletion_timestamp = "", .labels = {{"a", "b"}}, .annotations = {{"c", "d"}}, .owners = {}};
-  mv.spec = {.model = "fraud", .version = "7", .model_format = {"xgboost", "3.2"}, .storage_uri = "pvc://m/7", .digest = "sha256:x",
-             .service_account_name = "reader", .metrics = {{"auc", "0.99"}},
+  mv.meta = {.name = "fraud-7",
+             .ns = "risk",
+             .uid = "u",
+             .resource_version = "12",
+             .generation = 1,
+             .creation_timestamp = "2026-11-21T10:00:00Z",
+             .deletion_timestamp = "",
+             .labels = {{"a", "b"}},
+             .annotations = {{"c", "d"}},
+             .owners = {}};
+  mv.spec = {.model = "fraud",
+             .version = "7",
+             .model_format = {"xgboost", "3.2"},
+             .storage_uri = "pvc://m/7",
+             .digest = "sha256:x",
+             .service_account_name = "reader",
+             .metrics = {{"auc", "0.99"}},
              .lineage = {{"s3://d", "e"}, {"repo", "c", "p"}, "run", "2026-11-21T10:00:00Z", {{"depth", "6"}}}};
   mv.status = {.observed_generation = 1,
                .conditions = {{kReady, ConditionStatus::True, "Verified", "ok", "2026-11-21T10:00:01Z", 1}},
@@ -33,8 +46,16 @@ ModelVersion full_version() {
 
 ModelDeployment full_deployment() {
   ModelDeployment md;
-  md.meta = {.name = "fraud", .ns = "risk", .uid = "u", .resource_version = "3", .generation = 4, .creation_timestamp = "", .deletion_timestamp = "",
-             .labels = {}, .annotations = {}, .owners = {}};
+  md.meta = {.name = "fraud",
+             .ns = "risk",
+             .uid = "u",
+             .resource_version = "3",
+             .generation = 4,
+             .creation_timestamp = "",
+             .deletion_timestamp = "",
+             .labels = {},
+             .annotations = {},
+             .owners = {}};
   md.spec = {.variants = {{"champion", "fraud-6", 90}, {"challenger", "fraud-7", 10}},
              .routing = {"x-user-id", {{"x-clops-variant", "challenger", "challenger"}}},
              .replicas = 0,
@@ -43,7 +64,8 @@ ModelDeployment full_deployment() {
              .node_selector = {{"disk", "ssd"}},
              .tolerations = {{"gpu", "Exists", "", "NoExecute", 30}},
              .image_pull_secrets = {"registry"}};
-  const std::vector<TrafficStatus> traffic{{"champion", "fraud-6", "sha256:x", 90, "Loaded"}, {"challenger", "fraud-7", "sha256:y", 10, "Loaded"}};
+  const std::vector<TrafficStatus> traffic{{"champion", "fraud-6", "sha256:x", 90, "Loaded"},
+                                           {"challenger", "fraud-7", "sha256:y", 10, "Loaded"}};
   md.status = {.observed_generation = 4,
                .url = "http://fraud.risk.svc:8080",
                .conditions = {{kReady, ConditionStatus::False, "ScaledToZero", "m", "2026-11-21T10:00:01Z", 4}},
@@ -68,7 +90,8 @@ TEST(Codec, objects_survive_their_json) {
 
 TEST(Codec, every_good_document_of_the_corpus_decodes) {
   int seen = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(CLOPS_SOURCE_DIR) + "/tests/data/corpus/good")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(CLOPS_SOURCE_DIR) + "/tests/data/corpus/good")) {
     const Json object = parse_yaml(*read_file(entry.path()))->at(0);
     const bool version = string_at(object, {"kind"}) == "ModelVersion";
     const auto mv = decode_model_version(object);

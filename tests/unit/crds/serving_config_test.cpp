@@ -81,10 +81,11 @@ TEST(ServingConfig, errors_name_the_path) {
 }
 
 TEST(PodState, survives_its_text) {
-  const PodState state{.generation = 3,
-                       .ready = true,
-                       .variants = {{"fraud", "champion", "Loaded", "fraud-6", kDigest, ""},
-                                    {"fraud", "challenger", "FailedToLoad", "fraud-5", kDigest, "model.json: truncated"}}};
+  const PodState state{
+      .generation = 3,
+      .ready = true,
+      .variants = {{"fraud", "champion", "Loaded", "fraud-6", kDigest, ""},
+                   {"fraud", "challenger", "FailedToLoad", "fraud-5", kDigest, "model.json: truncated"}}};
   EXPECT_EQ(decode_pod_state(encode(state)), state);
   EXPECT_FALSE(decode_pod_state("{}"));
   EXPECT_FALSE(decode_pod_state("not json"));
@@ -107,21 +108,23 @@ TEST(ScalingHint, survives_its_text) {
 
 TEST(Inspection, reads_what_the_header_shows) {
   const auto good = decode_inspection(
-      R"({"inspection":1,"ok":true,"digest":")" + kDigest +
-      R"(","bytes":10,"files":[{"path":"model.json","digest":")" + kDigest +
+      R"({"inspection":1,"ok":true,"digest":")" + kDigest + R"(","bytes":10,"files":[{"path":"model.json","digest":")" +
+      kDigest +
       R"(","bytes":10}],"format":"xgboost-json","framework":"xgboost 3.2.0","schema":{"inputs":[{"name":"input","datatype":"FP32","shape":[-1,30]}],"outputs":[],"featureNames":["a"]}})");
   ASSERT_TRUE(good) << good.error().message;
   EXPECT_EQ(good->format, "xgboost-json");
   EXPECT_EQ(good->schema.inputs.at(0).shape, (std::vector<int64_t>{-1, 30}));
   EXPECT_EQ(good->files.at(0), (ModelFile{"model.json", kDigest, 10}));
-  const auto bad = decode_inspection(R"({"inspection":1,"ok":false,"reason":"DigestMismatch","message":"model.json: ..."})");
+  const auto bad =
+      decode_inspection(R"({"inspection":1,"ok":false,"reason":"DigestMismatch","message":"model.json: ..."})");
   ASSERT_TRUE(bad);
   EXPECT_EQ(bad->reason, "DigestMismatch");
 }
 
 TEST(Inspection, refuses_what_is_no_such_document) {
-  for (const std::string text : {"", "{}", "null", "[1]", R"({"inspection":2,"ok":true})", R"({"inspection":1,"ok":true})",
-                                 R"({"inspection":1,"ok":true,"digest":"md5:1","bytes":1,"format":"x"})", R"({"inspection":1,"ok":false})"}) {
+  for (const std::string text :
+       {"", "{}", "null", "[1]", R"({"inspection":2,"ok":true})", R"({"inspection":1,"ok":true})",
+        R"({"inspection":1,"ok":true,"digest":"md5:1","bytes":1,"format":"x"})", R"({"inspection":1,"ok":false})"}) {
     EXPECT_FALSE(decode_inspection(text)) << text;
   }
   EXPECT_EQ(decode_inspection(std::string(65'537, ' ')).error().code, Code::TooLarge);

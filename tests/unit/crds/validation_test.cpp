@@ -1,4 +1,5 @@
-// The corpus of good and bad YAML, judged by the C++ rules. The contract lane holds a real API server to the same verdicts.
+// The corpus of good and bad YAML, judged by the C++ rules. The contract lane holds a real API server to the same
+// verdicts.
 #include "crds/validation.h"
 
 #include <gtest/gtest.h>
@@ -20,7 +21,9 @@ struct Sample {
 std::vector<Sample> corpus(const std::string& folder) {
   std::vector<Sample> out;
   std::set<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(std::string(CLOPS_SOURCE_DIR) + "/tests/data/corpus/" + folder)) files.insert(entry.path());
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::string(CLOPS_SOURCE_DIR) + "/tests/data/corpus/" + folder))
+    files.insert(entry.path());
   for (const auto& file : files) {
     const auto text = read_file(file);
     EXPECT_TRUE(text) << file;
@@ -82,7 +85,8 @@ TEST(Validation, messages_are_the_crds_own) {
   }
   for (const char* folder : {"bad", "change"}) {
     for (const auto& sample : corpus(folder)) {
-      for (const auto& violation : judge(sample.documents.back(), sample.documents.size() > 1 ? &sample.documents[0] : nullptr)) {
+      for (const auto& violation :
+           judge(sample.documents.back(), sample.documents.size() > 1 ? &sample.documents[0] : nullptr)) {
         if (violation.message.starts_with("Duplicate value")) continue;  // the API server's own words
         const std::string quoted = dump_json(Json(violation.message));
         EXPECT_NE(crds.find(quoted.substr(1, quoted.size() - 2)), std::string::npos) << violation.message;
@@ -93,7 +97,8 @@ TEST(Validation, messages_are_the_crds_own) {
 
 TEST(Validation, odd_shapes_do_no_harm) {
   for (const std::string kind : {"ModelVersion", "ModelDeployment", "Pod"}) {
-    for (const auto& odd : {Json(), Json(7), Json::array(), Json{{"spec", 3}}, Json{{"spec", {{"variants", "x"}, {"routing", Json::array()}}}},
+    for (const auto& odd : {Json(), Json(7), Json::array(), Json{{"spec", 3}},
+                            Json{{"spec", {{"variants", "x"}, {"routing", Json::array()}}}},
                             Json{{"spec", {{"variants", Json::array({1, nullptr})}}}}}) {
       const auto got = validate_object(kind, odd, &odd);
       EXPECT_LE(got.size(), 4u);
