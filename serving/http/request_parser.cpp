@@ -21,16 +21,24 @@ constexpr std::array<bool, 256> make_token_table() {
 constexpr std::array<bool, 256> kToken = make_token_table();
 
 bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return kToken[static_cast<unsigned char>(c)]; });
+  bool good = !text.empty();
+  for (const char c : text) good &= kToken[static_cast<unsigned char>(c)];
+  return good;
 }
+// Without early exits: good input is the rule, and such loops run several bytes at a time.
 bool is_field_value(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) {
+  unsigned bad = 0;
+  for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
-    return (u >= 0x20 && u != 0x7f) || u == '\t';
-  });
+    bad |= static_cast<unsigned>(u < 0x20) & static_cast<unsigned>(u != '\t');
+    bad |= static_cast<unsigned>(u == 0x7f);
+  }
+  return bad == 0;
 }
 bool is_target(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) > 0x20 && c != 0x7f; });
+  unsigned bad = 0;
+  for (const char c : text) bad |= static_cast<unsigned>(static_cast<unsigned char>(c) <= 0x20) | static_cast<unsigned>(c == 0x7f);
+  return bad == 0;
 }
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

@@ -56,16 +56,6 @@ bool JsonCursor::next_key(bool& first, std::string_view& raw) {
   return ok();
 }
 
-bool JsonCursor::next_element(bool& first) {
-  if (first) {
-    first = false;
-    return ok() && !take(']');
-  }
-  if (take(',')) return true;
-  expect(']', "',' or ']' is missing in an array");
-  return false;
-}
-
 std::string_view JsonCursor::string_raw() {
   if (peek() != '"') {
     fail("a string is missing");

@@ -40,7 +40,15 @@ class JsonCursor {
   // In an object: the next key, ready at its value; false at the end. `first` is true before the first and is kept by this.
   bool next_key(bool& first, std::string_view& raw);
   // In an array after '[': true when another element follows; consumes the comma.
-  bool next_element(bool& first);
+  bool next_element(bool& first) {
+    if (first) {
+      first = false;
+      return ok() && !take(']');
+    }
+    if (take(',')) return true;
+    expect(']', "',' or ']' is missing in an array");
+    return false;
+  }
 
   [[nodiscard]] std::string_view string_raw();  // between the quotes, as written; checked, escapes and UTF-8 included
   [[nodiscard]] bool boolean();
@@ -54,6 +62,9 @@ class JsonCursor {
     bool negative = false, whole = true, exact = true;
   };
   [[nodiscard]] Number number();
+  // A short decimal without exponent, as nearly all are, read exactly and without a call. False: nothing was consumed, and
+  // number() says what it is.
+  [[nodiscard]] bool plain_decimal(double& value);
   void skip_value();
   [[nodiscard]] std::string_view value_text() {  // skips the value and gives its text
     (void)peek();
@@ -76,6 +87,33 @@ class JsonCursor {
   int depth_left_;
   const char* why_ = nullptr;
 };
+
+inline bool JsonCursor::plain_decimal(double& value) {
+  // Powers of ten and mantissas that a double holds exactly: one division is then the only rounding.
+  static constexpr double kTens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18};
+  skip_space();
+  const char* p = at_;
+  const bool negative = p < end_ && *p == '-';
+  p += negative ? 1 : 0;
+  const char* const digits = p;
+  uint64_t mantissa = 0;
+  for (; p < end_ && static_cast<unsigned char>(*p - '0') <= 9; ++p) mantissa = mantissa * 10 + static_cast<uint64_t>(*p - '0');
+  const auto whole = static_cast<size_t>(p - digits);
+  size_t fraction = 0;
+  if (p < end_ && *p == '.') {
+    const char* const first = ++p;
+    for (; p < end_ && static_cast<unsigned char>(*p - '0') <= 9; ++p) mantissa = mantissa * 10 + static_cast<uint64_t>(*p - '0');
+    fraction = static_cast<size_t>(p - first);
+    if (fraction == 0) return false;
+  }
+  const bool plain = whole > 0 && (whole == 1 || *digits != '0') && whole + fraction <= 18 && mantissa <= (uint64_t{1} << 53);
+  if (!ok() || !plain || p == end_ || *p == 'e' || *p == 'E') return false;
+  const auto exact = static_cast<double>(mantissa);
+  value = fraction == 0 ? exact : exact / kTens[fraction];
+  if (negative) value = -value;
+  at_ = p;
+  return true;
+}
 
 // Compares a raw string (escapes still in) with plain text.
 [[nodiscard]] bool raw_equals(std::string_view raw, std::string_view text);

@@ -97,6 +97,7 @@ float read_integer(JsonCursor& json, const Reading& reading) {
 }
 
 float read_element(JsonCursor& json, const Reading& reading) {
+  if (double value = 0; reading.kind == Kind::Real && json.plain_decimal(value)) return to_float(value);
   if (json.peek() == 'n') {
     json.null_if_next();
     return std::numeric_limits<float>::quiet_NaN();
