@@ -32,7 +32,7 @@ class HandExecutor final : public Executor {
   explicit HandExecutor(HandClock& clock) : clock_(clock) {}
   void post(std::function<void()> task) override { post_after(Duration{0}, std::move(task)); }
   void post_after(Duration delay, std::function<void()> task) override { tasks_.emplace(clock_.at + delay, std::move(task)); }
-  // Runs what is due now, and what that posts for now; at most `steps` tasks (more is a loop, and fails the caller's checks).
+  // Runs what is due, and what that posts without a delay; at most `steps` tasks (more is a loop, and fails the caller's checks).
   int run(int steps = 10'000) {
     int done = 0;
     for (; done < steps && !tasks_.empty() && tasks_.begin()->first <= clock_.at; ++done) {
