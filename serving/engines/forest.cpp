@@ -9,10 +9,11 @@
 namespace clops::serving {
 namespace {
 
-// Rows gathered at once: as many as keep the block within the second cache even when rows are wide.
+// Rows gathered at once: many, unless rows are so wide that a block would not stay in the second cache.
+constexpr uint32_t kManyRows = 64, kFewRows = kLanes;
 uint32_t rows_per_block(size_t slots) {
   constexpr size_t kBlockBytes = 64u << 10;
-  return static_cast<uint32_t>(std::clamp<size_t>(kBlockBytes / (slots * sizeof(float)), kLanes, kRowsPerBlock));
+  return slots * sizeof(float) * kManyRows <= kBlockBytes ? kManyRows : kFewRows;
 }
 
 class ForestScratch final : public Scratch {
@@ -56,16 +57,19 @@ class ForestEngine final : public Engine {
 
  private:
   void infer_row(const float* row, ForestScratch& work, float* out) const {
-    gather(forest_.slots, row, work.slots.data());
+    gather(forest_.slots, row, work.slots.data(), 1);
     sum_row(forest_, work.slots.data(), work.sums.data());
     transform_row(transform_, work.sums.data(), forest_.outputs, out);
   }
 
   void infer_block(const float* rows, uint32_t count, ForestScratch& work, float* out) const {
-    const size_t width = forest_.slots.size();
     for (uint32_t row = 0; row < count; ++row)
-      gather(forest_.slots, rows + row * columns_, work.slots.data() + row * width);
-    sum_block(forest_, work.slots.data(), count, work.sums.data());
+      gather(forest_.slots, rows + row * columns_, work.slots.data() + row, block_);
+    if (block_ == kManyRows) {
+      sum_block<kManyRows>(forest_, work.slots.data(), count, work.sums.data());
+    } else {
+      sum_block<kFewRows>(forest_, work.slots.data(), count, work.sums.data());
+    }
     for (uint32_t row = 0; row < count; ++row)
       transform_row(transform_, work.sums.data() + size_t{row} * forest_.outputs, forest_.outputs,
                     out + row * out_columns_);

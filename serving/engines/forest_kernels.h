@@ -9,45 +9,45 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "formats/ensemble.h"
 #include "serving/engines/forest_layout.h"
 
 namespace clops::serving {
 
-inline constexpr uint32_t kLanes = 8;  // walks in lockstep: enough to hide two dependent loads
-inline constexpr uint32_t kRowsPerBlock = 64;
+inline constexpr uint32_t kLanes =
+    8;  // walks in lockstep: enough to hide two dependent loads, few enough for registers
+using Lanes = std::make_index_sequence<kLanes>;
 
-inline void gather(std::span<const Slot> slots, const float* row, float* out) {
+// A row into its slots, `stride` floats apart.
+inline void gather(std::span<const Slot> slots, const float* row, float* out, size_t stride) {
   for (const Slot slot : slots) {
     const float value = row[slot.feature];
     const bool missing = value != value;
-    *out++ = missing && slot.missing_left ? -std::numeric_limits<float>::infinity() : value;
+    *out = missing && slot.missing_left ? -std::numeric_limits<float>::infinity() : value;
+    out += stride;
   }
 }
 
-// kLanes walks at once: lane i walks nodes[i] over row[i]. A deep, thin tree stops when no lane moves any more.
-template <class Node>
-inline void walk(const Node* const (&nodes)[kLanes], const float* const (&rows)[kLanes], uint32_t depth,
-                 uint32_t (&at)[kLanes]) {
-  for (uint32_t lane = 0; lane < kLanes; ++lane) at[lane] = 0;
-  const auto step = [&] {
-    for (uint32_t lane = 0; lane < kLanes; ++lane) {
-      const Node node = nodes[lane][at[lane]];
-      at[lane] = node.child + static_cast<uint32_t>(rows[lane][node.slot] < node.threshold);
-    }
+// kLanes walks at once, from at[lane] down to a leaf; value(lane, slot) is what a lane's row holds. Spelled out lane by
+// lane, so that the pointers stay in registers. A deep, thin tree stops when no lane moves any more.
+template <class Node, class Value, size_t... lane>
+inline void walk(const Node* (&at)[kLanes], uint32_t depth, const Value& value, std::index_sequence<lane...>) {
+  const Node* node[] = {at[lane]...};
+  const auto step = [&]() __attribute__((always_inline)) {  // as a call it would keep the pointers in memory
+    ((node[lane] += node[lane]->skip + static_cast<size_t>(value(lane, node[lane]->slot) < node[lane]->threshold)),
+     ...);
   };
   while (depth > 8) {
-    uint32_t before[kLanes];
-    for (uint32_t level = 0; level < 3; ++level) step();
-    std::copy(std::begin(at), std::end(at), std::begin(before));
+    step(), step(), step();
+    const Node* const before[] = {node[lane]...};
     step();
     depth -= 4;
-    uint32_t moved = 0;
-    for (uint32_t lane = 0; lane < kLanes; ++lane) moved |= before[lane] ^ at[lane];
-    if (moved == 0) return;
+    if (((before[lane] == node[lane]) && ...)) depth = 0;
   }
   for (; depth != 0; --depth) step();
+  ((at[lane] = node[lane]), ...);
 }
 
 // One row: neighbouring trees in lockstep. `slots` holds the gathered row, `sums` one float per output.
@@ -56,46 +56,42 @@ void sum_row(const ForestLayout<Node>& forest, const float* slots, float* sums) 
   std::copy(forest.margins.begin(), forest.margins.end(), sums);
   const auto count = static_cast<uint32_t>(forest.trees.size());
   const TreeRef* trees = forest.trees.data();
-  const float* rows[kLanes];
-  std::fill(std::begin(rows), std::end(rows), slots);
+  const Node* nodes = forest.nodes.data();
+  const float* values = forest.values.data();
+  const auto value = [slots](size_t, size_t slot) { return slots[slot]; };
   for (uint32_t first = 0; first < count; first += kLanes) {
     const uint32_t lanes = std::min(kLanes, count - first);
-    const Node* nodes[kLanes];
+    const Node* at[kLanes];
     uint32_t depth = 0;
     for (uint32_t lane = 0; lane < kLanes; ++lane) {  // lanes without a tree walk the last one again, unheard
       const TreeRef& tree = trees[first + std::min(lane, lanes - 1)];
-      nodes[lane] = forest.nodes.data() + tree.first;
+      at[lane] = nodes + tree.first;
       depth = std::max(depth, tree.depth);
     }
-    uint32_t at[kLanes];
-    walk(nodes, rows, depth, at);
-    for (uint32_t lane = 0; lane < lanes; ++lane) {
-      const TreeRef& tree = trees[first + lane];
-      sums[tree.output] += forest.values[tree.first + at[lane]];
-    }
+    walk(at, depth, value, Lanes{});
+    for (uint32_t lane = 0; lane < lanes; ++lane) sums[trees[first + lane].output] += values[at[lane] - nodes];
   }
 }
 
-// Up to kRowsPerBlock rows: one tree at a time over all of them, so that it stays in the nearest cache. `slots` is
-// row-major, `sums` row-major of count x outputs.
-template <class Node>
+// Up to kRows rows: one tree at a time over all of them, so that it stays in the nearest cache. `slots` holds kRows
+// rows, column by column (what lies beyond `count` is walked, unheard); `sums` is row-major of count x outputs.
+template <uint32_t kRows, class Node>
 void sum_block(const ForestLayout<Node>& forest, const float* slots, uint32_t count, float* sums) {
-  const size_t width = forest.slots.size();
+  static_assert(kRows % kLanes == 0);
   const uint32_t outputs = forest.outputs;
   for (uint32_t row = 0; row < count; ++row)
     std::copy(forest.margins.begin(), forest.margins.end(), sums + size_t{row} * outputs);
+  const Node* nodes = forest.nodes.data();
+  const float* values = forest.values.data();
   for (const TreeRef& tree : forest.trees) {
-    const Node* nodes[kLanes];
-    std::fill(std::begin(nodes), std::end(nodes), forest.nodes.data() + tree.first);
-    const float* values = forest.values.data() + tree.first;
     for (uint32_t first = 0; first < count; first += kLanes) {
       const uint32_t lanes = std::min(kLanes, count - first);
-      const float* rows[kLanes];
-      for (uint32_t lane = 0; lane < kLanes; ++lane) rows[lane] = slots + (first + std::min(lane, lanes - 1)) * width;
-      uint32_t at[kLanes];
-      walk(nodes, rows, tree.depth, at);
+      const Node* at[kLanes];
+      std::fill(std::begin(at), std::end(at), nodes + tree.first);
+      const float* rows = slots + first;
+      walk(at, tree.depth, [rows](size_t lane, size_t slot) { return rows[slot * kRows + lane]; }, Lanes{});
       float* out = sums + size_t{first} * outputs + tree.output;
-      for (uint32_t lane = 0; lane < lanes; ++lane) out[size_t{lane} * outputs] += values[at[lane]];
+      for (uint32_t lane = 0; lane < lanes; ++lane) out[size_t{lane} * outputs] += values[at[lane] - nodes];
     }
   }
 }

@@ -31,7 +31,7 @@ std::vector<uint64_t> slot_keys(const formats::Ensemble& model) {
 
 template <class Node>
 void lay_out_tree(const formats::Tree& tree, const std::vector<uint64_t>& keys, ForestLayout<Node>& out) {
-  using Index = decltype(Node::child);
+  using Index = decltype(Node::skip);
   const size_t first = out.nodes.size();
   out.nodes.resize(first + tree.nodes.size());
   out.values.resize(first + tree.nodes.size(), 0.0F);
@@ -42,13 +42,12 @@ void lay_out_tree(const formats::Tree& tree, const std::vector<uint64_t>& keys, 
     Node& to = out.nodes[first + at];
     if (from.leaf()) {
       to.threshold = std::numeric_limits<float>::quiet_NaN();
-      to.child = static_cast<Index>(at);
       out.values[first + at] = from.value;
       continue;
     }
     to.threshold = from.value;
     to.slot = static_cast<Index>(std::ranges::lower_bound(keys, slot_key(from)) - keys.begin());
-    to.child = static_cast<Index>(order.size());
+    to.skip = static_cast<Index>(order.size() - at);
     order.push_back(from.right);
     order.push_back(from.left);
   }

@@ -18,11 +18,11 @@ namespace clops::serving {
 
 struct CompactNode {  // eight to a cache line; for trees and slots that 16 bits can number
   float threshold = 0;
-  uint16_t slot = 0, child = 0;
+  uint16_t slot = 0, skip = 0;
 };
 struct WideNode {
   float threshold = 0;
-  uint32_t slot = 0, child = 0;
+  uint32_t slot = 0, skip = 0;
 };
 
 struct Slot {
@@ -31,7 +31,7 @@ struct Slot {
 };
 
 struct TreeRef {
-  uint32_t first = 0;  // of its nodes; `child` counts from here
+  uint32_t first = 0;  // of its nodes
   uint32_t output = 0;
   uint32_t depth = 0;
 };

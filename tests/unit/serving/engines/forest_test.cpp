@@ -148,13 +148,13 @@ TEST(ForestEngine, both_node_forms_give_the_same_bits) {
   const auto wide = lay_out<WideNode>(model);
   ASSERT_TRUE(compact && wide);
   const std::vector<float> rows = maker.rows(64, 20);
-  std::vector<float> slots(compact->slots.size() * 64), a(64 * 3), b(64 * 3), c(3);
-  for (size_t row = 0; row < 64; ++row)
-    gather(compact->slots, rows.data() + row * 20, slots.data() + row * compact->slots.size());
-  sum_block(*compact, slots.data(), 64, a.data());
-  sum_block(*wide, slots.data(), 64, b.data());
+  std::vector<float> slots(compact->slots.size() * 64), one(compact->slots.size()), a(64 * 3), b(64 * 3), c(3);
+  for (size_t row = 0; row < 64; ++row) gather(compact->slots, rows.data() + row * 20, slots.data() + row, 64);
+  sum_block<64>(*compact, slots.data(), 64, a.data());
+  sum_block<64>(*wide, slots.data(), 64, b.data());
   EXPECT_TRUE(same_bits(a, b));
-  sum_row(*wide, slots.data(), c.data());
+  gather(compact->slots, rows.data(), one.data(), 1);
+  sum_row(*wide, one.data(), c.data());
   EXPECT_TRUE(same_bits(c, std::span(a).first(3)));
 }
 
