@@ -55,6 +55,10 @@ int failed(const Error& error) {
 }
 
 int serve(Flags& flags) {
+  if (flags.server.config_file.empty() && flags.server.push_key_file.empty()) {
+    std::cerr << "error: nothing says what to serve: give --config=serving.json, or --push-key-file to be told by push\n";
+    return 2;
+  }
   const SystemClock clock;
   const auto log = make_stderr_log("clops-server", flags.log_level);
   StopSignal stop;
