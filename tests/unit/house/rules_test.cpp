@@ -107,6 +107,14 @@ TEST(Sizes, a_long_function_is_named) {
   EXPECT_NE(complaints.front().find("f(int x)"), std::string::npos);
 }
 
+TEST(Sizes, data_and_types_are_no_functions) {
+  std::string body;
+  for (int i = 0; i < 200; ++i) body += "  a: 1\n";
+  EXPECT_TRUE(check_sizes({"base/a.cpp", "struct A {\n" + body + "};\n"}).empty());
+  EXPECT_TRUE(check_sizes({"base/a.cpp", "const char* f() {\n  return R\"x(\n" + body + ")x\";\n}\n"}).empty());
+  EXPECT_EQ(check_sizes({"base/a.cpp", "int f() {\n  g(R\"x(a)x\");\n" + body + "}\n"}).size(), 1u);
+}
+
 TEST(Words, are_judged) {
   const auto complaints = [](const char* path, const std::string& line) {
     return check_words({path, line + "\n"}).size();
