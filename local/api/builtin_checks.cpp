@@ -96,7 +96,8 @@ void check_selector(const Json& object, std::vector<Cause>& causes) {
     causes.push_back(invalid_cause("spec.selector", Json::object(), "empty selector is invalid for deployment"));
     return;
   }
-  for (const auto& [name, value] : (wanted ? *wanted : Json::object()).items()) {
+  const Json wanted_or_none = wanted ? *wanted : Json::object();  // named: a temporary would end before its items()
+  for (const auto& [name, value] : wanted_or_none.items()) {
     if (labels && labels->contains(name) && (*labels)[name] == value) continue;
     causes.push_back({"FieldValueInvalid", "Invalid value: " + dump_json(labels ? *labels : Json::object()) + ": `selector` does not match template `labels`", "spec.template.metadata.labels"});
     return;

@@ -31,7 +31,8 @@ std::string selector_text(const Json* selector) {
   if (selector->is_string()) return selector->get<std::string>();
   std::string out;
   const Json* labels = find_path(*selector, {"matchLabels"});
-  for (const auto& [name, value] : (labels ? *labels : Json::object()).items()) {
+  const Json labels_or_none = labels ? *labels : Json::object();  // named: a temporary would end before its items()
+  for (const auto& [name, value] : labels_or_none.items()) {
     if (value.is_string()) out += (out.empty() ? "" : ",") + name + "=" + value.get<std::string>();
   }
   return out;

@@ -19,7 +19,8 @@ size_t size_at(const Json& object, std::initializer_list<std::string_view> path)
 
 std::string labels_text(const Json* labels) {
   std::string out;
-  for (const auto& [name, value] : (labels ? *labels : Json::object()).items()) out += (out.empty() ? "" : ",") + name + "=" + joined({value});
+  const Json labels_or_none = labels ? *labels : Json::object();  // named: a temporary would end before its items()
+  for (const auto& [name, value] : labels_or_none.items()) out += (out.empty() ? "" : ",") + name + "=" + joined({value});
   return out.empty() ? "<none>" : out;
 }
 
