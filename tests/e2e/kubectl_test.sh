@@ -109,4 +109,4 @@ cases=(up_and_samples version_and_discovery apply_again_is_unchanged a_conflict_
   edit scale explain logs bad_yaml_is_refused_with_the_reason kubectl_clops_is_the_same_program create_and_delete)
 for name in $(declare -F | sed -n 's/^declare -f case_//p'); do [[ " ${cases[*]} " == *" $name "* ]] || die "case $name is not in the list"; done
 [ $# -eq 0 ] || cases=("$@")
-run_cases "${cases[@]}"
+cases_needed=1 run_cases "${cases[@]}"

@@ -257,4 +257,4 @@ cases=(plane_comes_up_and_up_again_is_no_error samples_become_ready predictions_
 # Every case written is in the list.
 for name in $(declare -F | sed -n 's/^declare -f case_//p'); do [[ " ${cases[*]} " == *" $name "* ]] || die "case $name is not in the list"; done
 [ $# -eq 0 ] || cases=("$@")
-run_cases "${cases[@]}"
+cases_needed=2 run_cases "${cases[@]}"
