@@ -25,6 +25,7 @@ Bounds bounds_of(const crds::Deployment& deployment) {
 
 struct Count {
   std::vector<const OwnedPod*> fresh, old;  // neither ended nor ending
+  bool old_ending = false;
   int ready = 0, available = 0, fresh_available = 0, old_available = 0;
   std::optional<std::chrono::seconds> next_available;
 };
@@ -39,6 +40,7 @@ Count count(const crds::Deployment& deployment, const std::vector<OwnedPod>& pod
     if (!active(pod)) {
       // Ended pods of a Deployment are replaced; ending ones are already on their way.
       if (!pod.terminating) remove.push_back(pod.name);
+      out.old_ending = out.old_ending || (pod.terminating && pod.hash != hash);
       continue;
     }
     const bool is_fresh = pod.hash == hash;
@@ -71,7 +73,7 @@ void scale(const crds::Deployment& deployment, const Count& have, DeploymentPlan
   if (fresh > want) remove_some(have.fresh, fresh - want, plan.remove);
   if (deployment.recreate) {
     remove_some(have.old, old, plan.remove);
-    if (old == 0) plan.create = std::max(0, want - fresh);
+    if (old == 0 && !have.old_ending) plan.create = std::max(0, want - fresh);
     return;
   }
   const Bounds bounds = bounds_of(deployment);

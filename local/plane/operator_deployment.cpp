@@ -6,16 +6,18 @@ Json operator_namespace() { return {{"apiVersion", "v1"}, {"kind", "Namespace"},
 
 Json operator_deployment(const OperatorDeployment& what) {
   const Json labels = {{"app.kubernetes.io/name", kOperatorName}};
-  const Json field = [](const char* path) -> Json { return {{"fieldRef", {{"fieldPath", path}}}}; }("status.podIP");
+  const auto field = [](const char* name, const char* path) -> Json {
+    return {{"name", name}, {"valueFrom", {{"fieldRef", {{"fieldPath", path}}}}}};
+  };
   const Json args = Json::array({"--kubeconfig=" + what.kubeconfig.string(), "--allow-file-uris", "--service-urls=cluster-ip",
                                  "--server-image=" + what.server_image, "--namespace=" + std::string(kOperatorNamespace),
-                                 "--listen=$(POD_IP)"});
+                                 "--listen=$(POD_IP)", "--port=8081", "--identity=$(POD_NAME)"});
   const Json container = {
       {"name", "operator"},
       {"image", "clops-operator:local"},
       {"imagePullPolicy", "IfNotPresent"},
       {"args", args},
-      {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", field}}})},
+      {"env", Json::array({field("POD_IP", "status.podIP"), field("POD_NAME", "metadata.name")})},
       {"ports", Json::array({{{"name", "admin"}, {"containerPort", 8081}}})},
       {"livenessProbe", {{"httpGet", {{"path", "/healthz"}, {"port", "admin"}}}, {"initialDelaySeconds", 5}, {"failureThreshold", 6}}},
       {"readinessProbe", {{"httpGet", {{"path", "/readyz"}, {"port", "admin"}}}}}};

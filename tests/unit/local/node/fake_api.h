@@ -1,6 +1,7 @@
 // An Api in memory, for tests of what stands on it: no defaults, no validation, no ownership; deleting a pod marks it.
 #pragma once
 
+#include <cstdlib>
 #include <map>
 #include <mutex>
 
@@ -77,6 +78,7 @@ class FakeApi final : public Api {
     watches_[id] = {type.plural, ns, std::move(callback)};
     return std::make_unique<Watch>(*this, id);
   }
+  Core& core() override { std::abort(); }  // only the real API's own parts ask for it
 
  private:
   struct Watch final : StoreWatch {
