@@ -6,6 +6,7 @@
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <map>
 
@@ -26,7 +27,7 @@ struct Flags {
   registry::InspectRequest inspect;
   std::vector<std::string> pvc;
   bool allow_file_uris = false;
-  std::string cache = "/tmp/clops-cache";
+  std::string cache;
   int drain_delay_ms = 5000;
   Level log_level = Level::Info;
 };
@@ -68,7 +69,7 @@ int serve(Flags& flags) {
   auto sources = source_options(flags, http->get());
   if (!sources) return failed(sources.error());
   flags.server.sources = *sources;
-  flags.server.cache_folder = flags.cache;
+  flags.server.cache_folder = flags.cache.empty() ? "/tmp/clops-cache" : flags.cache;
   flags.server.pod_name = host_name();
   flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);
   std::vector<std::unique_ptr<serving::EngineFactory>> factories;
@@ -89,17 +90,22 @@ int inspect(const Flags& flags) {
   if (!http) return failed(http.error());
   const auto options = source_options(flags, http->get());
   if (!options) return failed(options.error());
-  auto store = registry::open_store({.folder = flags.cache});
+  // A folder of its own unless told otherwise: pods of the embedded plane share /tmp, and a cache has one process.
+  std::string folder = flags.cache.empty() ? std::filesystem::temp_directory_path() / "clops-inspect-XXXXXX" : flags.cache;
+  if (flags.cache.empty() && ::mkdtemp(folder.data()) == nullptr) return failed({Code::Unavailable, folder + ": cannot be made"});
+  auto store = registry::open_store({.folder = folder});
   if (!store) return failed(store.error());
   const registry::SourceTable sources = registry::make_sources(*options, clock);
   std::printf("%s\n", registry::inspect(sources, **store, clock, flags.inspect).c_str());
+  std::error_code ignored;
+  if (flags.cache.empty()) std::filesystem::remove_all(folder, ignored);
   return 0;
 }
 
 void declare_sources(CLI::App& command, Flags& flags) {
   command.add_option("--pvc", flags.pvc, "CLAIM=FOLDER: where a PersistentVolumeClaim is mounted; may be repeated")->type_name("CLAIM=FOLDER");
   command.add_flag("--allow-file-uris", flags.allow_file_uris, "take file:// sources (the embedded plane's)");
-  command.add_option("--cache", flags.cache, "folder of the model cache")->capture_default_str();
+  command.add_option("--cache", flags.cache, "folder of the model cache (serve: /tmp/clops-cache; inspect: a temporary one)");
 }
 
 void declare_serve(CLI::App& command, Flags& flags) {

@@ -19,7 +19,7 @@ pids_of() {
     if grep -qF "$work" "$pid/cmdline" 2>/dev/null || grep -qzF "$work" "$pid/environ" 2>/dev/null; then echo "${pid#/proc/}"; fi
   done
 }
-plane_pid() { pids_of clops | while read -r pid; do grep -qz '^run$' "/proc/$pid/cmdline" && echo "$pid"; done | head -n 1; }
+plane_pid() { pids_of clops | while read -r pid; do grep -qz '^run$' "/proc/$pid/cmdline" && echo "$pid"; done | sed -n 1p; }
 
 end_everything() {
   timeout 20 clops local down >/dev/null 2>&1 || true
@@ -46,7 +46,7 @@ refuse() { if "$@"; then echo "must fail, but did not: $*"; return 1; fi; }
 same() { [ "$1" = "$2" ] || { echo "$3: expected \"$2\", got \"$1\""; return 1; }; }
 
 # Reading objects without a JSON tool: FIELD is the last key on its line of `-o json`.
-field() { clops get "$1" "$2" -o json | sed -n "s/^ *\"$3\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p" | head -n 1; }
+field() { clops get "$1" "$2" -o json | sed -n "s/^ *\"$3\": \"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p" | sed -n 1p; }
 url_of() { field md "$1" url; }
 copy_models() { mkdir -p "$CLOPS_LOCAL_DIR/claims/default/samples" && cp -r "$root/samples/models/." "$CLOPS_LOCAL_DIR/claims/default/samples/"; }
 
