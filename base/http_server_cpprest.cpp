@@ -36,12 +36,9 @@ class StreamBody final : public Body {
     if (closed_) return false;
     if (bytes.empty()) return true;
     if (buffer_.in_avail() + bytes.size() > bytes_max_) return shut(), false;  // too slow to follow
-    try {
-      buffer_.putn_nocopy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()).get();
-      buffer_.sync().get();  // else bytes wait until a whole block is there
-    } catch (const std::exception&) {
-      return shut(), false;
-    }
+    if (!buffer_.can_write()) return shut(), false;
+    ignore(buffer_.putn_nocopy(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()));
+    ignore(buffer_.sync());  // else bytes wait until a whole block is there
     return true;
   }
   void close() override {
@@ -54,10 +51,18 @@ class StreamBody final : public Body {
   void shut() {
     if (closed_) return;
     closed_ = true;
-    try {
-      buffer_.close(std::ios_base::out).get();
-    } catch (const std::exception&) {  // closed from the other end already
-    }
+    ignore(buffer_.close(std::ios_base::out));
+  }
+  // The buffer has acted when its call returns; only its tasks' ends come later. They must not be waited for: this may be
+  // one of the library's few threads, and the task be queued behind it.
+  template <class T>
+  static void ignore(pplx::task<T> task) {
+    task.then([](pplx::task<T> done) {
+      try {
+        done.get();
+      } catch (const std::exception&) {  // closed from the other end already
+      }
+    });
   }
   std::mutex mutex_;
   Buffer buffer_;
