@@ -64,7 +64,9 @@ bool holds(std::string_view requirement, const std::function<const Json*(const s
 
 }  // namespace
 
-std::string to_string(const ApiKey& key) { return key.resource + " " + (key.ns.empty() ? "" : key.ns + "/") + key.name; }
+std::string to_string(const ApiKey& key) {
+  return key.resource + " " + (key.ns.empty() ? "" : key.ns + "/") + key.name;
+}
 
 bool Selection::matches(const ApiKey& key, const Json& object) const {
   if (key.resource != resource || (!ns.empty() && key.ns != ns)) return false;
@@ -125,12 +127,18 @@ namespace {
 
 HttpResponse error_answer(const Error& error) {
   switch (error.code) {
-    case Code::NotFound: return status_answer(404, "NotFound", error.message);
-    case Code::AlreadyExists: return status_answer(409, "AlreadyExists", error.message);
-    case Code::Conflict: return status_answer(409, "Conflict", error.message);
-    case Code::InvalidArgument: return status_answer(422, "Invalid", error.message);
-    case Code::Unsupported: return status_answer(415, "UnsupportedMediaType", error.message);
-    default: return status_answer(500, "InternalError", error.message);
+    case Code::NotFound:
+      return status_answer(404, "NotFound", error.message);
+    case Code::AlreadyExists:
+      return status_answer(409, "AlreadyExists", error.message);
+    case Code::Conflict:
+      return status_answer(409, "Conflict", error.message);
+    case Code::InvalidArgument:
+      return status_answer(422, "Invalid", error.message);
+    case Code::Unsupported:
+      return status_answer(415, "UnsupportedMediaType", error.message);
+    default:
+      return status_answer(500, "InternalError", error.message);
   }
 }
 
@@ -159,7 +167,8 @@ HttpResponse Api::handle(const std::string& actor, const HttpRequest& request) {
       if (options->contains("gracePeriodSeconds")) how.grace_seconds = int_at(*options, {"gracePeriodSeconds"});
     }
     if (const auto policy = target.param("propagationPolicy")) how.propagation = std::string(*policy);
-    if (const Status done = remove(actor, {route->resource, route->ns, route->name}, how); !done) return error_answer(done.error());
+    if (const Status done = remove(actor, {route->resource, route->ns, route->name}, how); !done)
+      return error_answer(done.error());
     return status_answer(200, "", "");
   }
   const bool is_new = route->name.empty() || !objects_.contains({route->resource, route->ns, route->name});
@@ -175,14 +184,17 @@ HttpResponse Api::read(const Route& route, const Target& target) {
   if (object == nullptr) return status_answer(404, "NotFound", key.resource + " \"" + key.name + "\" not found");
   if (route.subresource == "log") {
     const auto text = logs ? logs(key) : fail(Code::NotFound, "no logs");
-    if (!text) return text.error().code == Code::InvalidArgument ? status_answer(400, "BadRequest", text.error().message) : error_answer(text.error());
+    if (!text)
+      return text.error().code == Code::InvalidArgument ? status_answer(400, "BadRequest", text.error().message)
+                                                        : error_answer(text.error());
     HttpResponse response;
     response.status = 200;
     response.headers.set("Content-Type", "text/plain");
     response.body = *text;
     return response;
   }
-  if (!route.subresource.empty() && route.subresource != "status") return status_answer(404, "NotFound", "no such subresource");
+  if (!route.subresource.empty() && route.subresource != "status")
+    return status_answer(404, "NotFound", "no such subresource");
   return object_answer(*object);
 }
 
@@ -191,13 +203,15 @@ HttpResponse Api::list_response(const Route& route, const Target& target) {
   if (const auto labels = target.param("labelSelector")) selection.labels = *labels;
   if (const auto fields = target.param("fieldSelector")) selection.fields = *fields;
   size_t limit = 0;
-  if (const auto text = target.param("limit")) limit = static_cast<size_t>(std::max(0, std::atoi(std::string(*text).c_str())));
+  if (const auto text = target.param("limit"))
+    limit = static_cast<size_t>(std::max(0, std::atoi(std::string(*text).c_str())));
   // A continue token is the key to go on after; pages are not of one moment, so a test of that must compact in between.
   std::string after;
   if (const auto token = target.param("continue")) after = url_decode(*token);
   Json items = Json::array();
   std::string last, next;
-  for (auto it = objects_.lower_bound({route.resource, route.ns, ""}); it != objects_.end() && it->first.resource == route.resource; ++it) {
+  for (auto it = objects_.lower_bound({route.resource, route.ns, ""});
+       it != objects_.end() && it->first.resource == route.resource; ++it) {
     const std::string place = it->first.ns + "/" + it->first.name;
     if (!after.empty() && place <= after) continue;
     if (!selection.matches(it->first, *it->second)) continue;
@@ -229,7 +243,8 @@ Snapshot Api::get(const ApiKey& key) const {
 
 std::vector<Snapshot> Api::list(const std::string& resource, const std::string& ns) const {
   std::vector<Snapshot> found;
-  for (auto it = objects_.lower_bound({resource, ns, ""}); it != objects_.end() && it->first.resource == resource; ++it) {
+  for (auto it = objects_.lower_bound({resource, ns, ""}); it != objects_.end() && it->first.resource == resource;
+       ++it) {
     if (!ns.empty() && it->first.ns != ns) break;
     found.push_back(it->second);
   }

@@ -1,9 +1,9 @@
-// A Kubernetes API in memory, as far as the operator uses one: get, list, watch, create, update, server-side apply, merge
-// and JSON patch, delete, status, finalizers, preconditions, field and label selectors, compaction.
+// A Kubernetes API in memory, as far as the operator uses one: get, list, watch, create, update, server-side apply,
+// merge and JSON patch, delete, status, finalizers, preconditions, field and label selectors, compaction.
 //
-// Made for simulation: no threads, no I/O, nothing drawn by chance; a call costs microseconds. Where local/api (the product's
-// embedded API) and this differ, local/api is judged by the contract suite and this by its own tests.
-// Thread rule: one thread. Ownership: objects are immutable and shared.
+// Made for simulation: no threads, no I/O, nothing drawn by chance; a call costs microseconds. Where local/api (the
+// product's embedded API) and this differ, local/api is judged by the contract suite and this by its own tests. Thread
+// rule: one thread. Ownership: objects are immutable and shared.
 #pragma once
 
 #include <cstdint>
@@ -72,9 +72,10 @@ class Api {
   [[nodiscard]] std::vector<Snapshot> list(const std::string& resource, const std::string& ns = "") const;
   [[nodiscard]] const std::map<ApiKey, Snapshot>& objects() const { return objects_; }
   Result<Snapshot> create(const std::string& actor, const std::string& resource, Json object);
-  Result<Snapshot> mutate(const std::string& actor, const ApiKey& key, const std::string& subresource, const std::function<void(Json&)>& change);
-  Result<Snapshot> apply(const std::string& actor, const std::string& resource, const Json& object, const std::string& manager, bool force,
-                         const std::string& subresource = "");
+  Result<Snapshot> mutate(const std::string& actor, const ApiKey& key, const std::string& subresource,
+                          const std::function<void(Json&)>& change);
+  Result<Snapshot> apply(const std::string& actor, const std::string& resource, const Json& object,
+                         const std::string& manager, bool force, const std::string& subresource = "");
   struct DeleteHow {
     std::string propagation = "Background", uid, resource_version;
     std::optional<int64_t> grace_seconds;
@@ -92,11 +93,13 @@ class Api {
  private:
   HttpResponse read(const Route& route, const Target& target);
   HttpResponse list_response(const Route& route, const Target& target);
-  Result<Snapshot> write(const std::string& actor, const Route& route, const Target& target, const HttpRequest& request);
+  Result<Snapshot> write(const std::string& actor, const Route& route, const Target& target,
+                         const HttpRequest& request);
   Result<Snapshot> update(const std::string& actor, const Route& route, Json object);
   Result<Snapshot> patch(const std::string& actor, const Route& route, const Json& patch, bool json_patch);
   // Stores `next` in place of `old` (null: new); the object as it now is.
-  Result<Snapshot> commit(const std::string& actor, const ApiKey& key, const std::string& subresource, const Snapshot& old, Json next);
+  Result<Snapshot> commit(const std::string& actor, const ApiKey& key, const std::string& subresource,
+                          const Snapshot& old, Json next);
   void erase(const std::string& actor, const ApiKey& key, const Snapshot& old);
   void publish(ApiEvent event);
 
@@ -109,7 +112,8 @@ class Api {
   uint64_t uids_ = 0;
 };
 
-// Server-side apply's merge: what `before` (the same manager's last) had and `now` lacks goes, unless one of `others` has it.
+// Server-side apply's merge: what `before` (the same manager's last) had and `now` lacks goes, unless one of `others`
+// has it.
 [[nodiscard]] Json apply_merge(Json live, const Json& before, const Json& now, const std::vector<const Json*>& others);
 // The path of a scalar that `now` sets otherwise than one of `others`; empty: none.
 [[nodiscard]] std::string apply_conflict(const Json& now, const std::vector<const Json*>& others);

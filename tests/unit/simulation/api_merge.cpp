@@ -7,7 +7,8 @@
 namespace clops::sim {
 namespace {
 
-// Lists whose items are merged by a key (x-kubernetes-list-map-keys of the real schemas); every other list is one value.
+// Lists whose items are merged by a key (x-kubernetes-list-map-keys of the real schemas); every other list is one
+// value.
 std::string_view list_key(std::string_view field) {
   static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kKeys = {{
       {"containers", "name"},
@@ -141,7 +142,8 @@ std::string conflict_at(const Json& now, const Json& other, const std::string& p
     for (const Json& item : now) {
       const Json* theirs = find_item(other, key, item.at(name));
       if (theirs == nullptr) continue;
-      if (auto found = conflict_at(item, *theirs, path + "[" + dump_json(item.at(name)) + "]", ""); !found.empty()) return found;
+      if (auto found = conflict_at(item, *theirs, path + "[" + dump_json(item.at(name)) + "]", ""); !found.empty())
+        return found;
     }
     return "";
   }

@@ -14,16 +14,19 @@ class ApiTest : public ::testing::Test {
   ApiTest() : clock_(loop_), api_(clock_), network_(loop_, api_, 1) {
     api_.on_event = [this](const ApiEvent& event) { events_.push_back(event), network_.on_event(event); };
   }
-  HttpResponse call(const std::string& method, const std::string& url, const Json& body = Json(), const std::string& type = "application/json") {
+  HttpResponse call(const std::string& method, const std::string& url, const Json& body = Json(),
+                    const std::string& type = "application/json") {
     HttpRequest request{.method = method, .url = url, .body = body.is_null() ? "" : dump_json(body)};
     request.headers.set("Content-Type", type);
     return api_.handle("test", request);
   }
   HttpResponse apply(const std::string& url, const Json& body, const std::string& manager, bool force = true) {
-    return call("PATCH", url + "?fieldManager=" + manager + (force ? "&force=true" : ""), body, "application/apply-patch+yaml");
+    return call("PATCH", url + "?fieldManager=" + manager + (force ? "&force=true" : ""), body,
+                "application/apply-patch+yaml");
   }
   static Json config_map(const Json& data) {
-    return {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}, {"namespace", "n"}}}, {"data", data}};
+    return {
+        {"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", "a"}, {"namespace", "n"}}}, {"data", data}};
   }
   static constexpr const char* kOne = "/api/v1/namespaces/n/configmaps/a";
 
@@ -69,11 +72,22 @@ TEST_F(ApiTest, preconditions_are_kept) {
 
 TEST_F(ApiTest, generation_moves_with_the_spec_and_status_is_written_apart) {
   const std::string url = "/apis/clops.dev/v1alpha1/namespaces/n/modeldeployments/m";
-  Json object{{"apiVersion", "clops.dev/v1alpha1"}, {"kind", "ModelDeployment"}, {"metadata", {{"name", "m"}}}, {"spec", {{"replicas", 1}}}, {"status", {{"url", "x"}}}};
+  Json object{{"apiVersion", "clops.dev/v1alpha1"},
+              {"kind", "ModelDeployment"},
+              {"metadata", {{"name", "m"}}},
+              {"spec", {{"replicas", 1}}},
+              {"status", {{"url", "x"}}}};
   const Json created = *parse_json(apply(url, object, "user").body);
   EXPECT_EQ(created["metadata"]["generation"], 1);
   EXPECT_FALSE(created.contains("status"));
-  const Json with_status = *parse_json(apply(url + "/status", {{"apiVersion", "clops.dev/v1alpha1"}, {"kind", "ModelDeployment"}, {"metadata", {{"name", "m"}}}, {"spec", {{"replicas", 7}}}, {"status", {{"url", "y"}}}}, "status").body);
+  const Json with_status = *parse_json(apply(url + "/status",
+                                             {{"apiVersion", "clops.dev/v1alpha1"},
+                                              {"kind", "ModelDeployment"},
+                                              {"metadata", {{"name", "m"}}},
+                                              {"spec", {{"replicas", 7}}},
+                                              {"status", {{"url", "y"}}}},
+                                             "status")
+                                           .body);
   EXPECT_EQ(with_status["status"]["url"], "y");
   EXPECT_EQ(with_status["spec"]["replicas"], 1);
   EXPECT_EQ(with_status["metadata"]["generation"], 1);
@@ -94,11 +108,16 @@ TEST_F(ApiTest, finalizers_hold_a_deletion) {
 
 TEST_F(ApiTest, lists_come_in_pages_and_by_selector) {
   for (const char* name : {"a", "b", "c"}) {
-    (void)api_.create("test", "configmaps", {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", name}, {"namespace", "n"}, {"labels", {{"of", name}}}}}});
+    (void)api_.create("test", "configmaps",
+                      {{"apiVersion", "v1"},
+                       {"kind", "ConfigMap"},
+                       {"metadata", {{"name", name}, {"namespace", "n"}, {"labels", {{"of", name}}}}}});
   }
   const Json first = *parse_json(call("GET", "/api/v1/configmaps?limit=2").body);
   EXPECT_EQ(first["items"].size(), 2u);
-  const Json second = *parse_json(call("GET", "/api/v1/configmaps?limit=2&continue=" + url_encode(first["metadata"]["continue"].get<std::string>())).body);
+  const Json second = *parse_json(
+      call("GET", "/api/v1/configmaps?limit=2&continue=" + url_encode(first["metadata"]["continue"].get<std::string>()))
+          .body);
   EXPECT_EQ(second["items"].size(), 1u);
   EXPECT_FALSE(second["metadata"].contains("continue"));
   EXPECT_EQ((*parse_json(call("GET", "/api/v1/configmaps?labelSelector=of%3Db").body))["items"].size(), 1u);
@@ -122,7 +141,8 @@ TEST_F(ApiTest, watches_begin_where_asked_and_end_with_410_when_that_is_gone) {
   const int64_t then = api_.revision();
   apply(kOne, config_map({{"x", "2"}}), "one");
   const auto watch = [&](int64_t from, Collected& sink) {
-    return wire.open({.url = std::string(kApiUrl) + "/api/v1/configmaps?watch=1&resourceVersion=" + std::to_string(from)}, {}, sink);
+    return wire.open(
+        {.url = std::string(kApiUrl) + "/api/v1/configmaps?watch=1&resourceVersion=" + std::to_string(from)}, {}, sink);
   };
   Collected sink;
   const auto stream = watch(then, sink);
@@ -144,7 +164,10 @@ TEST_F(ApiTest, watches_begin_where_asked_and_end_with_410_when_that_is_gone) {
 TEST_F(ApiTest, an_answer_may_be_lost_after_the_write) {
   Wire wire(network_, "test", 1, 2);
   wire.fate = [](const HttpRequest&) { return Fate{.kind = Fate::Kind::AnswerLost}; };
-  const auto answer = wire.send({.method = "POST", .url = std::string(kApiUrl) + "/api/v1/namespaces/n/configmaps", .body = dump_json(config_map({}))}, {});
+  const auto answer = wire.send({.method = "POST",
+                                 .url = std::string(kApiUrl) + "/api/v1/namespaces/n/configmaps",
+                                 .body = dump_json(config_map({}))},
+                                {});
   ASSERT_FALSE(answer.has_value());
   EXPECT_EQ(answer.error().code, Code::Unavailable);
   EXPECT_NE(api_.get({"configmaps", "n", "a"}), nullptr);

@@ -8,11 +8,14 @@ namespace {
 
 // What a write to the object leaves alone, and what a write to a subresource changes.
 bool has_status(const std::string& resource) {
-  return resource == "pods" || resource == "services" || resource == "deployments.apps" || resource == "replicasets.apps" ||
-         resource == "jobs.batch" || resource == "poddisruptionbudgets.policy" || resource.ends_with(".clops.dev");
+  return resource == "pods" || resource == "services" || resource == "deployments.apps" ||
+         resource == "replicasets.apps" || resource == "jobs.batch" || resource == "poddisruptionbudgets.policy" ||
+         resource.ends_with(".clops.dev");
 }
 
-bool custom(const std::string& resource) { return resource.ends_with(".clops.dev"); }
+bool custom(const std::string& resource) {
+  return resource.ends_with(".clops.dev");
+}
 
 void merge_patch(Json& target, const Json& patch) {
   if (!patch.is_object()) {
@@ -36,7 +39,8 @@ Status json_patch(Json& target, const Json& patch) {
     try {
       const Json::json_pointer pointer(path);
       if (op == "test") {
-        if (!target.contains(pointer) || target.at(pointer) != value) return fail(Code::InvalidArgument, "testing " + path + " failed");
+        if (!target.contains(pointer) || target.at(pointer) != value)
+          return fail(Code::InvalidArgument, "testing " + path + " failed");
       } else if (op == "add" || op == "replace" || op == "remove") {
         target = target.patch(Json::array({operation}));
       } else {
@@ -71,20 +75,24 @@ void keep_other_parts(const std::string& resource, const std::string& subresourc
   }
 }
 
-Status check_preconditions(const ApiKey& key, const Json& live, const std::string& uid, const std::string& resource_version) {
+Status check_preconditions(const ApiKey& key, const Json& live, const std::string& uid,
+                           const std::string& resource_version) {
   const Json& metadata = live["metadata"];
   if (!uid.empty() && metadata["uid"] != uid) {
-    return fail(Code::Conflict, "Precondition failed: UID in precondition: " + uid + ", of " + to_string(key) + ": " + metadata["uid"].get<std::string>());
+    return fail(Code::Conflict, "Precondition failed: UID in precondition: " + uid + ", of " + to_string(key) + ": " +
+                                    metadata["uid"].get<std::string>());
   }
   if (!resource_version.empty() && metadata["resourceVersion"] != resource_version) {
-    return fail(Code::Conflict, "Operation cannot be fulfilled on " + to_string(key) + ": the object has been modified");
+    return fail(Code::Conflict,
+                "Operation cannot be fulfilled on " + to_string(key) + ": the object has been modified");
   }
   return {};
 }
 
 }  // namespace
 
-Result<Snapshot> Api::write(const std::string& actor, const Route& route, const Target& target, const HttpRequest& request) {
+Result<Snapshot> Api::write(const std::string& actor, const Route& route, const Target& target,
+                            const HttpRequest& request) {
   CLOPS_ASSIGN(Json body, parse_json(request.body));
   if (request.method == "POST" && route.name.empty()) {
     if (body.is_object() && !route.ns.empty()) body["metadata"]["namespace"] = route.ns;
@@ -98,7 +106,8 @@ Result<Snapshot> Api::write(const std::string& actor, const Route& route, const 
   const std::string type(request.headers.get("Content-Type").value_or(""));
   if (request.method == "PATCH" && type.starts_with("application/apply-patch")) {
     const std::string manager(target.param("fieldManager").value_or(""));
-    if (manager.empty()) return fail(Code::InvalidArgument, "PatchOptions.fieldManager: Required value: is required for apply patch");
+    if (manager.empty())
+      return fail(Code::InvalidArgument, "PatchOptions.fieldManager: Required value: is required for apply patch");
     if (body.is_object()) {
       body["metadata"]["name"] = route.name;
       if (!route.ns.empty()) body["metadata"]["namespace"] = route.ns;
@@ -111,7 +120,8 @@ Result<Snapshot> Api::write(const std::string& actor, const Route& route, const 
 }
 
 Result<Snapshot> Api::create(const std::string& actor, const std::string& resource, Json object) {
-  if (!object.is_object() || !object.contains("metadata")) return fail(Code::InvalidArgument, "metadata: Required value");
+  if (!object.is_object() || !object.contains("metadata"))
+    return fail(Code::InvalidArgument, "metadata: Required value");
   Json& metadata = object["metadata"];
   const std::string ns = string_at(metadata, {"namespace"});
   std::string name = string_at(metadata, {"name"});
@@ -161,17 +171,20 @@ Result<Snapshot> Api::patch(const std::string& actor, const Route& route, const 
   } else {
     merge_patch(next, patch);
   }
-  CLOPS_TRY(check_preconditions(key, *old, string_at(next, {"metadata", "uid"}), string_at(next, {"metadata", "resourceVersion"})));
+  CLOPS_TRY(check_preconditions(key, *old, string_at(next, {"metadata", "uid"}),
+                                string_at(next, {"metadata", "resourceVersion"})));
   return commit(actor, key, route.subresource, old, std::move(next));
 }
 
-Result<Snapshot> Api::apply(const std::string& actor, const std::string& resource, const Json& object, const std::string& manager, bool force,
-                            const std::string& subresource) {
+Result<Snapshot> Api::apply(const std::string& actor, const std::string& resource, const Json& object,
+                            const std::string& manager, bool force, const std::string& subresource) {
   const ApiKey key{resource, string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
-  const std::string uid = string_at(object, {"metadata", "uid"}), resource_version = string_at(object, {"metadata", "resourceVersion"});
+  const std::string uid = string_at(object, {"metadata", "uid"}),
+                    resource_version = string_at(object, {"metadata", "resourceVersion"});
   const Snapshot old = get(key);
   Json now = object;
-  for (const char* field : {"uid", "resourceVersion", "managedFields", "creationTimestamp", "generation"}) now["metadata"].erase(field);
+  for (const char* field : {"uid", "resourceVersion", "managedFields", "creationTimestamp", "generation"})
+    now["metadata"].erase(field);
   if (subresource == "status") {
     now = Json{{"status", object.value("status", Json::object())}};
   } else if (has_status(resource)) {
@@ -181,7 +194,8 @@ Result<Snapshot> Api::apply(const std::string& actor, const std::string& resourc
   if (old == nullptr) {
     if (!subresource.empty()) return fail(Code::NotFound, to_string(key) + " not found");
     if (!resource_version.empty() || !uid.empty()) {
-      return fail(Code::Conflict, "Operation cannot be fulfilled on " + to_string(key) + ": the object no longer exists (precondition)");
+      return fail(Code::Conflict, "Operation cannot be fulfilled on " + to_string(key) +
+                                      ": the object no longer exists (precondition)");
     }
     CLOPS_ASSIGN(Snapshot created, create(actor, resource, now));
     applied_[key][slot] = std::move(now);
@@ -205,7 +219,8 @@ Result<Snapshot> Api::apply(const std::string& actor, const std::string& resourc
   return written;
 }
 
-Result<Snapshot> Api::mutate(const std::string& actor, const ApiKey& key, const std::string& subresource, const std::function<void(Json&)>& change) {
+Result<Snapshot> Api::mutate(const std::string& actor, const ApiKey& key, const std::string& subresource,
+                             const std::function<void(Json&)>& change) {
   const Snapshot old = get(key);
   if (old == nullptr) return fail(Code::NotFound, to_string(key) + " not found");
   Json next = *old;
@@ -213,7 +228,8 @@ Result<Snapshot> Api::mutate(const std::string& actor, const ApiKey& key, const 
   return commit(actor, key, subresource, old, std::move(next));
 }
 
-Result<Snapshot> Api::commit(const std::string& actor, const ApiKey& key, const std::string& subresource, const Snapshot& old, Json next) {
+Result<Snapshot> Api::commit(const std::string& actor, const ApiKey& key, const std::string& subresource,
+                             const Snapshot& old, Json next) {
   if (old != nullptr) {
     keep_other_parts(key.resource, subresource, *old, next);
     Json& metadata = next["metadata"];
@@ -235,7 +251,8 @@ Result<Snapshot> Api::commit(const std::string& actor, const ApiKey& key, const 
     if (a != b) metadata["generation"] = int_at(*old, {"metadata", "generation"}) + 1;
   }
   if (admission_ && subresource.empty()) {
-    if (std::string verdict = admission_(next, old.get()); !verdict.empty()) return fail(Code::InvalidArgument, to_string(key) + ": " + verdict);
+    if (std::string verdict = admission_(next, old.get()); !verdict.empty())
+      return fail(Code::InvalidArgument, to_string(key) + ": " + verdict);
   }
   next["metadata"]["resourceVersion"] = std::to_string(++revision_);
   const bool finished = next["metadata"].contains("deletionTimestamp") && key.resource != "pods" &&
@@ -246,7 +263,13 @@ Result<Snapshot> Api::commit(const std::string& actor, const ApiKey& key, const 
     return object;
   }
   objects_[key] = object;
-  publish({.revision = revision_, .what = old ? Happened::Modified : Happened::Added, .key = key, .object = object, .previous = old, .actor = actor, .subresource = subresource});
+  publish({.revision = revision_,
+           .what = old ? Happened::Modified : Happened::Added,
+           .key = key,
+           .object = object,
+           .previous = old,
+           .actor = actor,
+           .subresource = subresource});
   return object;
 }
 
@@ -259,10 +282,12 @@ Status Api::remove(const std::string& actor, const ApiKey& key, const DeleteHow&
   if (how.propagation == "Orphan" || how.propagation == "Foreground") {
     const std::string finalizer = how.propagation == "Orphan" ? "orphan" : "foregroundDeletion";
     if (!metadata.contains("finalizers")) metadata["finalizers"] = Json::array();
-    if (std::ranges::find(metadata["finalizers"], Json(finalizer)) == metadata["finalizers"].end()) metadata["finalizers"].push_back(finalizer);
+    if (std::ranges::find(metadata["finalizers"], Json(finalizer)) == metadata["finalizers"].end())
+      metadata["finalizers"].push_back(finalizer);
   }
   const bool held = metadata.contains("finalizers") && !metadata["finalizers"].empty();
-  const bool graceful = key.resource == "pods" && how.grace_seconds.value_or(30) != 0 && next.contains("spec") && next["spec"].contains("nodeName");
+  const bool graceful = key.resource == "pods" && how.grace_seconds.value_or(30) != 0 && next.contains("spec") &&
+                        next["spec"].contains("nodeName");
   if (!held && !graceful) {
     ++revision_;
     erase(actor, key, old);
@@ -274,7 +299,13 @@ Status Api::remove(const std::string& actor, const ApiKey& key, const DeleteHow&
   metadata["resourceVersion"] = std::to_string(++revision_);
   auto object = std::make_shared<const Json>(std::move(next));
   objects_[key] = object;
-  publish({.revision = revision_, .what = Happened::Modified, .key = key, .object = object, .previous = old, .actor = actor, .subresource = "delete"});
+  publish({.revision = revision_,
+           .what = Happened::Modified,
+           .key = key,
+           .object = object,
+           .previous = old,
+           .actor = actor,
+           .subresource = "delete"});
   return {};
 }
 
@@ -284,7 +315,13 @@ void Api::erase(const std::string& actor, const ApiKey& key, const Snapshot& old
   objects_.erase(key);
   applied_.erase(key);
   auto object = std::make_shared<const Json>(std::move(last));
-  publish({.revision = revision_, .what = Happened::Deleted, .key = key, .object = object, .previous = old, .actor = actor, .subresource = "delete"});
+  publish({.revision = revision_,
+           .what = Happened::Deleted,
+           .key = key,
+           .object = object,
+           .previous = old,
+           .actor = actor,
+           .subresource = "delete"});
 }
 
 void Api::publish(ApiEvent event) {

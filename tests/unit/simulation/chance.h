@@ -16,7 +16,9 @@ class Chance {
     return z ^ (z >> 31);
   }
   uint64_t below(uint64_t n) { return n == 0 ? 0 : next() % n; }
-  int64_t between(int64_t low, int64_t high) { return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low + 1))); }
+  int64_t between(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low + 1)));
+  }
   bool one_in(uint64_t n) { return below(n) == 0; }
   bool with(double probability) { return static_cast<double>(next() >> 11) * 0x1.0p-53 < probability; }
   Chance fork() { return Chance(next()); }

@@ -18,7 +18,9 @@ std::string template_hash(const Json& pod_template) {
   return text;
 }
 
-std::string uid_of(const Json& object) { return string_at(object, {"metadata", "uid"}); }
+std::string uid_of(const Json& object) {
+  return string_at(object, {"metadata", "uid"});
+}
 
 ApiKey key_in(const std::string& resource, const Json& object) {
   return {resource, string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};
@@ -26,7 +28,8 @@ ApiKey key_in(const std::string& resource, const Json& object) {
 
 bool owned_by(const Json& object, const std::string& uid) {
   const Json* owners = find_path(object, {"metadata", "ownerReferences"});
-  return owners != nullptr && std::ranges::any_of(*owners, [&](const Json& owner) { return string_at(owner, {"uid"}) == uid; });
+  return owners != nullptr &&
+         std::ranges::any_of(*owners, [&](const Json& owner) { return string_at(owner, {"uid"}) == uid; });
 }
 
 bool ends(const Json& pod) {  // counts no more for its replica set
@@ -48,15 +51,20 @@ Json owner_reference(const Json& owner) {
 bool pod_is_ready(const Json& pod) {
   const Json* conditions = find_path(pod, {"status", "conditions"});
   if (conditions == nullptr) return false;
-  return std::ranges::any_of(*conditions, [](const Json& c) { return string_at(c, {"type"}) == "Ready" && string_at(c, {"status"}) == "True"; });
+  return std::ranges::any_of(*conditions, [](const Json& c) {
+    return string_at(c, {"type"}) == "Ready" && string_at(c, {"status"}) == "True";
+  });
 }
 
-Cluster::Cluster(Loop& loop, Api& api, Truths& truths, uint64_t seed) : loop_(loop), api_(api), truths_(truths), chance_(seed) {
+Cluster::Cluster(Loop& loop, Api& api, Truths& truths, uint64_t seed)
+    : loop_(loop), api_(api), truths_(truths), chance_(seed) {
   api_.logs = [this](const ApiKey& pod) { return logs(pod); };
 }
 
 void Cluster::later(std::function<void()> task, Duration most) {
-  loop_.post(kWorld, milliseconds(1) + Duration(static_cast<int64_t>(chance_.below(static_cast<uint64_t>(most.count()) + 1))), std::move(task));
+  loop_.post(kWorld,
+             milliseconds(1) + Duration(static_cast<int64_t>(chance_.below(static_cast<uint64_t>(most.count()) + 1))),
+             std::move(task));
 }
 
 void Cluster::on_event(const ApiEvent& event) {
@@ -65,15 +73,18 @@ void Cluster::on_event(const ApiEvent& event) {
   if (event.what == Happened::Deleted) live_uids_.erase(uid_of(object));
   // An orphan at birth, or something whose dependents may have to go.
   const Json* owners = find_path(object, {"metadata", "ownerReferences"});
-  const bool orphan = event.what == Happened::Added && owners != nullptr &&
-                      std::ranges::any_of(*owners, [&](const Json& owner) { return !live_uids_.contains(string_at(owner, {"uid"})); });
-  const bool ending = event.what == Happened::Deleted || find_path(object, {"metadata", "deletionTimestamp"}) != nullptr;
+  const bool orphan =
+      event.what == Happened::Added && owners != nullptr &&
+      std::ranges::any_of(*owners, [&](const Json& owner) { return !live_uids_.contains(string_at(owner, {"uid"})); });
+  const bool ending =
+      event.what == Happened::Deleted || find_path(object, {"metadata", "deletionTimestamp"}) != nullptr;
   if ((orphan || ending) && event.key.resource != "events" && !collecting_) {
     collecting_ = true;
     later([this] { collecting_ = false, collect(); }, milliseconds(100));
   }
   const auto sync = [&](const ApiKey& key) {
-    if (syncing_.insert(key).second) later([this, key] { syncing_.erase(key), sync_deployment(key); }, milliseconds(20));
+    if (syncing_.insert(key).second)
+      later([this, key] { syncing_.erase(key), sync_deployment(key); }, milliseconds(20));
   };
   if (event.key.resource == kDeployments && event.what != Happened::Deleted) sync(event.key);
   if ((event.key.resource == kPods || event.key.resource == kReplicaSets) && owners != nullptr) {
@@ -92,7 +103,8 @@ void Cluster::on_event(const ApiEvent& event) {
   }
   if (event.key.resource == "configmaps" && event.what == Happened::Modified) {
     const ApiKey key = event.key;
-    loop_.post(kWorld, std::chrono::seconds(30) + milliseconds(chance_.below(60'000)), [this, key] { refresh_mounts(key); });
+    loop_.post(kWorld, std::chrono::seconds(30) + milliseconds(chance_.below(60'000)),
+               [this, key] { refresh_mounts(key); });
   }
 }
 
@@ -152,15 +164,17 @@ void Cluster::report_deployment(const ApiKey& key, const Json& deployment, const
     ready += pod_is_ready(*pod) ? 1 : 0;
     updated += string_at(*pod, {"metadata", "labels", "pod-template-hash"}) == hash ? 1 : 0;
   }
-  const int64_t wanted = int_at(deployment, {"spec", "replicas"}, 1), generation = int_at(deployment, {"metadata", "generation"});
+  const int64_t wanted = int_at(deployment, {"spec", "replicas"}, 1),
+                generation = int_at(deployment, {"metadata", "generation"});
   (void)api_.mutate("deployment-controller", key, "status", [&](Json& object) {
-    object["status"] = {{"observedGeneration", generation},
-                        {"replicas", total},
-                        {"updatedReplicas", updated},
-                        {"readyReplicas", ready},
-                        {"availableReplicas", ready},
-                        {"conditions", Json::array({{{"type", "Available"}, {"status", ready >= wanted ? "True" : "False"}},
-                                                    {{"type", "Progressing"}, {"status", "True"}}})}};
+    object["status"] = {
+        {"observedGeneration", generation},
+        {"replicas", total},
+        {"updatedReplicas", updated},
+        {"readyReplicas", ready},
+        {"availableReplicas", ready},
+        {"conditions", Json::array({{{"type", "Available"}, {"status", ready >= wanted ? "True" : "False"}},
+                                    {{"type", "Progressing"}, {"status", "True"}}})}};
     if (ready < wanted) object["status"]["unavailableReplicas"] = wanted - ready;
   });
 }
@@ -173,7 +187,8 @@ void Cluster::create_pod(const Json& replica_set) {
   metadata["labels"] = replica_set["metadata"]["labels"];
   metadata["annotations"]["sim/deployment"] = replica_set["metadata"]["annotations"]["sim/deployment"];
   metadata["ownerReferences"] = owner_reference(replica_set);
-  (void)api_.create("deployment-controller", kPods, {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", pod_template["spec"]}});
+  (void)api_.create("deployment-controller", kPods,
+                    {{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", metadata}, {"spec", pod_template["spec"]}});
 }
 
 void Cluster::collect() {
@@ -182,9 +197,11 @@ void Cluster::collect() {
   for (const auto& [key, object] : all) {
     if (key.resource == "events") continue;
     const Json* owners = find_path(*object, {"metadata", "ownerReferences"});
-    if (owners != nullptr && !owners->empty() &&
-        std::ranges::none_of(*owners, [&](const Json& owner) { return live_uids_.contains(string_at(owner, {"uid"})); })) {
-      if (find_path(*object, {"metadata", "deletionTimestamp"}) == nullptr) (void)api_.remove("garbage-collector", key, {.uid = uid_of(*object)});
+    if (owners != nullptr && !owners->empty() && std::ranges::none_of(*owners, [&](const Json& owner) {
+          return live_uids_.contains(string_at(owner, {"uid"}));
+        })) {
+      if (find_path(*object, {"metadata", "deletionTimestamp"}) == nullptr)
+        (void)api_.remove("garbage-collector", key, {.uid = uid_of(*object)});
       continue;
     }
     const Json* finalizers = find_path(*object, {"metadata", "finalizers"});
@@ -196,7 +213,8 @@ void Cluster::collect() {
     for (const auto& [other_key, other] : all) {
       if (!owned_by(*other, uid_of(*object)) || api_.get(other_key) == nullptr) continue;
       if (orphan) {
-        (void)api_.mutate("garbage-collector", other_key, "", [&](Json& json) { json["metadata"].erase("ownerReferences"); });
+        (void)api_.mutate("garbage-collector", other_key, "",
+                          [&](Json& json) { json["metadata"].erase("ownerReferences"); });
       } else {
         dependents = true;
         if (find_path(*other, {"metadata", "deletionTimestamp"}) == nullptr) {

@@ -1,8 +1,9 @@
-// What runs beside the operator in a simulated cluster: deployment controller, scheduler and kubelet in one, garbage collector.
+// What runs beside the operator in a simulated cluster: deployment controller, scheduler and kubelet in one, garbage
+// collector.
 //
-// Reacts to the API's changes with tasks of the loop, after seeded delays. Pods whose arguments say `serve` run a PodServer;
-// those that say `inspect` end with a document about the truth behind their URI.
-// Thread rule: one thread. Ownership: borrows loop, API and truths.
+// Reacts to the API's changes with tasks of the loop, after seeded delays. Pods whose arguments say `serve` run a
+// PodServer; those that say `inspect` end with a document about the truth behind their URI. Thread rule: one thread.
+// Ownership: borrows loop, API and truths.
 #pragma once
 
 #include <functional>
@@ -22,7 +23,7 @@ struct SimPod {
   ApiKey key;
   std::string uid, ip, command;  // "serve" | "inspect"; all arguments are in `args`
   std::vector<std::string> args;
-  std::string config_map, secret;  // what it mounts
+  std::string config_map, secret;     // what it mounts
   std::unique_ptr<PodServer> server;  // null: the container is not running
   std::string log;
   int restarts = 0;
@@ -50,7 +51,8 @@ class Cluster {
   // Every state a pod has told somebody (answers to push and GET): what the operator may know.
   std::function<void(const SimPod&, const crds::PodState&)> on_ack;
   std::function<void(const SimPod&, const crds::ServingConfig&)> on_push;
-  std::function<void(const SimPod&, const std::string& variant)> on_share_lost;  // a share that was served is not any more
+  std::function<void(const SimPod&, const std::string& variant)>
+      on_share_lost;  // a share that was served is not any more
 
  private:
   void later(std::function<void()> task, Duration most);

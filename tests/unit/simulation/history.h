@@ -1,4 +1,5 @@
-// One random history of a cluster, drawn from a seed: what users do, what breaks, and when; then rest, and the judgement.
+// One random history of a cluster, drawn from a seed: what users do, what breaks, and when; then rest, and the
+// judgement.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Thousands of random histories; each holds to every named invariant that can be seen from here.
 //
-// A failure prints the seed and what happened. SIM_SEED=n replays one history with its trace; CLOPS_SIM_HISTORIES=n runs so many.
+// A failure prints the seed and what happened. SIM_SEED=n replays one history with its trace; CLOPS_SIM_HISTORIES=n
+// runs so many.
 #include "tests/unit/simulation/history.h"
 
 #include <gtest/gtest.h>

@@ -23,6 +23,9 @@ class Judge {
   // The state of a world that has come to rest.
   void at_rest();
 
+  // Some ModelVersion's artifact is not there: it is looked for again and again.
+  [[nodiscard]] bool retries_for_ever() const;
+
   void broken(const std::string& invariant, const std::string& what);
   [[nodiscard]] const std::vector<std::string>& found() const { return found_; }
   std::function<void(const std::string&)> trace;
@@ -40,11 +43,13 @@ class Judge {
   const Api& api_;
   Cluster& cluster_;
   const Truths& truths_;
-  std::map<std::string, std::map<int64_t, std::string>> configs_;   // by uid of the ModelDeployment, by generation: as written down
-  std::set<std::string> acknowledged_;                              // "uid variant mv digest": a pod has said it is Loaded
-  std::map<std::string, TimePoint> last_ready_;                     // by "ns/md": when a pod was last seen ready to leave it
-  std::map<ApiKey, std::set<std::string>> uris_;                    // of ModelVersions that ever were
-  std::map<std::string, int> epoch_of_actor_;                       // how often the lease had changed hands when it was last its
+  std::map<std::string, std::map<int64_t, std::set<std::string>>>
+      configs_;                                   // by uid of the ModelDeployment, by generation: as written down
+  std::set<std::string> meddled_;                 // uids: somebody has touched its serving.json
+  std::set<std::string> acknowledged_;            // "uid variant mv digest": a pod has said it is Loaded
+  std::map<std::string, TimePoint> last_ready_;   // by "ns/md": when a pod was last seen ready to leave it
+  std::map<ApiKey, std::set<std::string>> uris_;  // of ModelVersions that ever were
+  std::map<std::string, int> epoch_of_actor_;     // how often the lease had changed hands when it was last its
   std::map<std::string, std::pair<int, std::string>> last_writer_;  // by uid of an object
   int epoch_ = 0;
   std::string holder_;

@@ -13,7 +13,8 @@ const std::string kPods = "pods";
 
 std::string argument(const SimPod& pod, std::string_view name) {
   for (size_t i = 0; i < pod.args.size(); ++i) {
-    if (pod.args[i].starts_with(name) && pod.args[i].size() > name.size() && pod.args[i][name.size()] == '=') return pod.args[i].substr(name.size() + 1);
+    if (pod.args[i].starts_with(name) && pod.args[i].size() > name.size() && pod.args[i][name.size()] == '=')
+      return pod.args[i].substr(name.size() + 1);
     if (pod.args[i] == name && i + 1 < pod.args.size()) return pod.args[i + 1];
   }
   return "";
@@ -43,7 +44,9 @@ SimPod read_pod(const ApiKey& key, const Json& object) {
   return pod;
 }
 
-Json ready_condition(bool ready) { return Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}}); }
+Json ready_condition(bool ready) {
+  return Json::array({{{"type", "Ready"}, {"status", ready ? "True" : "False"}}});
+}
 
 }  // namespace
 
@@ -87,7 +90,10 @@ void Cluster::start_server(const ApiKey& key, const std::string& uid) {
       json["status"] = {{"phase", "Running"},
                         {"podIP", pod->ip},
                         {"conditions", ready_condition(false)},
-                        {"containerStatuses", Json::array({{{"name", "server"}, {"ready", false}, {"restartCount", pod->restarts}, {"state", {{"running", Json::object()}}}}})}};
+                        {"containerStatuses", Json::array({{{"name", "server"},
+                                                            {"ready", false},
+                                                            {"restartCount", pod->restarts},
+                                                            {"state", {{"running", Json::object()}}}}})}};
     });
   };
   if (pod->command == "inspect") {
@@ -95,7 +101,8 @@ void Cluster::start_server(const ApiKey& key, const std::string& uid) {
     later([this, key, uid] { inspect(key, uid); }, slow_ * 2);
     return;
   }
-  const Snapshot secret = api_.get({"secrets", key.ns, pod->secret}), config_map = api_.get({"configmaps", key.ns, pod->config_map});
+  const Snapshot secret = api_.get({"secrets", key.ns, pod->secret}),
+                 config_map = api_.get({"configmaps", key.ns, pod->config_map});
   if (pod->command == "serve" && (secret == nullptr || config_map == nullptr)) {
     loop_.post(kWorld, std::chrono::seconds(1), [this, key, uid] { start_server(key, uid); });  // FailedMount
     return;
@@ -145,7 +152,8 @@ void Cluster::inspect(const ApiKey& key, const std::string& uid) {
   SimPod* pod = find(key, uid);
   if (pod == nullptr || api_.get(key) == nullptr) return;
   const auto truth = truths_.find(argument(*pod, "--uri"));
-  const bool dies = truth != truths_.end() && truth->second.kind == ModelTruth::Kind::InspectorDies && truth->second.flaky_left > 0;
+  const bool dies =
+      truth != truths_.end() && truth->second.kind == ModelTruth::Kind::InspectorDies && truth->second.flaky_left > 0;
   if (dies) {
     --truth->second.flaky_left;
   } else {
@@ -153,9 +161,11 @@ void Cluster::inspect(const ApiKey& key, const std::string& uid) {
   }
   const std::string now = to_rfc3339(LoopClock(loop_).wall());
   (void)api_.mutate("kubelet", key, "status", [&](Json& json) {
-    const Json terminated{{"exitCode", dies ? 137 : 0}, {"reason", dies ? "OOMKilled" : "Completed"}, {"finishedAt", now}};
+    const Json terminated{
+        {"exitCode", dies ? 137 : 0}, {"reason", dies ? "OOMKilled" : "Completed"}, {"finishedAt", now}};
     json["status"]["phase"] = dies ? "Failed" : "Succeeded";
-    json["status"]["containerStatuses"] = Json::array({{{"name", "inspect"}, {"ready", false}, {"restartCount", 0}, {"state", {{"terminated", terminated}}}}});
+    json["status"]["containerStatuses"] = Json::array(
+        {{{"name", "inspect"}, {"ready", false}, {"restartCount", 0}, {"state", {{"terminated", terminated}}}}});
   });
 }
 
@@ -165,25 +175,29 @@ std::string Cluster::inspection(const SimPod& pod) {
     return dump_json(Json{{"inspection", 1}, {"ok", false}, {"reason", reason}, {"message", message}});
   };
   const auto it = truths_.find(uri);
-  if (it == truths_.end() || it->second.kind == ModelTruth::Kind::Absent) return bad("NotFound", uri + " does not exist");
+  if (it == truths_.end() || it->second.kind == ModelTruth::Kind::Absent)
+    return bad("NotFound", uri + " does not exist");
   ModelTruth& truth = it->second;
   if (truth.kind == ModelTruth::Kind::Flaky && truth.flaky_left > 0) {
     --truth.flaky_left;
     return bad("SourceUnavailable", uri + ": connection refused");
   }
-  if (!wanted.empty() && wanted != truth.digest) return bad("DigestMismatch", uri + " has digest " + truth.digest + ", not " + wanted);
+  if (!wanted.empty() && wanted != truth.digest)
+    return bad("DigestMismatch", uri + " has digest " + truth.digest + ", not " + wanted);
   if (truth.kind == ModelTruth::Kind::Broken) return bad("InvalidModel", uri + ": not a model");
   if (truth.kind == ModelTruth::Kind::Unsupported) return bad("UnsupportedFormat", uri + ": a pickle");
   verified_[uri].insert(truth.digest);
   const Json tensor{{"name", "predict"}, {"datatype", "FP32"}, {"shape", {-1, 1}}};
-  return dump_json(Json{{"inspection", 1},
-                        {"ok", true},
-                        {"digest", truth.digest},
-                        {"bytes", 1234},
-                        {"files", Json::array({{{"path", "model.json"}, {"digest", truth.digest}, {"bytes", 1234}}})},
-                        {"format", "xgboost-json"},
-                        {"framework", "xgboost 3.2.0"},
-                        {"schema", {{"inputs", Json::array({tensor})}, {"outputs", Json::array({tensor})}, {"featureNames", Json::array()}}}});
+  return dump_json(
+      Json{{"inspection", 1},
+           {"ok", true},
+           {"digest", truth.digest},
+           {"bytes", 1234},
+           {"files", Json::array({{{"path", "model.json"}, {"digest", truth.digest}, {"bytes", 1234}}})},
+           {"format", "xgboost-json"},
+           {"framework", "xgboost 3.2.0"},
+           {"schema",
+            {{"inputs", Json::array({tensor})}, {"outputs", Json::array({tensor})}, {"featureNames", Json::array()}}}});
 }
 
 void Cluster::stop_pod(const ApiKey& key, const std::string& uid) {
@@ -220,13 +234,15 @@ Result<HttpResponse> Cluster::serve(const std::string& host, const HttpRequest& 
   HttpResponse response = pod.server->handle(request, accepted);
   if (accepted) later([this, key = pod.key, uid = pod.uid] { load(key, uid); }, slow_);
   if (chance_.with(push_loss)) return fail(Code::Unavailable, "connection reset by peer");
-  if (response.status == 200 && on_ack && request.url.find("/config") != std::string::npos) on_ack(pod, pod.server->state());
+  if (response.status == 200 && on_ack && request.url.find("/config") != std::string::npos)
+    on_ack(pod, pod.server->state());
   return response;
 }
 
 Result<std::string> Cluster::logs(const ApiKey& key) const {
   const auto it = pods_.find(key);
-  if (it == pods_.end()) return fail(Code::InvalidArgument, "container in pod " + key.name + " is waiting to start: ContainerCreating");
+  if (it == pods_.end())
+    return fail(Code::InvalidArgument, "container in pod " + key.name + " is waiting to start: ContainerCreating");
   return it->second.log;
 }
 
@@ -235,13 +251,15 @@ void Cluster::restart_container(const ApiKey& key) {
   if (it == pods_.end() || it->second.server == nullptr) return;
   it->second.server.reset();
   ++it->second.restarts;
-  (void)api_.mutate("kubelet", key, "status", [&](Json& json) { json["status"]["conditions"] = ready_condition(false); });
+  (void)api_.mutate("kubelet", key, "status",
+                    [&](Json& json) { json["status"]["conditions"] = ready_condition(false); });
   later([this, key, uid = it->second.uid] { start_server(key, uid); }, std::chrono::seconds(10));
 }
 
 void Cluster::evict(const ApiKey& key) {
   pods_.erase(key);
-  (void)api_.mutate("kubelet", key, "status", [](Json& json) { json["status"] = {{"phase", "Failed"}, {"reason", "Evicted"}}; });
+  (void)api_.mutate("kubelet", key, "status",
+                    [](Json& json) { json["status"] = {{"phase", "Failed"}, {"reason", "Evicted"}}; });
 }
 
 }  // namespace clops::sim

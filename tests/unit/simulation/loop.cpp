@@ -32,10 +32,11 @@ void Loop::run_for(Duration time) {
   now_ = std::max(now_, end);
 }
 
-void Loop::wait_in_task(Owner owner, Duration time) {
-  freeze(owner);
+void Loop::wait_in_task(Owner owner, Duration time, int threads) {
+  const bool busy = running_[owner] >= threads;
+  if (busy) freeze(owner);
   run_for(time);
-  thaw(owner);
+  if (busy) thaw(owner);
 }
 
 void Loop::thaw(Owner owner) {

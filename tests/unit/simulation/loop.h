@@ -1,8 +1,8 @@
 // One thread, one virtual clock: everything that happens in a simulated world is a task of this loop.
 //
-// Tasks run in order of time; those due at the same moment run in an order drawn from the seed, as on a pool of threads.
-// Each task belongs to somebody (the world, or one simulated process), so that a process can be frozen or killed.
-// Ownership: tasks own what they capture; a killed owner's tasks are destroyed unrun. Errors: none.
+// Tasks run in order of time; those due at the same moment run in an order drawn from the seed, as on a pool of
+// threads. Each task belongs to somebody (the world, or one simulated process), so that a process can be frozen or
+// killed. Ownership: tasks own what they capture; a killed owner's tasks are destroyed unrun. Errors: none.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,9 @@ class Loop {
 
   // Runs tasks until virtual time has advanced by `time`.
   void run_for(Duration time);
-  // The same while `owner` waits inside one of its own tasks (for an answer): none of its tasks run meanwhile.
-  void wait_in_task(Owner owner, Duration time);
+  // The same while `owner` waits inside one of its own tasks (for an answer). `threads` of its tasks may be under way
+  // at once, this one included: with 1 nothing else of it runs meanwhile.
+  void wait_in_task(Owner owner, Duration time, int threads = 1);
 
   // A frozen owner's tasks wait; freezing counts, so that each freeze needs its thaw.
   void freeze(Owner owner) { ++frozen_[owner]; }

@@ -43,7 +43,9 @@ Wire::Wire(Network& network, std::string actor, Owner owner, Owner reader)
   network_.wires_.push_back(this);
 }
 
-Wire::~Wire() { std::erase(network_.wires_, this); }
+Wire::~Wire() {
+  std::erase(network_.wires_, this);
+}
 
 Result<HttpResponse> Wire::carry(const HttpRequest& request) {
   std::string host;
@@ -70,7 +72,8 @@ Result<HttpResponse> Wire::send(const HttpRequest& request, const HttpLimits& li
   };
   if (fated.kind == Fate::Kind::CrashBefore) return crash();
   const Duration total = limits.total.count() > 0 ? Duration(limits.total) : std::chrono::hours(1);
-  if (fated.to_server > Duration::zero()) network_.loop_.wait_in_task(owner_, std::min(fated.to_server, total));
+  if (fated.to_server > Duration::zero())
+    network_.loop_.wait_in_task(owner_, std::min(fated.to_server, total), threads);
   if (dead_) return fail(Code::Unavailable, "the process has ended");
   if (fated.to_server > total) {
     // The caller has given up; what it sent still arrives.
@@ -86,13 +89,14 @@ Result<HttpResponse> Wire::send(const HttpRequest& request, const HttpLimits& li
   }
   if (fated.kind == Fate::Kind::Lost) return fail(Code::Unavailable, "connection reset by peer");
   if (fated.kind == Fate::Kind::Answered) {
-    HttpResponse response = status_answer(fated.status, fated.status == 429 ? "TooManyRequests" : "InternalError", "injected");
+    HttpResponse response =
+        status_answer(fated.status, fated.status == 429 ? "TooManyRequests" : "InternalError", "injected");
     if (!fated.retry_after.empty()) response.headers.set("Retry-After", fated.retry_after);
     return response;
   }
   Result<HttpResponse> response = carry(request);
   if (fated.kind == Fate::Kind::CrashAfter) return crash();
-  if (fated.to_caller > Duration::zero()) network_.loop_.wait_in_task(owner_, fated.to_caller);
+  if (fated.to_caller > Duration::zero()) network_.loop_.wait_in_task(owner_, fated.to_caller, threads);
   if (dead_) return fail(Code::Unavailable, "the process has ended");
   if (fated.kind == Fate::Kind::AnswerLost) return fail(Code::Unavailable, "connection reset by peer");
   return response;
@@ -120,11 +124,13 @@ void Wire::connect(const std::shared_ptr<Stream>& stream) {
     if (!stream->ended && !stream->sink->on_data(answer.body)) return end(stream, {});
     end(stream, {});
   };
-  if (network_.api_down || !stream->request.url.starts_with(kApiUrl)) return end(stream, fail(Code::Unavailable, "connection refused"));
+  if (network_.api_down || !stream->request.url.starts_with(kApiUrl))
+    return end(stream, fail(Code::Unavailable, "connection refused"));
   if (network_.chance_.with(faults.cut)) return end(stream, fail(Code::Unavailable, "connection reset by peer"));
   if (network_.chance_.with(faults.cut / 4)) return refuse(status_answer(429, "TooManyRequests", "injected"));
   if (!route) return refuse(status_answer(404, "NotFound", "the server could not find the requested resource"));
-  stream->selection = {route->resource, route->ns, std::string(target.param("labelSelector").value_or("")), std::string(target.param("fieldSelector").value_or(""))};
+  stream->selection = {route->resource, route->ns, std::string(target.param("labelSelector").value_or("")),
+                       std::string(target.param("fieldSelector").value_or(""))};
   stream->bookmarks = target.param("allowWatchBookmarks").value_or("") == "true";
   const std::string from(target.param("resourceVersion").value_or(""));
   std::deque<std::string> backlog;
@@ -137,7 +143,8 @@ void Wire::connect(const std::shared_ptr<Stream>& stream) {
     const bool gone = !events || network_.chance_.with(faults.gone);
     if (gone && network_.chance_.one_in(2)) return refuse(status_answer(410, "Expired", "too old resource version"));
     if (gone) {
-      backlog.push_back(R"({"type":"ERROR","object":)" + status_answer(410, "Expired", "too old resource version").body + "}\n");
+      backlog.push_back(R"({"type":"ERROR","object":)" +
+                        status_answer(410, "Expired", "too old resource version").body + "}\n");
     } else {
       for (const ApiEvent& event : *events) {
         if (std::string frame = frame_for(*stream, event); !frame.empty()) backlog.push_back(std::move(frame));
@@ -153,7 +160,8 @@ void Wire::connect(const std::shared_ptr<Stream>& stream) {
   if (!stream->frames.empty()) pump(stream);
   if (stream->bookmarks) bookmark(stream);
   if (const auto timeout = target.param("timeoutSeconds")) {
-    network_.loop_.post(reader_, std::chrono::seconds(std::atoi(std::string(*timeout).c_str())), [this, stream] { end(stream, {}); });
+    network_.loop_.post(reader_, std::chrono::seconds(std::atoi(std::string(*timeout).c_str())),
+                        [this, stream] { end(stream, {}); });
   }
 }
 
@@ -188,7 +196,8 @@ void Wire::deliver(const std::shared_ptr<Stream>& stream) {
   stream->pumping = false;
   if (dead_ || stream->ended || stream->frames.empty()) return;
   Chance& chance = network_.chance_;
-  if (chance.with(faults.cut)) return end(stream, chance.one_in(2) ? Status{} : fail(Code::Unavailable, "connection reset by peer"));
+  if (chance.with(faults.cut))
+    return end(stream, chance.one_in(2) ? Status{} : fail(Code::Unavailable, "connection reset by peer"));
   if (chance.with(faults.stall)) {
     // A half-open connection: nothing more comes, and nobody says so before the idle limit.
     stream->stalled = true;
@@ -235,7 +244,8 @@ size_t Wire::open_streams() const {
 
 void Wire::cut_streams() {
   for (const auto& stream : std::vector(streams_)) {
-    network_.loop_.post(reader_, milliseconds(1), [this, stream] { end(stream, fail(Code::Unavailable, "connection reset by peer")); });
+    network_.loop_.post(reader_, milliseconds(1),
+                        [this, stream] { end(stream, fail(Code::Unavailable, "connection reset by peer")); });
   }
 }
 

@@ -1,6 +1,6 @@
-// The network of a simulated world: HttpClients whose requests reach the in-memory API and the simulated pods, with every
-// failure a real one has: refused, slow, answered with 429 or 5xx, done but the answer lost; watches that lag, repeat, stall,
-// break off or are told 410.
+// The network of a simulated world: HttpClients whose requests reach the in-memory API and the simulated pods, with
+// every failure a real one has: refused, slow, answered with 429 or 5xx, done but the answer lost; watches that lag,
+// repeat, stall, break off or are told 410.
 //
 // Thread rule: one thread. Ownership: borrows loop and API; clients must not outlive it.
 #pragma once
@@ -54,6 +54,7 @@ class Wire final : public HttpClient {
   std::function<Fate(const HttpRequest&)> fate;  // asked for each send; absent = Done at once
   std::function<void()> on_crash;                // CrashBefore, CrashAfter: the wire is dead by then
   WatchFaults faults;
+  int threads = 1;              // of the process: so many of its tasks may wait for answers at once
   void die() { dead_ = true; }  // nothing goes out or comes in any more
   [[nodiscard]] bool dead() const { return dead_; }
   [[nodiscard]] size_t open_streams() const;

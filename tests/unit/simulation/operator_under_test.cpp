@@ -12,25 +12,30 @@ using std::chrono::seconds;
 
 controllers::Options controller_options() {
   controllers::Options options;
-  options.scrape_interval = seconds(20);
+  options.scrape_interval = seconds(60);
   return options;
 }
 
 class RealOperator final : public OperatorUnderTest {
  public:
   RealOperator(Deps deps, const Options& options)
-      : random_(deps.random), client_(kube::make_client({.server = kApiUrl, .limits = {}}, deps.http, deps.clock)),
-        lease_client_(kube::make_client({.server = kApiUrl, .limits = {.total = std::chrono::milliseconds(5'000)}}, deps.lease_http, deps.clock)),
-        controllers_({deps.executor, deps.http, [this] { return "key-" + std::to_string(random_.next()); }}, controller_options()),
-        manager_({deps.executor, deps.clock, deps.random, deps.log, *client_, lease_client_.get()}, manager_options(options), controllers_.informers(),
-                 controllers_.specs()) {
+      : random_(deps.random),
+        client_(kube::make_client({.server = kApiUrl, .limits = {}}, deps.http, deps.clock)),
+        lease_client_(kube::make_client({.server = kApiUrl, .limits = {.total = std::chrono::milliseconds(5'000)}},
+                                        deps.lease_http, deps.clock)),
+        controllers_({deps.executor, deps.http, [this] { return "key-" + std::to_string(random_.next()); }},
+                     controller_options()),
+        manager_({deps.executor, deps.clock, deps.random, deps.log, *client_, lease_client_.get()},
+                 manager_options(options), controllers_.informers(), controllers_.specs()) {
     controllers_.attach(manager_);
   }
   Status start() override { return manager_.start(); }
   void stop() override { manager_.stop(); }
   bool idle() const override { return manager_.idle(); }
   bool leading() const override { return manager_.leading(); }
-  std::string metrics() const override { return manager_.serve({.method = "GET", .url = "/metrics", .headers = {}, .body = {}}).body; }
+  std::string metrics() const override {
+    return manager_.serve({.method = "GET", .url = "/metrics", .headers = {}, .body = {}}).body;
+  }
 
  private:
   static op::ManagerOptions manager_options(const Options& options) {

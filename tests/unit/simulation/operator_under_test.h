@@ -34,7 +34,7 @@ class OperatorUnderTest {
   [[nodiscard]] virtual bool leading() const = 0;
   [[nodiscard]] virtual std::string metrics() const = 0;
 };
-[[nodiscard]] std::unique_ptr<OperatorUnderTest> make_operator(OperatorUnderTest::Deps deps, OperatorUnderTest::Options options);
-
+[[nodiscard]] std::unique_ptr<OperatorUnderTest> make_operator(OperatorUnderTest::Deps deps,
+                                                               OperatorUnderTest::Options options);
 
 }  // namespace clops::sim

@@ -11,8 +11,9 @@ void strip(Json& value) {
     return;
   }
   if (!value.is_object()) return;
-  for (const char* field : {"uid", "resourceVersion", "creationTimestamp", "lastTransitionTime", "generation", "observedGeneration", "clusterIP",
-                            "clops.dev/applied-hash", "example.com/touched", "history", "message"}) {
+  for (const char* field :
+       {"uid", "resourceVersion", "creationTimestamp", "lastTransitionTime", "generation", "observedGeneration",
+        "clusterIP", "clops.dev/applied-hash", "example.com/touched", "history", "message"}) {
     value.erase(field);
   }
   for (auto& [_, child] : value.items()) strip(child);
@@ -26,9 +27,17 @@ Json plain_config(const std::string& text) {
   for (const crds::ServingModel& model : config->models) {
     Json variants = Json::array();
     for (const crds::ServingVariant& variant : model.variants) {
-      variants.push_back({{"name", variant.name}, {"weight", variant.weight}, {"version", variant.model.model_version}, {"digest", variant.model.digest}, {"uri", variant.model.uri}});
+      variants.push_back({{"name", variant.name},
+                          {"weight", variant.weight},
+                          {"version", variant.model.model_version},
+                          {"digest", variant.model.digest},
+                          {"uri", variant.model.uri}});
     }
-    models.push_back({{"name", model.name}, {"sticky", model.sticky_header}, {"stable", model.stable}, {"rules", model.rules.size()}, {"variants", variants}});
+    models.push_back({{"name", model.name},
+                      {"sticky", model.sticky_header},
+                      {"stable", model.stable},
+                      {"rules", model.rules.size()},
+                      {"variants", variants}});
   }
   return models;
 }
@@ -39,11 +48,13 @@ Json World::picture() const {
   Json picture = Json::object();
   std::map<std::string, int> pods;
   for (const auto& [key, object] : api.objects()) {
-    if (key.resource == "events" || key.resource == "leases.coordination.k8s.io" || key.resource == "replicasets.apps") continue;
+    if (key.resource == "events" || key.resource == "leases.coordination.k8s.io" || key.resource == "replicasets.apps")
+      continue;
     if (key.resource == "pods") {  // their names are drawn
       const std::string of = string_at(*object, {"metadata", "labels", "clops.dev/model-deployment"});
       const std::string version = string_at(*object, {"metadata", "labels", "clops.dev/model-version"});
-      ++pods[key.ns + "/" + of + version + " " + string_at(*object, {"status", "phase"}) + (pod_is_ready(*object) ? " ready" : "")];
+      ++pods[key.ns + "/" + of + version + " " + string_at(*object, {"status", "phase"}) +
+             (pod_is_ready(*object) ? " ready" : "")];
       continue;
     }
     Json plain = *object;
@@ -53,6 +64,12 @@ Json World::picture() const {
     if (key.resource == "secrets") plain.erase("data");
     strip(plain);
     picture[to_string(key)] = std::move(plain);
+  }
+  for (const auto& [key, pod] : cluster.pods()) {  // what in fact answers
+    if (pod.server == nullptr || !pod.server->ready()) continue;
+    for (const crds::VariantState& variant : pod.server->state().variants) {
+      picture["serving"][variant.model + "/" + variant.variant][variant.model_version] = variant.state;
+    }
   }
   picture["pods"] = pods;
   return picture;

@@ -14,7 +14,9 @@ HttpResponse answer(int status, std::string body) {
   return response;
 }
 
-HttpResponse refusal(int status, const std::string& message) { return answer(status, dump_json(Json{{"error", message}})); }
+HttpResponse refusal(int status, const std::string& message) {
+  return answer(status, dump_json(Json{{"error", message}}));
+}
 
 }  // namespace
 
@@ -56,7 +58,8 @@ bool PodServer::submit(const crds::ServingConfig& config, int& status) {
 std::string PodServer::load(const crds::ModelRef& ref) const {
   const auto truth = truths_.find(ref.uri);
   if (truth == truths_.end() || truth->second.kind == ModelTruth::Kind::Absent) return ref.uri + " does not exist";
-  if (truth->second.digest != ref.digest) return ref.uri + ": digest is " + truth->second.digest + ", not " + ref.digest;
+  if (truth->second.digest != ref.digest)
+    return ref.uri + ": digest is " + truth->second.digest + ", not " + ref.digest;
   if (!truth->second.loads || truth->second.kind == ModelTruth::Kind::Broken) return ref.uri + " cannot be loaded";
   return "";
 }

@@ -1,5 +1,5 @@
-// The serving program inside a simulated pod, as the operator sees it: takes configurations (mounted file, push), loads what
-// they name after a while, keeps what served when a load fails, and says so (crds/serving_config.h).
+// The serving program inside a simulated pod, as the operator sees it: takes configurations (mounted file, push), loads
+// what they name after a while, keeps what served when a load fails, and says so (crds/serving_config.h).
 //
 // The rule of who serves whose share is serving/lifecycle/model_table.h's. Values and plain functions; one thread.
 #pragma once
@@ -28,8 +28,8 @@ class PodServer {
  public:
   PodServer(const Truths& truths, std::string push_key) : truths_(truths), push_key_(std::move(push_key)) {}
 
-  // PUT and GET /clops/v1/config, GET /clops/v1/hint, /healthz. `accepted`: a configuration was taken that loads after a while;
-  // finish_loading() ends that.
+  // PUT and GET /clops/v1/config, GET /clops/v1/hint, /healthz. `accepted`: a configuration was taken that loads after
+  // a while; finish_loading() ends that.
   [[nodiscard]] HttpResponse handle(const HttpRequest& request, bool& accepted);
   [[nodiscard]] bool submit(const crds::ServingConfig& config, int& status);  // status: as the push would answer
   void finish_loading();

@@ -33,16 +33,22 @@ class TraceLog final : public Log {
 }  // namespace
 
 bool counts_as_write(const HttpRequest& request) {
-  return request.method != "GET" && request.url.starts_with(kApiUrl) && request.url.find("/leases") == std::string::npos &&
-         request.url.find("/events") == std::string::npos;
+  return request.method != "GET" && request.url.starts_with(kApiUrl) &&
+         request.url.find("/leases") == std::string::npos && request.url.find("/events") == std::string::npos;
 }
 
 struct World::Process {
   Process(World& world, int at_slot, int incarnation, uint64_t seed)
-      : slot(at_slot), name("operator-" + std::to_string(at_slot) + "." + std::to_string(incarnation)), owner(incarnation * 2 + 1),
-        reader(incarnation * 2 + 2), clock(world.loop), executor(world.loop, owner), random(make_random(seed)),
+      : slot(at_slot),
+        name("operator-" + std::to_string(at_slot) + "." + std::to_string(incarnation)),
+        owner(incarnation * 2 + 1),
+        reader(incarnation * 2 + 2),
+        clock(world.loop),
+        executor(world.loop, owner),
+        random(make_random(seed)),
         log(world.options_.trace ? std::unique_ptr<Log>(std::make_unique<TraceLog>(world, name)) : make_null_log()),
-        wire(world.network, name, owner, reader), lease_wire(world.network, name, owner, reader) {}
+        wire(world.network, name, owner, reader),
+        lease_wire(world.network, name, owner, reader) {}
   const int slot;
   const std::string name;
   const Owner owner, reader;
@@ -55,14 +61,23 @@ struct World::Process {
 };
 
 World::World(WorldOptions options)
-    : loop(options.seed), clock(loop), api(clock, verdict), network(loop, api, options.seed ^ 0xA5), cluster(loop, api, truths, options.seed ^ 0x5A),
-      judge(loop, api, cluster, truths), chance(options.seed ^ 0xC3), options_(options), processes_(static_cast<size_t>(options.operators)) {
+    : loop(options.seed),
+      clock(loop),
+      api(clock, verdict),
+      network(loop, api, options.seed ^ 0xA5),
+      cluster(loop, api, truths, options.seed ^ 0x5A),
+      judge(loop, api, cluster, truths),
+      chance(options.seed ^ 0xC3),
+      options_(options),
+      processes_(static_cast<size_t>(options.operators)) {
   api.on_event = [this](const ApiEvent& event) {
-    if (is_operator(event.actor) && event.key.resource != "events" && event.key.resource != "leases.coordination.k8s.io") last_write_ = loop.now();
     if (options_.trace) {
       static constexpr const char* kWhat[] = {"added", "modified", "deleted"};
-      std::string line = event.actor + " " + kWhat[static_cast<int>(event.what)] + " " + to_string(event.key) + (event.subresource.empty() ? "" : " /" + event.subresource) + " rv " + std::to_string(event.revision);
-      if (event.key.resource.ends_with("clops.dev") && event.object->contains("status")) line += " " + dump_json((*event.object)["status"]);
+      std::string line = event.actor + " " + kWhat[static_cast<int>(event.what)] + " " + to_string(event.key) +
+                         (event.subresource.empty() ? "" : " /" + event.subresource) + " rv " +
+                         std::to_string(event.revision);
+      if (event.key.resource.ends_with("clops.dev") && event.object->contains("status"))
+        line += " " + dump_json((*event.object)["status"]);
       trace(line);
     }
     judge.on_event(event);
@@ -72,7 +87,8 @@ World::World(WorldOptions options)
   network.pods = [this](const std::string& host, const HttpRequest& request) { return cluster.serve(host, request); };
   network.observer = [this](const std::string& actor, const HttpRequest& request, const HttpResponse& response) {
     if (options_.trace && request.method != "GET" && (!request.url.starts_with(kApiUrl) || response.status >= 300)) {
-      trace(actor + " " + request.method + " " + request.url + " -> " + std::to_string(response.status) + " " + response.body.substr(0, 300));
+      trace(actor + " " + request.method + " " + request.url + " -> " + std::to_string(response.status) + " " +
+            response.body.substr(0, 300));
     }
     judge.on_answer(actor, request, response);
   };
@@ -98,12 +114,16 @@ void World::start(int slot) {
   process = std::make_shared<Process>(*this, slot, ++incarnations_, chance.next());
   trace(process->name + " starts");
   for (Wire* wire : {&process->wire, &process->lease_wire}) {
-    wire->fate = [this, lease = wire == &process->lease_wire](const HttpRequest& request) { return decide(request, lease); };
+    wire->fate = [this, lease = wire == &process->lease_wire](const HttpRequest& request) {
+      return decide(request, lease);
+    };
     wire->on_crash = [this, slot] { crash(slot); };
     wire->faults = faults_.watch;
+    wire->threads = options_.threads;
   }
-  process->op = make_operator({process->executor, process->clock, *process->random, *process->log, process->wire, process->lease_wire},
-                              {.identity = process->name, .election = options_.election});
+  process->op = make_operator(
+      {process->executor, process->clock, *process->random, *process->log, process->wire, process->lease_wire},
+      {.identity = process->name, .election = options_.election});
   if (const Status started = process->op->start(); !started) judge.broken("start", started.error().message);
 }
 
@@ -139,6 +159,20 @@ void World::reap(std::shared_ptr<Process> process) {
   loop.post(kWorld, milliseconds(1), [this, process = std::move(process)] { reap(process); });
 }
 
+void World::check_bounds() {
+  constexpr size_t kInformers = 9, kTasks = 500;
+  for (const auto& process : processes_) {
+    if (!process) continue;
+    if (process->wire.open_streams() > kInformers) {
+      judge.broken("every_queue_is_bounded",
+                   process->name + " has " + std::to_string(process->wire.open_streams()) + " watches open");
+    }
+    const size_t tasks = loop.waiting(process->owner);
+    if (tasks > kTasks)
+      judge.broken("every_queue_is_bounded", process->name + " has " + std::to_string(tasks) + " tasks waiting");
+  }
+}
+
 void World::pause(int slot, Duration time) {
   const auto process = processes_[static_cast<size_t>(slot)];
   if (!process) return;
@@ -162,10 +196,13 @@ Fate World::decide(const HttpRequest& request, bool lease) {
   Fate fate;
   if (counts_as_write(request)) {
     const uint64_t number = writes_++;
-    last_write_ = loop.now();
+    const bool inspection = request.url.find("/pods") != std::string::npos;
+    inspections_ += inspection ? 1 : 0;
+    if (!inspection) last_write_ = loop.now();
     if (write_fate) {
       if (const auto given = write_fate(number)) {
-        trace("write " + std::to_string(number) + " " + request.method + " " + request.url + ": fate " + std::to_string(static_cast<int>(given->kind)));
+        trace("write " + std::to_string(number) + " " + request.method + " " + request.url + ": fate " +
+              std::to_string(static_cast<int>(given->kind)));
         return *given;
       }
     }
@@ -178,9 +215,11 @@ Fate World::decide(const HttpRequest& request, bool lease) {
   if (chance.with(faults_.refused)) {
     static constexpr int kStatus[] = {429, 500, 503, 504};
     static constexpr const char* kAfter[] = {"", "1", "7", "nonsense"};
-    fate.kind = Fate::Kind::Answered, fate.status = kStatus[chance.below(4)], fate.retry_after = kAfter[chance.below(4)];
+    fate.kind = Fate::Kind::Answered, fate.status = kStatus[chance.below(4)],
+    fate.retry_after = kAfter[chance.below(4)];
   }
-  if (!lease && chance.with(faults_.crash)) fate.kind = chance.one_in(2) ? Fate::Kind::CrashBefore : Fate::Kind::CrashAfter;
+  if (!lease && chance.with(faults_.crash))
+    fate.kind = chance.one_in(2) ? Fate::Kind::CrashBefore : Fate::Kind::CrashAfter;
   if (counts_as_write(request) && chance.with(faults_.conflict)) disturb(request);
   if (fate.kind != Fate::Kind::Done && options_.trace) {
     trace("fault " + std::to_string(static_cast<int>(fate.kind)) + " for " + request.method + " " + request.url);

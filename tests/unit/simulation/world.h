@@ -1,5 +1,5 @@
-// A whole cluster on one thread: API, cluster controllers, pods, users, and one or two real operators, with a judge that looks
-// at every change.
+// A whole cluster on one thread: API, cluster controllers, pods, users, and one or two real operators, with a judge
+// that looks at every change.
 //
 // Everything follows from the seed. Thread rule: one thread. Ownership: owns all of it.
 #pragma once
@@ -29,6 +29,7 @@ struct WorldOptions {
   uint64_t seed = 1;
   int operators = 1;
   bool election = false;
+  int threads = 1;  // of each operator: tasks that wait for answers at once
   bool trace = false;
 };
 
@@ -46,12 +47,17 @@ class World {
   void pause(int slot, Duration time);
   [[nodiscard]] bool running(int slot) const { return processes_[static_cast<size_t>(slot)] != nullptr; }
   [[nodiscard]] OperatorUnderTest* op(int slot);
+  // Watches and waiting tasks of every operator are as few as they were said to be.
+  void check_bounds();
   Duration restart_after = std::chrono::seconds(3);  // a crashed operator comes back after this
 
-  // ---- what happens to requests. Writes of operators (not of leases and Events) are numbered from 0 in the order they are sent.
+  // ---- what happens to requests. Writes of operators (not of leases and Events) are numbered from 0 in the order they
+  // are sent.
   void set_faults(const Faults& faults);
   std::function<std::optional<Fate>(uint64_t write)> write_fate;  // before the faults are asked
   [[nodiscard]] uint64_t writes() const { return writes_; }
+  // Of those, writes of verifying pods: an artifact that is not there is looked for again, less and less often.
+  [[nodiscard]] uint64_t inspections() const { return inspections_; }
 
   // ---- users
   Result<Snapshot> apply(const Json& object);
@@ -60,12 +66,14 @@ class World {
 
   // ---- time
   void run_for(Duration time) { loop.run_for(time); }
-  // Until no operator has written for `quiet`; false (and a problem) when that does not come within `limit`.
-  bool settle(Duration quiet = std::chrono::minutes(2), Duration limit = std::chrono::minutes(60));
+  // Until no operator has written (but verifying pods) for `quiet`; false (and a problem) when that does not come
+  // within `limit`.
+  bool settle(Duration quiet = std::chrono::seconds(250), Duration limit = std::chrono::minutes(60));
 
   void trace(const std::string& line);
   [[nodiscard]] const std::vector<std::string>& lines() const { return lines_; }
-  // What there is, without what may differ between two good ends: uids, versions, times, keys, generations of serving.json.
+  // What there is, without what may differ between two good ends: uids, versions, times, keys, generations of
+  // serving.json.
   [[nodiscard]] Json picture() const;
 
   Loop loop;
@@ -85,7 +93,7 @@ class World {
 
   const WorldOptions options_;
   Faults faults_;
-  uint64_t writes_ = 0;
+  uint64_t writes_ = 0, inspections_ = 0;
   int incarnations_ = 0;
   TimePoint last_write_;
   std::vector<std::shared_ptr<Process>> processes_;
