@@ -91,7 +91,7 @@ int inspect(const Flags& flags) {
   const auto options = source_options(flags, http->get());
   if (!options) return failed(options.error());
   // A folder of its own unless told otherwise: pods of the embedded plane share /tmp, and a cache has one process.
-  std::string folder = flags.cache.empty() ? std::filesystem::temp_directory_path() / "clops-inspect-XXXXXX" : flags.cache;
+  std::string folder = flags.cache.empty() ? (std::filesystem::temp_directory_path() / "clops-inspect-XXXXXX").string() : flags.cache;
   if (flags.cache.empty() && ::mkdtemp(folder.data()) == nullptr) return failed({Code::Unavailable, folder + ": cannot be made"});
   auto store = registry::open_store({.folder = folder});
   if (!store) return failed(store.error());
