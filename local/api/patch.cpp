@@ -156,19 +156,31 @@ void drop_directives(Json& value) {
   }
 }
 
-// Items named by $setElementOrder come in that order; the others keep their place after them.
-void order_items(Json& list, const Json& order, const std::string& key) {
-  Json sorted = Json::array();
+bool same_item(const Json& a, const Json& b, const std::string& key) {
+  return key.empty() ? a == b : a.is_object() && b.is_object() && a.value(key, Json()) == b.value(key, Json());
+}
+size_t place_in(const Json& list, const Json& item, const std::string& key) {
+  size_t at = 0;
+  while (at < list.size() && !same_item(list[at], item, key)) ++at;
+  return at;
+}
+
+// Items the patch names come in its order; one only the server has comes before them where it did so already.
+void order_items(Json& list, const Json& order, const Json& before, const std::string& key) {
+  Json named = Json::array(), others = Json::array(), sorted = Json::array();
   for (const auto& wanted : order) {
-    for (auto it = list.begin(); it != list.end(); ++it) {
-      const bool same = key.empty() ? *it == wanted : it->is_object() && wanted.is_object() && it->value(key, Json()) == wanted.value(key, Json());
-      if (!same) continue;
-      sorted.push_back(*it);
-      list.erase(it);
-      break;
-    }
+    if (const size_t at = place_in(list, wanted, key); at < list.size()) named.push_back(list[at]);
   }
-  for (auto& rest : list) sorted.push_back(std::move(rest));
+  for (const auto& item : list) {
+    if (place_in(order, item, key) == order.size()) others.push_back(item);
+  }
+  size_t left = 0;
+  for (const auto& item : named) {
+    const size_t place = place_in(before, item, key);
+    while (left < others.size() && place < before.size() && place_in(before, others[left], key) < place) sorted.push_back(others[left++]);
+    sorted.push_back(item);
+  }
+  while (left < others.size()) sorted.push_back(others[left++]);
   list = std::move(sorted);
 }
 
@@ -201,6 +213,9 @@ Outcome<Json> merge_list(const Json& field, const Json& target, const Json& patc
       out.push_back(std::move(added));
     }
   }
+  Json named = patch;
+  std::erase_if(named.get_ref<Json::array_t&>(), [](const Json& i) { return i.is_object() && i.contains("$patch"); });
+  order_items(out, named, target.is_array() ? target : Json::array(), key);
   return out;
 }
 
@@ -249,7 +264,7 @@ Outcome<Json> merge_strategically(const Json& schema, const Json& target, const 
     if (!name.starts_with("$setElementOrder/") || !order.is_array()) continue;
     const auto list = out.find(name.substr(17));
     const Json* field = field_schema(schema, name.substr(17));
-    if (list != out.end() && list->is_array()) order_items(*list, order, field ? text_of(*field, "x-kubernetes-patch-merge-key") : "");
+    if (list != out.end() && list->is_array()) order_items(*list, order, target.is_object() ? target.value(name.substr(17), Json::array()) : Json::array(), field ? text_of(*field, "x-kubernetes-patch-merge-key") : "");
   }
   return out;
 }

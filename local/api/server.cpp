@@ -41,6 +41,12 @@ Done known_fields(const Resource& resource, const Selector& fields) {
   return {};
 }
 
+// In a query '+' is a space: Go's clients write selectors so.
+std::string with_spaces(std::string url) {
+  for (size_t at = url.find('?'); at != std::string::npos && (at = url.find('+', at)) != std::string::npos;) url.replace(at, 1, "%20");
+  return url;
+}
+
 struct Call {
   ServerRequest request;
   Target target;
@@ -59,7 +65,7 @@ class Server final : public ApiServer {
 
   void handle(ServerRequest request, std::shared_ptr<Responder> responder) override {
     Call call{.request = std::move(request), .target = {}, .accepts = {}, .responder = responder, .route = {}, .resource = nullptr};
-    call.target = parse_target(call.request.http.url);
+    call.target = parse_target(with_spaces(call.request.http.url));
     call.accepts = parse_accept(call.request.http.headers.get("accept").value_or(""));
     log_.debug("request", {{"method", call.method()}, {"url", call.request.http.url}});
     if (auto done = dispatch(call); !done) {
