@@ -64,7 +64,8 @@ case_patch_in_three_forms() {
   expect "the reason" 'total 100' < "$work/out"
 }
 case_edit() {
-  KUBE_EDITOR="sed -i s/weight:.90/weight:\ 80/;s/weight:.10/weight:\ 20/" k edit md breast-cancer | expect "edit" edited
+  printf '#!/bin/sh\nsed -i "s/weight: 90/weight: 80/; s/weight: 10/weight: 20/" "$1"\n' > "$work/editor" && chmod +x "$work/editor"
+  KUBE_EDITOR=$work/editor k edit md breast-cancer | expect "edit" edited
   k get md breast-cancer -o jsonpath='{.spec.variants[*].weight}' | expect "the weights" '^80 20$'
   until_true 10 bash -c "'$kubectl' get md breast-cancer | grep -q champion=80,challenger=20"
 }
@@ -89,8 +90,8 @@ case_bad_yaml_is_refused_with_the_reason() {
   expect "an unknown field" 'unknown field.*wieght' < "$work/out"
 }
 case_create_and_delete() {
-  k create namespace other | expect "create" created
-  k -n other create configmap c --from-literal=a=b
+  echo '{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"other"}}' | k create -f - | expect "create" created
+  printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n' | k -n other create -f -
   k -n other get cm c -o jsonpath='{.data.a}' | expect "the value" '^b$'
   k delete namespace other --timeout=20s | expect "delete" deleted
   k delete md breast-cancer --timeout=20s | expect "delete" deleted
