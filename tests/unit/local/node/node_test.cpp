@@ -1,4 +1,5 @@
 // The node with real processes of this machine, over an API in memory.
+#include "tests/support/eventually.h"
 #include "local/node/node.h"
 
 #include <gtest/gtest.h>
@@ -54,12 +55,7 @@ class NodeTest : public ::testing::Test {
     return got ? (*got)->json : Json();
   }
   bool wait(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    }
-    return true;
+    return eventually(done);
   }
   bool wait_phase(const std::string& name, const std::string& phase) {
     return wait([&] { return string_at(pod(name), {"status", "phase"}) == phase; });
