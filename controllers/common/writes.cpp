@@ -16,6 +16,14 @@ Status write_status(op::Context& context, const ResourceType& type, const Object
 }
 
 Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live) {
+  // An apply makes what is not there and cannot be told to do only that: one that arrives late would overwrite the
+  // serving.json of the next leader. Whoever creates is told AlreadyExists. (The other children are applied from the
+  // first write on, so that fields left out later go; they say nothing that cannot be applied again.)
+  if (!live && wanted.type == kConfigMaps) {
+    const auto made = context.client.create(wanted.type, wanted.object, kFieldManager);
+    if (!made) return fail_in("ConfigMap " + string_at(wanted.object, {"metadata", "name"}), made.error());
+    return {};
+  }
   Json object = wanted.object;
   if (live) {
     object["metadata"]["uid"] = live->uid;

@@ -20,9 +20,20 @@ const LiveChild* find(const std::vector<LiveChild>& children, const ResourceType
   return it == children.end() ? nullptr : &*it;
 }
 
+// That every ready pod had loaded this variant of the current configuration was written down before: an operator that
+// has just begun has not heard of its pods yet.
+bool known_loaded(const crds::ModelDeploymentStatus& status, int64_t generation, const crds::ServingVariant& variant) {
+  if (status.history.empty() || status.history.front().generation != generation) return false;
+  return std::any_of(status.traffic.begin(), status.traffic.end(), [&](const crds::TrafficStatus& t) {
+    return t.variant == variant.name && t.state == "Loaded" && t.model_version == variant.model.model_version &&
+           t.digest == variant.model.digest;
+  });
+}
+
 // The reference that every pod loaded for this variant last, if the current configuration knows one.
 std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, const std::string& variant,
-                                          const std::vector<ServingPod>& pods) {
+                                          const std::vector<ServingPod>& pods,
+                                          const crds::ModelDeploymentStatus& status) {
   if (current.models.empty()) return {};
   for (const auto& v : current.models.front().variants) {
     if (v.name != variant) continue;
@@ -32,7 +43,7 @@ std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, co
           return std::any_of(pod.state->variants.begin(), pod.state->variants.end(),
                              [&](const auto& s) { return s.variant == variant && s.state == "Loaded"; });
         });
-    return loaded ? v.model : v.fallback;
+    return loaded || known_loaded(status, current.generation, v) ? v.model : v.fallback;
   }
   return {};
 }
@@ -170,7 +181,7 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
   std::vector<crds::VariantShare> shares;
   for (size_t i = 0; i < object.spec.variants.size(); ++i) {
     const auto& variant = object.spec.variants[i];
-    auto fallback = current ? last_loaded(*current, variant.name, pods) : std::nullopt;
+    auto fallback = current ? last_loaded(*current, variant.name, pods, object.status) : std::nullopt;
     if (fallback == refs[i]) fallback.reset();
     model.variants.push_back({variant.name, variant.weight, refs[i], std::move(fallback)});
     shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});

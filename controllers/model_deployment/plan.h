@@ -27,6 +27,7 @@ struct ServingPod {
   std::string trouble;                  // why it does not run, as Kubernetes says
   std::optional<crds::PodState> state;  // what it last answered
   std::optional<crds::ScalingHint> hint;
+  bool unheard = false;  // not asked yet since this operator began: nothing is known, neither good nor bad
   bool operator==(const ServingPod&) const = default;
 };
 

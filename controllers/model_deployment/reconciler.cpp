@@ -58,9 +58,11 @@ Observed observe(crds::ModelDeployment object, const op::Cache& cache, const Pod
   for (const auto& pod : cache.of(kPods).by_label(kDeploymentLabel, meta.name)) {
     if (pod->meta.ns != meta.ns) continue;
     ServingPod view = view_of(pod->body(), pod->meta);
+    view.unheard = !view.ip.empty();
     if (const auto report = reports.find(view.instance); report != reports.end()) {
       view.state = report->second.state;
       view.hint = report->second.hint;
+      view.unheard = !report->second.state && report->second.error.empty();
       if (view.trouble.empty() && !report->second.state) view.trouble = report->second.error;
     }
     out.pods.push_back(std::move(view));

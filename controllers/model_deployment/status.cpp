@@ -13,6 +13,7 @@ using crds::Reason;
 using std::chrono::seconds;
 
 constexpr size_t kHistoryMax = 10;
+constexpr seconds kFirstAnswer{5};  // a pod that has not been asked by then is taken as it is
 
 // The Deployment child as far as it matters here.
 struct Rollout {
@@ -85,6 +86,7 @@ class Writer {
     status_.observed_generation = object_.meta.generation;
     ready_pods_ = std::count_if(pods_.begin(), pods_.end(), [](const auto& p) { return p.ready && !p.deleting; });
     in_force_ = in_.config && acknowledged(pods_, in_.config->generation);
+    before_ = stays_said();
   }
 
   StatusPlan run() {
@@ -103,6 +105,20 @@ class Writer {
   }
 
  private:
+  // What was decided of this very configuration before, when some pod has not been asked since this operator began:
+  // nothing new is known of it, so that a restart changes no status. nullptr: there is no such thing.
+  const crds::Condition* stays_said() const {
+    const bool unheard =
+        std::any_of(pods_.begin(), pods_.end(), [](const auto& p) { return !p.deleting && p.unheard; });
+    if (!unheard || !in_.config || in_.config_is_new) return nullptr;
+    const crds::Condition* before = crds::find_condition(object_.status.conditions, crds::kConfigInForce);
+    if (!before || before->status == ConditionStatus::Unknown) return nullptr;
+    const auto& history = object_.status.history;
+    const bool was_in_force = !history.empty() && history.front().generation == in_.config->generation;
+    const bool failed =
+        before->status == ConditionStatus::False && before->observed_generation == object_.meta.generation;
+    return was_in_force || failed ? before : nullptr;
+  }
   int wanted_replicas() const { return object_.spec.replicas.value_or(1); }
 
   void numbers() {
@@ -164,6 +180,7 @@ class Writer {
   std::string load_failures() const {
     std::string out;
     if (!in_.config) return out;
+    if (before_) return before_->status == ConditionStatus::False ? before_->message : out;
     for (const auto& variant : in_.config->models.front().variants) {
       const crds::VariantState* state = worst_state(pods_, variant.name, in_.config->generation, false);
       if (!state || state->state != "FailedToLoad") continue;
@@ -179,6 +196,12 @@ class Writer {
       return set(crds::kConfigInForce, ConditionStatus::Unknown, Reason::Progressing, "there is no configuration yet");
     const std::string name =
         "configuration " + std::to_string(in_.config->generation) + " (" + weights_text(*in_.config) + ")";
+    if (before_) {
+      again_ = kFirstAnswer;
+      return set(crds::kConfigInForce, before_->status,
+                 before_->status == ConditionStatus::True ? Reason::ConfigInForce : Reason::VariantFailedToLoad,
+                 before_->message);
+    }
     if (const std::string failures = load_failures(); !failures.empty()) {
       return set(crds::kConfigInForce, ConditionStatus::False, Reason::VariantFailedToLoad, failures);
     }
@@ -261,7 +284,7 @@ class Writer {
     if (!problems.empty()) return converge(crds::kReconciling, problems.front().reason, problems.front().message);
     if (in_.writes || !rollout_.settled)
       return converge(crds::kReconciling, Reason::Progressing, "objects are being brought to what spec says");
-    if (!in_force_ && wanted_replicas() > 0)
+    if (!in_force_ && !before_ && wanted_replicas() > 0)
       return converge(crds::kReconciling, Reason::WaitingForAcknowledgement, "pods are taking up the configuration");
     crds::remove_condition(status_.conditions, crds::kReconciling);
     crds::remove_condition(status_.conditions, crds::kStalled);
@@ -306,6 +329,7 @@ class Writer {
   const Rollout rollout_;
   int64_t ready_pods_ = 0;
   bool in_force_ = false;
+  const crds::Condition* before_ = nullptr;  // of object_: ConfigInForce, while it stays as it was
   crds::ModelDeploymentStatus status_;
   std::vector<PlannedEvent> events_;
   std::optional<Duration> again_;

@@ -206,6 +206,54 @@ TEST(ModelDeploymentPlan, failed_load_keeps_old_version) {
   EXPECT_EQ(world.summary(), kConverged);
 }
 
+// An operator that has just begun knows what was written down, and has not asked any pod yet.
+void restart(World& world) {
+  for (auto& pod : world.seen.pods) {
+    pod.state.reset();
+    pod.hint.reset();
+    pod.unheard = true;
+  }
+}
+
+TEST(ModelDeploymentPlan, a_restart_of_the_operator_changes_no_status) {
+  for (const bool failing : {false, true}) {
+    World world = converged();
+    if (failing) {
+      world.seen.versions["fraud-8"] = verified("fraud-8", "8");
+      world.failing = {digest_of("fraud-8")};
+      world.seen.object.spec.variants[1].model_version = "fraud-8";
+      world.edit();
+      world.settle();
+    }
+    const auto before = world.seen.object.status;
+    restart(world);
+    EXPECT_FALSE(world.reconcile()) << failing;
+    EXPECT_EQ(plan(world.seen, world.options, world.now).status, before) << failing;
+    for (auto& pod : world.seen.pods) pod.unheard = false;  // asked, in vain
+    if (!failing) {
+      EXPECT_TRUE(world.reconcile());
+      EXPECT_EQ(world.condition_of(crds::kConfigInForce)->status, ConditionStatus::Unknown);
+    }
+  }
+}
+
+TEST(ModelDeploymentPlan, an_edit_during_a_restart_falls_back_on_what_was_last_loaded) {
+  World world = converged();
+  world.seen.versions["fraud-8"] = verified("fraud-8", "8");
+  world.seen.object.spec.variants[1].model_version = "fraud-8";
+  world.edit();
+  world.settle();
+  ASSERT_EQ(world.summary(), kConverged);
+  restart(world);
+  world.seen.versions["fraud-9"] = verified("fraud-9", "9");
+  world.failing = {digest_of("fraud-9")};
+  world.seen.object.spec.variants[1].model_version = "fraud-9";
+  world.edit();
+  world.reconcile();
+  ASSERT_TRUE(world.pushed->models[0].variants[1].fallback);
+  EXPECT_EQ(world.pushed->models[0].variants[1].fallback->model_version, "fraud-8");
+}
+
 TEST(ModelDeploymentPlan, status_never_claims_what_is_not) {
   World world = converged();
   const auto before = world.seen.object.status.traffic;
