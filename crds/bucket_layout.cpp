@@ -54,11 +54,24 @@ void take(Owners& owners, const std::vector<VariantShare>& shares) {
   }
 }
 
+// Nothing to move, which is nearly always so: each reconcile asks.
+bool already(const BucketLayout& layout, const std::vector<VariantShare>& shares) {
+  std::map<std::string_view, int64_t> missing;
+  for (const VariantShare& share : shares) missing[share.variant] += share.buckets;
+  for (const BucketRun& run : layout) {
+    const auto it = missing.find(run.variant);
+    if (it == missing.end()) return false;
+    it->second -= run.end - run.begin;
+  }
+  return validate(layout) && std::ranges::all_of(missing, [](const auto& entry) { return entry.second == 0; });
+}
+
 }  // namespace
 
 BucketLayout rebalance(const BucketLayout& current, const std::vector<VariantShare>& wanted) {
   std::vector<VariantShare> shares = wanted;  // by name: the order they are written in must not matter
   std::sort(shares.begin(), shares.end(), [](const auto& a, const auto& b) { return a.variant < b.variant; });
+  if (already(current, shares)) return current;
   Owners owners = owners_of(current, shares);
   give_up(owners, shares);
   take(owners, shares);
