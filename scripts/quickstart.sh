@@ -64,11 +64,14 @@ title "next"
 cat <<END
   The plane is running (Ready $(seconds "$ready_ms") after apply). Three things to try:
 
-  1. ask it yourself            curl -s $url/v2/models/breast-cancer/infer -d @samples/rows/breast-cancer.json
-  2. change the split           edit the weights in samples/breast-cancer.yaml, then $clops apply -f samples/
-                                and watch it move: $clops get md
-  3. break something            write storageUri: pvc://samples/nothing in a copy of a ModelVersion with a new name,
-                                apply it, and read $clops describe mv NAME
+  1. ask it yourself
+       curl -s --json @samples/rows/breast-cancer.json $url/v2/models/breast-cancer/infer
+  2. give the challenger half of the users, and see it in force
+       sed 's/weight: 90/weight: 50/; s/weight: 10/weight: 50/' samples/breast-cancer.yaml | $clops apply -f -
+       $clops get md
+  3. declare a model that is not there, and read what is said about it
+       sed 's/name: diabetes-1/name: broken/; s|/model.ubj|/nothing|; /^---/q' samples/diabetes.yaml | $clops apply -f -
+       $clops describe mv broken
 
   kubectl works too: export KUBECONFIG=$KUBECONFIG      Stop it all: $clops local down
 END

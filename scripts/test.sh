@@ -114,6 +114,7 @@ lane_contract() {
   step "kubectl, kube-apiserver and etcd (built once per version)" timeout "$build_budget" tests/cluster/build.sh kubectl kube-apiserver etcd || { count 0 1; return 0; }
   build_for "build release: programs and contract tests" release programs contract_tests || return 0
   gtest release contract_tests
+  scripted "kubectl on a real kube-apiserver" tests/e2e/real_test.sh
   scripted "contract tests on the embedded plane" tests/e2e/contract_test.sh
   scripted "kubectl on the embedded plane" tests/e2e/kubectl_test.sh
 }

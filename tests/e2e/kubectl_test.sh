@@ -100,6 +100,10 @@ case_create_and_delete() {
   refuse k get md breast-cancer > "$work/out" 2>&1
   expect "not found" 'Error from server \(NotFound\): modeldeployments.clops.dev "breast-cancer" not found' < "$work/out"
 }
+case_every_verb_as_on_a_real_server() {
+  local pod; pod=$(k get pods -l clops.dev/model-deployment=diabetes -o name)
+  PATH=$(dirname "$kubectl"):$PATH LOG_POD=default/${pod#pod/} "$root/tests/contract/kubectl_verbs.sh"
+}
 case_kubectl_clops_is_the_same_program() {
   mkdir -p "$work/path" && ln -sf "$bin/clops" "$work/path/kubectl-clops"
   PATH=$work/path:$PATH k clops version | expect "the plugin" '^clops '
@@ -107,7 +111,7 @@ case_kubectl_clops_is_the_same_program() {
 
 cases=(up_and_samples version_and_discovery apply_again_is_unchanged a_conflict_names_the_manager diff_and_dry_run
   get_shows_columns get_as_yaml_json_and_jsonpath watch_sees_a_change describe_shows_conditions_and_events patch_in_three_forms
-  edit scale explain logs bad_yaml_is_refused_with_the_reason kubectl_clops_is_the_same_program create_and_delete)
+  edit scale explain logs bad_yaml_is_refused_with_the_reason every_verb_as_on_a_real_server kubectl_clops_is_the_same_program create_and_delete)
 for name in $(declare -F | sed -n 's/^declare -f case_//p'); do [[ " ${cases[*]} " == *" $name "* ]] || die "case $name is not in the list"; done
 [ $# -eq 0 ] || cases=("$@")
 cases_needed=1 run_cases "${cases[@]}"
