@@ -27,6 +27,7 @@ TEST(Leader, one_writer_at_a_time_when_the_leader_is_frozen_in_the_middle_of_a_w
     world.start(0);
     world.run_for(seconds(2));
     world.start(1);
+    world.run_for(seconds(1));
     const std::string first = holder(world);
     ASSERT_FALSE(first.empty());
     world.write_fate = [&](uint64_t write) -> std::optional<Fate> {
