@@ -53,7 +53,9 @@ ContainerProbes::~ContainerProbes() {
 
 void ContainerProbes::begin(Run& run, const char* name, void (ContainerProbes::*judge)(bool)) {
   run.counted_at = loop_.now();
-  run.timer = loop_.after(std::chrono::seconds(run.probe->initial_delay_seconds), [this, &run, name, judge] {
+  // A program that has just been started is not yet alive, but not dead either: its liveness is first asked after a period.
+  const int delay = run.probe->initial_delay_seconds + (&run == &liveness_ ? run.probe->period_seconds : 0);
+  run.timer = loop_.after(std::chrono::seconds(delay), [this, &run, name, judge] {
     run.timer = 0;
     attempt(run, name, judge);
   });
