@@ -34,7 +34,8 @@ class OnceResponder final : public Responder {
  public:
   explicit OnceResponder(std::shared_ptr<cpprest::Reply> reply) : reply_(std::move(reply)) {}
   ~OnceResponder() override {
-    if (!answered_.exchange(true)) reply_->respond({.status = 500, .headers = {}, .body = "the request was not answered"});
+    if (!answered_.exchange(true))
+      reply_->respond({.status = 500, .headers = {}, .body = "the request was not answered"});
   }
   void respond(HttpResponse response) override {
     if (!answered_.exchange(true)) reply_->respond(std::move(response));
@@ -92,7 +93,8 @@ Result<int> free_port(const std::string& address) {
   storage.ss_family = v6 ? AF_INET6 : AF_INET;
   auto* in4 = reinterpret_cast<sockaddr_in*>(&storage);
   auto* in6 = reinterpret_cast<sockaddr_in6*>(&storage);
-  if (inet_pton(storage.ss_family, address.c_str(), v6 ? static_cast<void*>(&in6->sin6_addr) : static_cast<void*>(&in4->sin_addr)) != 1) {
+  if (inet_pton(storage.ss_family, address.c_str(),
+                v6 ? static_cast<void*>(&in6->sin6_addr) : static_cast<void*>(&in4->sin_addr)) != 1) {
     return fail(Code::InvalidArgument, "'" + address + "' is no address to listen on");
   }
   const int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -113,22 +115,25 @@ class Server final : public HttpServer {
       CLOPS_ASSIGN(const int free, free_port(options.address));
       port_ = options.port != 0 ? options.port : free;
       std::string error;
-      listener_ = cpprest::listen({.address = options.address,
-                                   .port = port_,
-                                   .tls_cert_pem = options.tls_cert_pem,
-                                   .tls_key_pem = options.tls_key_pem,
-                                   .body_bytes_max = options.body_bytes_max,
-                                   .stream_buffer_bytes_max = options.stream_buffer_bytes_max,
-                                   .on_request = [workers = workers_](HttpRequest request, std::string remote, std::shared_ptr<cpprest::Reply> reply) {
-                                     auto responder = std::make_shared<OnceResponder>(std::move(reply));
-                                     if (!workers->post({std::move(request), std::move(remote)}, responder)) {
-                                       responder->respond({.status = 503, .headers = {}, .body = "too many requests are waiting"});
-                                     }
-                                   }},
-                                  error);
+      listener_ = cpprest::listen(
+          {.address = options.address,
+           .port = port_,
+           .tls_cert_pem = options.tls_cert_pem,
+           .tls_key_pem = options.tls_key_pem,
+           .body_bytes_max = options.body_bytes_max,
+           .stream_buffer_bytes_max = options.stream_buffer_bytes_max,
+           .on_request =
+               [workers = workers_](HttpRequest request, std::string remote, std::shared_ptr<cpprest::Reply> reply) {
+                 auto responder = std::make_shared<OnceResponder>(std::move(reply));
+                 if (!workers->post({std::move(request), std::move(remote)}, responder)) {
+                   responder->respond({.status = 503, .headers = {}, .body = "too many requests are waiting"});
+                 }
+               }},
+          error);
       if (listener_) return {};
       if (options.port != 0 || attempt == 8) {
-        return fail(Code::Unavailable, "cannot listen on " + options.address + ":" + std::to_string(port_) + ": " + error);
+        return fail(Code::Unavailable,
+                    "cannot listen on " + options.address + ":" + std::to_string(port_) + ": " + error);
       }
     }
   }

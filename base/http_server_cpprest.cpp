@@ -1,9 +1,9 @@
 #include "base/http_server_cpprest.h"
 
-#include <boost/asio/ssl.hpp>
 #include <cpprest/http_listener.h>
 #include <cpprest/producerconsumerstream.h>
 #include <pplx/threadpool.h>
+#include <boost/asio/ssl.hpp>
 
 #include <mutex>
 #include <set>
@@ -53,8 +53,8 @@ class StreamBody final : public Body {
     closed_ = true;
     ignore(buffer_.close(std::ios_base::out));
   }
-  // The buffer has acted when its call returns; only its tasks' ends come later. They must not be waited for: this may be
-  // one of the library's few threads, and the task be queued behind it.
+  // The buffer has acted when its call returns; only its tasks' ends come later. They must not be waited for: this may
+  // be one of the library's few threads, and the task be queued behind it.
   template <class T>
   static void ignore(pplx::task<T> task) {
     task.then([](pplx::task<T> done) {
@@ -173,7 +173,8 @@ class CpprestListener final : public Listener {
       }
       const bool v6 = options_.address.find(':') != std::string::npos;
       const std::string host = v6 ? "[" + options_.address + "]" : options_.address;
-      listener_ = listener::http_listener((tls ? "https://" : "http://") + host + ":" + std::to_string(options_.port), config);
+      listener_ =
+          listener::http_listener((tls ? "https://" : "http://") + host + ":" + std::to_string(options_.port), config);
       listener_.support([this](web::http::http_request request) { take(std::move(request)); });
       listener_.open().wait();
       open_ = true;
@@ -197,10 +198,12 @@ class CpprestListener final : public Listener {
     auto reply = std::make_shared<RequestReply>(request, streams_, options_.stream_buffer_bytes_max);
     try {
       // A body of unknown length cannot be bounded here, and no Kubernetes client sends one.
-      if (request.headers().has("Transfer-Encoding")) return refuse(request, reply, 411, "a body must state its Content-Length");
+      if (request.headers().has("Transfer-Encoding"))
+        return refuse(request, reply, 411, "a body must state its Content-Length");
       size_t length = 0;
       if (request.headers().match("Content-Length", length); length > options_.body_bytes_max) {
-        return refuse(request, reply, 413, "the body is over the limit of " + std::to_string(options_.body_bytes_max) + " bytes");
+        return refuse(request, reply, 413,
+                      "the body is over the limit of " + std::to_string(options_.body_bytes_max) + " bytes");
       }
       request.extract_vector().then([this, request, reply](const pplx::task<std::vector<unsigned char>>& body) {
         try {
@@ -215,7 +218,8 @@ class CpprestListener final : public Listener {
   }
 
   // The library sends an answer only once the body has come, and cannot hang up before: so it is read and forgotten.
-  static void refuse(const web::http::http_request& request, const std::shared_ptr<RequestReply>& reply, int status, std::string why) {
+  static void refuse(const web::http::http_request& request, const std::shared_ptr<RequestReply>& reply, int status,
+                     std::string why) {
     HttpResponse response{.status = status, .headers = {}, .body = std::move(why)};
     response.headers.set("Connection", "close");
     reply->respond(std::move(response));

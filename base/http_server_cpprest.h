@@ -1,5 +1,5 @@
-// cpprestsdk's listener without cpprestsdk's types: what base/http_server.cpp builds the server from. Kept apart because
-// clang 19 compiles that library as C++20 only, where result.h cannot be read. Nobody else includes this.
+// cpprestsdk's listener without cpprestsdk's types: what base/http_server.cpp builds the server from. Kept apart
+// because clang 19 compiles that library as C++20 only, where result.h cannot be read. Nobody else includes this.
 //
 // Thread rule: on_request runs on cpprestsdk's own small pool and must return at once; a Reply answers from any thread.
 #pragma once

@@ -17,7 +17,9 @@ namespace {
 template <auto Free>
 struct Deleter {
   template <class T>
-  void operator()(T* p) const { Free(p); }
+  void operator()(T* p) const {
+    Free(p);
+  }
 };
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using X509Cert = std::unique_ptr<X509, Deleter<X509_free>>;
@@ -66,13 +68,16 @@ Result<X509Cert> blank(const std::string& common_name, EVP_PKEY* key, WallTime n
   BIGNUM* number = BN_bin2bn(serial, sizeof serial, nullptr);
   BN_to_ASN1_INTEGER(number, X509_get_serialNumber(cert.get()));
   BN_free(number);
-  const std::time_t start = std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(now)) - 300;
+  const std::time_t start =
+      std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(now)) -
+      300;
   X509_set_version(cert.get(), 2);
   ASN1_TIME_set(X509_getm_notBefore(cert.get()), start);
   ASN1_TIME_set(X509_getm_notAfter(cert.get()), start + std::time_t{days} * 86'400);
   X509_set_pubkey(cert.get(), key);
   X509_NAME* name = X509_get_subject_name(cert.get());
-  if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0) != 1) {
+  if (X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, reinterpret_cast<const unsigned char*>(common_name.c_str()),
+                                 -1, -1, 0) != 1) {
     return fail(Code::InvalidArgument, "'" + common_name + "' cannot be the name of a certificate");
   }
   return cert;
@@ -128,7 +133,8 @@ Result<Certificate> issue_server_certificate(const Certificate& authority, const
 Result<WallTime> not_after(const std::string& cert_pem) {
   CLOPS_ASSIGN(const X509Cert cert, parse_cert(cert_pem));
   std::tm parts{};
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(cert.get()), &parts) != 1) return fail(Code::InvalidArgument, "the certificate's end is no time");
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(cert.get()), &parts) != 1)
+    return fail(Code::InvalidArgument, "the certificate's end is no time");
   return WallTime(std::chrono::seconds(timegm(&parts)));
 }
 

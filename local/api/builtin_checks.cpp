@@ -8,17 +8,25 @@
 namespace clops::local {
 namespace {
 
-bool lower_alnum(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool alnum(char c) { return lower_alnum(c) || (c >= 'A' && c <= 'Z'); }
+bool lower_alnum(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+bool alnum(char c) {
+  return lower_alnum(c) || (c >= 'A' && c <= 'Z');
+}
 
 constexpr const char* kLabelRule =
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
+    "an alphanumeric character (e.g. "
     "'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 constexpr const char* kSubdomainRule =
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character "
-    "(e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character "
+    "(e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
 constexpr const char* kDns1035Rule =
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character "
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
+    "and end with an alphanumeric character "
     "(e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
 
 bool qualified_name(std::string_view text) {
@@ -31,28 +39,39 @@ bool qualified_name(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
-bool label_value(std::string_view text) { return text.empty() || (text.find('/') == std::string_view::npos && qualified_name(text)); }
+bool label_value(std::string_view text) {
+  return text.empty() || (text.find('/') == std::string_view::npos && qualified_name(text));
+}
 
 void check_labels(const Json* labels, const std::string& path, std::vector<Cause>& causes) {
   if (!labels || !labels->is_object()) return;
   for (const auto& [name, value] : labels->items()) {
-    if (!qualified_name(name)) causes.push_back(invalid_cause(path, name, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
+    if (!qualified_name(name))
+      causes.push_back(invalid_cause(path, name,
+                                     "name part must consist of alphanumeric characters, '-', '_' or '.', and must "
+                                     "start and end with an alphanumeric character"));
     if (value.is_string() && !label_value(value.get_ref<const std::string&>())) {
-      causes.push_back(invalid_cause(path, value, "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
+      causes.push_back(invalid_cause(path, value,
+                                     "a valid label must be an empty string or consist of alphanumeric characters, "
+                                     "'-', '_' or '.', and must start and end with an alphanumeric character"));
     }
   }
 }
 
-void immutable(const Json& object, const Json* before, std::initializer_list<std::string_view> path, const std::string& field, std::vector<Cause>& causes) {
+void immutable(const Json& object, const Json* before, std::initializer_list<std::string_view> path,
+               const std::string& field, std::vector<Cause>& causes) {
   if (!before) return;
   const Json* now = find_path(object, path);
   const Json* old = find_path(*before, path);
-  if ((now ? *now : Json()) != (old ? *old : Json())) causes.push_back(invalid_cause(field, now ? *now : Json(), "field is immutable"));
+  if ((now ? *now : Json()) != (old ? *old : Json()))
+    causes.push_back(invalid_cause(field, now ? *now : Json(), "field is immutable"));
 }
 
-void at_least_zero(const Json& object, std::initializer_list<std::string_view> path, const std::string& field, std::vector<Cause>& causes) {
+void at_least_zero(const Json& object, std::initializer_list<std::string_view> path, const std::string& field,
+                   std::vector<Cause>& causes) {
   const Json* value = find_path(object, path);
-  if (value && value->is_number() && value->get<double>() < 0) causes.push_back(invalid_cause(field, *value, "must be greater than or equal to 0"));
+  if (value && value->is_number() && value->get<double>() < 0)
+    causes.push_back(invalid_cause(field, *value, "must be greater than or equal to 0"));
 }
 
 void check_containers(const Json& spec, const std::string& path, std::vector<Cause>& causes) {
@@ -62,7 +81,8 @@ void check_containers(const Json& spec, const std::string& path, std::vector<Cau
       const std::string name = string_at((*list)[i], {"name"});
       const std::string at = path + ".volumes[" + std::to_string(i) + "].name";
       if (!dns_label(name)) causes.push_back(invalid_cause(at, name, kLabelRule));
-      if (!volumes.insert(name).second) causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at});
+      if (!volumes.insert(name).second)
+        causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at});
     }
   }
   for (const char* kind : {"containers", "initContainers"}) {
@@ -77,12 +97,15 @@ void check_containers(const Json& spec, const std::string& path, std::vector<Cau
       const std::string at = base + "[" + std::to_string(i) + "]", name = string_at(container, {"name"});
       if (name.empty()) causes.push_back(required_cause(at + ".name"));
       if (!name.empty() && !dns_label(name)) causes.push_back(invalid_cause(at + ".name", name, kLabelRule));
-      if (!name.empty() && !names.insert(name).second) causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at + ".name"});
+      if (!name.empty() && !names.insert(name).second)
+        causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at + ".name"});
       if (string_at(container, {"image"}).empty()) causes.push_back(required_cause(at + ".image"));
       const Json* mounts = find_path(container, {"volumeMounts"});
       for (size_t m = 0; mounts && m < mounts->size(); ++m) {
         const std::string mounted = string_at((*mounts)[m], {"name"});
-        if (!volumes.contains(mounted)) causes.push_back({"FieldValueNotFound", "Not found: " + dump_json(mounted), at + ".volumeMounts[" + std::to_string(m) + "].name"});
+        if (!volumes.contains(mounted))
+          causes.push_back({"FieldValueNotFound", "Not found: " + dump_json(mounted),
+                            at + ".volumeMounts[" + std::to_string(m) + "].name"});
       }
     }
   }
@@ -99,7 +122,10 @@ void check_selector(const Json& object, std::vector<Cause>& causes) {
   const Json wanted_or_none = wanted ? *wanted : Json::object();  // named: a temporary would end before its items()
   for (const auto& [name, value] : wanted_or_none.items()) {
     if (labels && labels->contains(name) && (*labels)[name] == value) continue;
-    causes.push_back({"FieldValueInvalid", "Invalid value: " + dump_json(labels ? *labels : Json::object()) + ": `selector` does not match template `labels`", "spec.template.metadata.labels"});
+    causes.push_back({"FieldValueInvalid",
+                      "Invalid value: " + dump_json(labels ? *labels : Json::object()) +
+                          ": `selector` does not match template `labels`",
+                      "spec.template.metadata.labels"});
     return;
   }
 }
@@ -107,7 +133,8 @@ void check_selector(const Json& object, std::vector<Cause>& causes) {
 void check_service(const Json& object, const Json* before, std::vector<Cause>& causes) {
   const std::string type = string_at(object, {"spec", "type"});
   if (type != "ClusterIP") {
-    causes.push_back({"FieldValueNotSupported", "Unsupported value: " + dump_json(type) + ": supported values: \"ClusterIP\"", "spec.type"});
+    causes.push_back({"FieldValueNotSupported",
+                      "Unsupported value: " + dump_json(type) + ": supported values: \"ClusterIP\"", "spec.type"});
   }
   const Json* ports = find_path(object, {"spec", "ports"});
   const bool headless = string_at(object, {"spec", "clusterIP"}) == "None";
@@ -115,10 +142,12 @@ void check_service(const Json& object, const Json* before, std::vector<Cause>& c
   for (size_t i = 0; ports && i < ports->size(); ++i) {
     const auto port = int_at((*ports)[i], {"port"});
     const std::string at = "spec.ports[" + std::to_string(i) + "]";
-    if (port < 1 || port > 65535) causes.push_back(invalid_cause(at + ".port", port, "must be between 1 and 65535, inclusive"));
+    if (port < 1 || port > 65535)
+      causes.push_back(invalid_cause(at + ".port", port, "must be between 1 and 65535, inclusive"));
     if (ports->size() > 1 && string_at((*ports)[i], {"name"}).empty()) causes.push_back(required_cause(at + ".name"));
   }
-  if (before && !string_at(*before, {"spec", "clusterIP"}).empty()) immutable(object, before, {"spec", "clusterIP"}, "spec.clusterIP", causes);
+  if (before && !string_at(*before, {"spec", "clusterIP"}).empty())
+    immutable(object, before, {"spec", "clusterIP"}, "spec.clusterIP", causes);
 }
 
 // Of a pod only images, tolerations, the deadline and the grace may change once it exists; the node may be set once.
@@ -134,31 +163,43 @@ void check_pod_update(const Json& object, const Json& before, std::vector<Cause>
   };
   if (object.contains("spec") && before.contains("spec") && fixed(object["spec"]) != fixed(before["spec"])) {
     causes.push_back({"FieldValueForbidden",
-                      "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-                      "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` "
+                      "Forbidden: pod updates may not change fields other than "
+                      "`spec.containers[*].image`,`spec.initContainers[*].image`,"
+                      "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
+                      "tolerations),`spec.terminationGracePeriodSeconds` "
                       "(allow it to be set to 1 if it was previously negative)",
                       "spec"});
   }
 }
 
 void check_crd(const Json& object, std::vector<Cause>& causes) {
-  const std::string name = string_at(object, {"metadata", "name"}), group = string_at(object, {"spec", "group"}), plural = string_at(object, {"spec", "names", "plural"});
-  if (name != plural + "." + group) causes.push_back(invalid_cause("metadata.name", name, "must be spec.names.plural+\".\"+spec.group"));
+  const std::string name = string_at(object, {"metadata", "name"}), group = string_at(object, {"spec", "group"}),
+                    plural = string_at(object, {"spec", "names", "plural"});
+  if (name != plural + "." + group)
+    causes.push_back(invalid_cause("metadata.name", name, "must be spec.names.plural+\".\"+spec.group"));
   const std::string scope = string_at(object, {"spec", "scope"});
   if (scope != "Namespaced" && scope != "Cluster") {
-    causes.push_back({"FieldValueNotSupported", "Unsupported value: " + dump_json(scope) + ": supported values: \"Cluster\", \"Namespaced\"", "spec.scope"});
+    causes.push_back({"FieldValueNotSupported",
+                      "Unsupported value: " + dump_json(scope) + ": supported values: \"Cluster\", \"Namespaced\"",
+                      "spec.scope"});
   }
   const Json* versions = find_path(object, {"spec", "versions"});
   int storage = 0;
   for (size_t i = 0; versions && i < versions->size(); ++i) {
     storage += bool_at((*versions)[i], {"storage"});
     if (!find_path((*versions)[i], {"schema", "openAPIV3Schema"})) {
-      causes.push_back(required_cause("spec.versions[" + std::to_string(i) + "].schema.openAPIV3Schema", "schemas are required"));
+      causes.push_back(
+          required_cause("spec.versions[" + std::to_string(i) + "].schema.openAPIV3Schema", "schemas are required"));
     }
   }
-  if (storage != 1) causes.push_back({"FieldValueInvalid", "Invalid value: must have exactly one version marked as storage version", "spec.versions"});
+  if (storage != 1)
+    causes.push_back({"FieldValueInvalid", "Invalid value: must have exactly one version marked as storage version",
+                      "spec.versions"});
   if (string_at(object, {"spec", "conversion", "strategy"}) != "None") {
-    causes.push_back({"FieldValueNotSupported", "Unsupported value: " + dump_json(string_at(object, {"spec", "conversion", "strategy"})) + ": supported values: \"None\"", "spec.conversion.strategy"});
+    causes.push_back({"FieldValueNotSupported",
+                      "Unsupported value: " + dump_json(string_at(object, {"spec", "conversion", "strategy"})) +
+                          ": supported values: \"None\"",
+                      "spec.conversion.strategy"});
   }
 }
 
@@ -187,30 +228,38 @@ void check_metadata(const Resource& resource, const Json& object, std::vector<Ca
   if (name.empty()) {
     causes.push_back(required_cause("metadata.name", "name or generateName is required"));
   } else if (path_like) {
-    if (name == "." || name == ".." || name.find_first_of("/%") != std::string::npos) causes.push_back(invalid_cause("metadata.name", name, "may not contain '/' or '%'"));
+    if (name == "." || name == ".." || name.find_first_of("/%") != std::string::npos)
+      causes.push_back(invalid_cause("metadata.name", name, "may not contain '/' or '%'"));
   } else if (kind == "Namespace" && resource.builtin) {
     if (!dns_label(name)) causes.push_back(invalid_cause("metadata.name", name, kLabelRule));
   } else if (kind == "Service" && resource.builtin) {
-    if (!dns_label(name) || (name[0] >= '0' && name[0] <= '9')) causes.push_back(invalid_cause("metadata.name", name, kDns1035Rule));
+    if (!dns_label(name) || (name[0] >= '0' && name[0] <= '9'))
+      causes.push_back(invalid_cause("metadata.name", name, kDns1035Rule));
   } else if (!dns_subdomain(name)) {
     causes.push_back(invalid_cause("metadata.name", name, kSubdomainRule));
   }
   check_labels(find_path(object, {"metadata", "labels"}), "metadata.labels", causes);
-  if (const Json* annotations = find_path(object, {"metadata", "annotations"}); annotations && annotations->is_object()) {
+  if (const Json* annotations = find_path(object, {"metadata", "annotations"});
+      annotations && annotations->is_object()) {
     size_t total = 0;
     for (const auto& [key, value] : annotations->items()) {
       std::string lower = key;
       std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-      if (!qualified_name(lower)) causes.push_back(invalid_cause("metadata.annotations", key, "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"));
+      if (!qualified_name(lower))
+        causes.push_back(invalid_cause("metadata.annotations", key,
+                                       "name part must consist of alphanumeric characters, '-', '_' or '.', and must "
+                                       "start and end with an alphanumeric character"));
       total += key.size() + (value.is_string() ? value.get_ref<const std::string&>().size() : 0);
     }
-    if (total > 262'144) causes.push_back({"FieldValueTooLong", "Too long: may not be more than 262144 bytes", "metadata.annotations"});
+    if (total > 262'144)
+      causes.push_back({"FieldValueTooLong", "Too long: may not be more than 262144 bytes", "metadata.annotations"});
   }
   const Json* owners = find_path(object, {"metadata", "ownerReferences"});
   for (size_t i = 0; owners && i < owners->size(); ++i) {
     for (const char* field : {"apiVersion", "kind", "name", "uid"}) {
       const std::string at = "metadata.ownerReferences[" + std::to_string(i) + "]." + field;
-      if (string_at((*owners)[i], {field}).empty()) causes.push_back(invalid_cause(at, "", std::string(field) + " must not be empty"));
+      if (string_at((*owners)[i], {field}).empty())
+        causes.push_back(invalid_cause(at, "", std::string(field) + " must not be empty"));
     }
   }
 }
@@ -220,15 +269,20 @@ void check_builtin(const std::string& kind, const Json& object, const Json* befo
     at_least_zero(object, {"spec", "replicas"}, "spec.replicas", causes);
     check_selector(object, causes);
     immutable(object, before, {"spec", "selector"}, "spec.selector", causes);
-    check_containers(object.value("spec", Json::object()).value("template", Json::object()).value("spec", Json::object()), "spec.template.spec", causes);
+    check_containers(
+        object.value("spec", Json::object()).value("template", Json::object()).value("spec", Json::object()),
+        "spec.template.spec", causes);
   } else if (kind == "Job") {
     at_least_zero(object, {"spec", "backoffLimit"}, "spec.backoffLimit", causes);
     immutable(object, before, {"spec", "template"}, "spec.template", causes);
     immutable(object, before, {"spec", "selector"}, "spec.selector", causes);
-    const Json spec = object.value("spec", Json::object()).value("template", Json::object()).value("spec", Json::object());
+    const Json spec =
+        object.value("spec", Json::object()).value("template", Json::object()).value("spec", Json::object());
     check_containers(spec, "spec.template.spec", causes);
     if (string_at(spec, {"restartPolicy"}) == "Always") {
-      causes.push_back({"FieldValueNotSupported", "Unsupported value: \"Always\": supported values: \"OnFailure\", \"Never\"", "spec.template.spec.restartPolicy"});
+      causes.push_back({"FieldValueNotSupported",
+                        "Unsupported value: \"Always\": supported values: \"OnFailure\", \"Never\"",
+                        "spec.template.spec.restartPolicy"});
     }
   } else if (kind == "Pod") {
     check_containers(object.value("spec", Json::object()), "spec", causes);

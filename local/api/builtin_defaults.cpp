@@ -31,14 +31,16 @@ void default_container(Json& container) {
   if (!container.is_object()) return;
   const std::string image = string_at(container, {"image"});
   const size_t colon = image.rfind(':'), slash = image.rfind('/');
-  const bool tagged = image.find('@') != std::string::npos || (colon != std::string::npos && (slash == std::string::npos || colon > slash));
+  const bool tagged = image.find('@') != std::string::npos ||
+                      (colon != std::string::npos && (slash == std::string::npos || colon > slash));
   const bool latest = !tagged || image.ends_with(":latest");
   set_missing(container, "imagePullPolicy", latest ? "Always" : "IfNotPresent");
   set_missing(container, "terminationMessagePath", "/dev/termination-log");
   set_missing(container, "terminationMessagePolicy", "File");
   Json& resources = object_at(container, "resources");
   if (const auto limits = resources.find("limits"); limits != resources.end() && limits->is_object()) {
-    for (const auto& [name, value] : limits->items()) set_missing(object_at(resources, "requests"), name.c_str(), value);
+    for (const auto& [name, value] : limits->items())
+      set_missing(object_at(resources, "requests"), name.c_str(), value);
   }
   for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) default_probe(container, probe);
   if (const auto env = container.find("env"); env != container.end() && env->is_array()) {
@@ -158,7 +160,9 @@ void default_builtin(const std::string& kind, Json& object) {
     set_missing(object_at(object, "spec"), "finalizers", Json::array({"kubernetes"}));
     return;
   }
-  if (kind != "Pod" && kind != "Deployment" && kind != "ReplicaSet" && kind != "Job" && kind != "Service" && kind != "PersistentVolumeClaim" && kind != "CustomResourceDefinition") return;
+  if (kind != "Pod" && kind != "Deployment" && kind != "ReplicaSet" && kind != "Job" && kind != "Service" &&
+      kind != "PersistentVolumeClaim" && kind != "CustomResourceDefinition")
+    return;
   Json& spec = object_at(object, "spec");
   if (kind == "Pod") {
     set_missing(spec, "enableServiceLinks", true);
@@ -187,7 +191,8 @@ Json initial_status(const std::string& kind) {
   if (kind == "Service") return {{"loadBalancer", Json::object()}};
   if (kind == "Deployment" || kind == "Job") return Json::object();
   if (kind == "ReplicaSet") return {{"replicas", 0}};
-  if (kind == "PodDisruptionBudget") return {{"currentHealthy", 0}, {"desiredHealthy", 0}, {"disruptionsAllowed", 0}, {"expectedPods", 0}};
+  if (kind == "PodDisruptionBudget")
+    return {{"currentHealthy", 0}, {"desiredHealthy", 0}, {"disruptionsAllowed", 0}, {"expectedPods", 0}};
   return nullptr;
 }
 

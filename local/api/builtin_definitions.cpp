@@ -44,7 +44,9 @@ class Reader {
   }
 
  private:
-  static bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '$' || c == '/' || c == '-' || c == '_' || c == '.'; }
+  static bool is_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '$' || c == '/' || c == '-' || c == '_' || c == '.';
+  }
   void skip_space() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
   }
@@ -109,7 +111,8 @@ class Reader {
     if (name == "b") return {{"type", "boolean"}};
     if (name == "t" || name == "mt") return {{"type", "string"}, {"format", "date-time"}};
     if (name == "by") return {{"type", "string"}, {"format", "byte"}};
-    if (name == "is" || name == "q") return {{"x-kubernetes-int-or-string", true}, {"format", name == "q" ? "quantity" : "int-or-string"}};
+    if (name == "is" || name == "q")
+      return {{"x-kubernetes-int-or-string", true}, {"format", name == "q" ? "quantity" : "int-or-string"}};
     if (name == "s") return {{"type", "string"}};
     return {{"x-kubernetes-preserve-unknown-fields", true}};
   }
@@ -124,7 +127,8 @@ Json read_all() {
     std::string_view rest = builtin_types_text(part);
     while (!rest.empty()) {
       size_t end = rest.find('\n');
-      while (end != std::string_view::npos && end + 1 < rest.size() && rest[end + 1] == ' ') end = rest.find('\n', end + 1);
+      while (end != std::string_view::npos && end + 1 < rest.size() && rest[end + 1] == ' ')
+        end = rest.find('\n', end + 1);
       const std::string_view line = rest.substr(0, end);
       rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
       if (line.empty()) continue;
@@ -140,7 +144,8 @@ Json read_all() {
 std::string builtin_full_name(std::string_view short_name) {
   const size_t slash = short_name.find('/');
   for (const auto& [group, prefix] : kGroups) {
-    if (slash != std::string_view::npos && short_name.substr(0, slash) == group) return std::string(prefix) + std::string(short_name.substr(slash + 1));
+    if (slash != std::string_view::npos && short_name.substr(0, slash) == group)
+      return std::string(prefix) + std::string(short_name.substr(slash + 1));
   }
   return std::string(short_name);
 }

@@ -1,7 +1,7 @@
 // What a real API server's code, not its schema, does to built-in kinds: defaults and validation.
 //
-// Thread rule: pure functions. Kinds without rules pass through. Source of the rules: Kubernetes 1.34's behaviour, which the
-// contract suite compares.
+// Thread rule: pure functions. Kinds without rules pass through. Source of the rules: Kubernetes 1.34's behaviour,
+// which the contract suite compares.
 #pragma once
 
 #include <string>

@@ -1,10 +1,11 @@
 // The fields of the built-in kinds, as OpenAPI schemas: what prunes, checks, merges, applies and explains them.
 //
-// The text names one type per line (continued lines are indented): `group/Type: field=TYPE, field!=TYPE (required) ...`.
-// TYPE: s string, i i32 n numbers, b boolean, t mt times, by bytes, q quantity, is int-or-string, any, @group/Type, {TYPE} map,
-// [TYPE] list, followed by `set` or `map(key key)` for the list's type, `*` for an atomic map, `~key` for the merge key of
-// strategic merge patches (`~key!`: with retainKeys), and `|JSON` for a default. `group/Type*` is atomic, `?` has any field.
-// Thread rule: const after the first call. Ownership: lives as long as the program.
+// The text names one type per line (continued lines are indented): `group/Type: field=TYPE, field!=TYPE (required)
+// ...`. TYPE: s string, i i32 n numbers, b boolean, t mt times, by bytes, q quantity, is int-or-string, any,
+// @group/Type, {TYPE} map, [TYPE] list, followed by `set` or `map(key key)` for the list's type, `*` for an atomic map,
+// `~key` for the merge key of strategic merge patches (`~key!`: with retainKeys), and `|JSON` for a default.
+// `group/Type*` is atomic, `?` has any field. Thread rule: const after the first call. Ownership: lives as long as the
+// program.
 #pragma once
 
 #include <string>

@@ -11,7 +11,9 @@ Result<StoredPtr> to_result(Outcome<StoredPtr> outcome) {
   return std::unexpected(outcome.error().to_error());
 }
 
-Error unknown_type(const crds::ResourceType& type) { return {Code::NotFound, "the server does not serve " + type.api_version() + " " + type.plural}; }
+Error unknown_type(const crds::ResourceType& type) {
+  return {Code::NotFound, "the server does not serve " + type.api_version() + " " + type.plural};
+}
 
 }  // namespace
 
@@ -23,10 +25,12 @@ StoredPtr as_version(const Resource& resource, const StoredPtr& stored) {
   return out;
 }
 
-Core::Core(Store& store, const Clock& clock, ApiOptions options) : store_(store), clock_(clock), options_(std::move(options)) {}
+Core::Core(Store& store, const Clock& clock, ApiOptions options)
+    : store_(store), clock_(clock), options_(std::move(options)) {}
 
 Status Core::open() {
-  for (const auto& crd : store_.list("customresourcedefinitions.apiextensions.k8s.io", "").items) catalog_.serve_crd(crd->json);
+  for (const auto& crd : store_.list("customresourcedefinitions.apiextensions.k8s.io", "").items)
+    catalog_.serve_crd(crd->json);
   for (const char* name : {"default", "kube-system", "kube-public", "kube-node-lease"}) {
     if (store_.get({"namespaces", "", name})) continue;
     Json object{{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", name}}}};
@@ -78,8 +82,9 @@ Result<StoredPtr> Core::create(const crds::ResourceType& type, Json object, cons
   return to_result(insert(*resource, ns, std::move(object), {.manager = options.manager, .dry_run = options.dry_run}));
 }
 
-Result<StoredPtr> Core::mutate(const crds::ResourceType& type, const crds::ObjectKey& key, const std::string& subresource,
-                               const std::function<Status(Json& object)>& change, const WriteOptions& options) {
+Result<StoredPtr> Core::mutate(const crds::ResourceType& type, const crds::ObjectKey& key,
+                               const std::string& subresource, const std::function<Status(Json& object)>& change,
+                               const WriteOptions& options) {
   const auto resource = catalog_.find(type);
   if (!resource) return std::unexpected(unknown_type(type));
   const WriteContext context{.manager = options.manager, .dry_run = options.dry_run};
@@ -94,7 +99,8 @@ Result<StoredPtr> Core::mutate(const crds::ResourceType& type, const crds::Objec
   }));
 }
 
-Result<StoredPtr> Core::remove(const crds::ResourceType& type, const crds::ObjectKey& key, const DeleteOptions& options) {
+Result<StoredPtr> Core::remove(const crds::ResourceType& type, const crds::ObjectKey& key,
+                               const DeleteOptions& options) {
   const auto resource = catalog_.find(type);
   if (!resource) return std::unexpected(unknown_type(type));
   bool gone = false;
@@ -119,7 +125,8 @@ std::unique_ptr<StoreWatch> Core::watch(const crds::ResourceType& type, const st
     (*shared)(event);
   });
   for (const auto& item : state.items) {
-    const StoreKey key{name, string_at(item->json, {"metadata", "namespace"}), string_at(item->json, {"metadata", "name"})};
+    const StoreKey key{name, string_at(item->json, {"metadata", "namespace"}),
+                       string_at(item->json, {"metadata", "name"})};
     (*shared)({EventType::Added, item->revision, key, item, nullptr});
   }
   const std::lock_guard lock(gate->mutex);

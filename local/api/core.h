@@ -1,6 +1,7 @@
 // The semantics of the API: what a create, update, patch, apply or delete does to an object. Under both faces of api.h.
 //
-// Thread rule: safe from any thread (the store's writer lock orders writes). Objects that break a rule never reach the store.
+// Thread rule: safe from any thread (the store's writer lock orders writes). Objects that break a rule never reach the
+// store.
 #pragma once
 
 #include <map>
@@ -29,24 +30,34 @@ class Core final : public Api {
 
   // Api
   [[nodiscard]] Result<StoredPtr> get(const crds::ResourceType& type, const crds::ObjectKey& key) const override;
-  [[nodiscard]] Result<StoreList> list(const crds::ResourceType& type, const std::string& ns, const std::string& selector) const override;
-  [[nodiscard]] Result<StoredPtr> create(const crds::ResourceType& type, Json object, const WriteOptions& options) override;
-  [[nodiscard]] Result<StoredPtr> mutate(const crds::ResourceType& type, const crds::ObjectKey& key, const std::string& subresource,
-                                         const std::function<Status(Json& object)>& change, const WriteOptions& options) override;
-  [[nodiscard]] Result<StoredPtr> remove(const crds::ResourceType& type, const crds::ObjectKey& key, const DeleteOptions& options) override;
-  [[nodiscard]] std::unique_ptr<StoreWatch> watch(const crds::ResourceType& type, const std::string& ns, WatchCallback callback) override;
+  [[nodiscard]] Result<StoreList> list(const crds::ResourceType& type, const std::string& ns,
+                                       const std::string& selector) const override;
+  [[nodiscard]] Result<StoredPtr> create(const crds::ResourceType& type, Json object,
+                                         const WriteOptions& options) override;
+  [[nodiscard]] Result<StoredPtr> mutate(const crds::ResourceType& type, const crds::ObjectKey& key,
+                                         const std::string& subresource,
+                                         const std::function<Status(Json& object)>& change,
+                                         const WriteOptions& options) override;
+  [[nodiscard]] Result<StoredPtr> remove(const crds::ResourceType& type, const crds::ObjectKey& key,
+                                         const DeleteOptions& options) override;
+  [[nodiscard]] std::unique_ptr<StoreWatch> watch(const crds::ResourceType& type, const std::string& ns,
+                                                  WatchCallback callback) override;
   [[nodiscard]] Core& core() override { return *this; }
 
   // What the HTTP face needs more of
   [[nodiscard]] const Catalog& catalog() const { return catalog_; }
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] Outcome<StoredPtr> read(const Resource& resource, const crds::ObjectKey& key) const;
-  [[nodiscard]] Outcome<StoredPtr> insert(const Resource& resource, const std::string& ns, Json object, const WriteContext& context);
-  [[nodiscard]] Outcome<StoredPtr> update(const Resource& resource, const crds::ObjectKey& key, Json object, const std::string& subresource, const WriteContext& context);
+  [[nodiscard]] Outcome<StoredPtr> insert(const Resource& resource, const std::string& ns, Json object,
+                                          const WriteContext& context);
+  [[nodiscard]] Outcome<StoredPtr> update(const Resource& resource, const crds::ObjectKey& key, Json object,
+                                          const std::string& subresource, const WriteContext& context);
   // created: set when an apply made the object.
-  [[nodiscard]] Outcome<StoredPtr> patch(const Resource& resource, const crds::ObjectKey& key, PatchKind kind, const Json& body, const std::string& subresource, bool force,
+  [[nodiscard]] Outcome<StoredPtr> patch(const Resource& resource, const crds::ObjectKey& key, PatchKind kind,
+                                         const Json& body, const std::string& subresource, bool force,
                                          const WriteContext& context, bool& created);
-  [[nodiscard]] Outcome<StoredPtr> erase(const Resource& resource, const crds::ObjectKey& key, const DeleteOptions& options, bool dry_run, bool& gone);
+  [[nodiscard]] Outcome<StoredPtr> erase(const Resource& resource, const crds::ObjectKey& key,
+                                         const DeleteOptions& options, bool dry_run, bool& gone);
   [[nodiscard]] static Json scale_of(const Resource& resource, const Json& object);
   // One step of finishing a namespace or CRD being deleted, or an owner's dependents; used by the garbage collector.
   [[nodiscard]] Status finish_namespace(const std::string& name);
@@ -61,18 +72,24 @@ class Core final : public Api {
     std::string subresource;
     bool owners_noted = false;  // managedFields are settled already (apply)
   };
-  [[nodiscard]] Outcome<StoredPtr> run(const WriteContext& context, const std::function<Outcome<StoredPtr>(Transaction&)>& body);
+  [[nodiscard]] Outcome<StoredPtr> run(const WriteContext& context,
+                                       const std::function<Outcome<StoredPtr>(Transaction&)>& body);
   [[nodiscard]] Outcome<StoredPtr> finish(Transaction& transaction, Change change, const WriteContext& context);
-  [[nodiscard]] Outcome<StoredPtr> insert_in(Transaction& transaction, const Resource& resource, StoreKey key, Json object, const WriteContext& context, bool owners_noted);
+  [[nodiscard]] Outcome<StoredPtr> insert_in(Transaction& transaction, const Resource& resource, StoreKey key,
+                                             Json object, const WriteContext& context, bool owners_noted);
   [[nodiscard]] Done accept_fields(const Resource& resource, Json& object, const WriteContext& context) const;
   [[nodiscard]] Done restrict_to(Change& change) const;
   [[nodiscard]] Done validate(const Change& change) const;
   [[nodiscard]] Done admit_namespace(Transaction& transaction, const Resource& resource, const StoreKey& key) const;
   [[nodiscard]] Done give_cluster_ip(Transaction& transaction, Json& object) const;
-  [[nodiscard]] Outcome<StoredPtr> patch_live(Transaction& transaction, const Resource& resource, const StoreKey& key, PatchKind kind, const Json& body,
-                                              const std::string& subresource, bool force, const WriteContext& context, bool& created);
-  [[nodiscard]] Outcome<StoredPtr> begin_deletion(Transaction& transaction, const Resource& resource, const StoreKey& key, const StoredPtr& live, const DeleteOptions& options, bool& gone);
-  [[nodiscard]] Outcome<StoredPtr> patch_scale(Transaction& transaction, const Resource& resource, const StoreKey& key, const StoredPtr& live, PatchKind kind, const Json& body,
+  [[nodiscard]] Outcome<StoredPtr> patch_live(Transaction& transaction, const Resource& resource, const StoreKey& key,
+                                              PatchKind kind, const Json& body, const std::string& subresource,
+                                              bool force, const WriteContext& context, bool& created);
+  [[nodiscard]] Outcome<StoredPtr> begin_deletion(Transaction& transaction, const Resource& resource,
+                                                  const StoreKey& key, const StoredPtr& live,
+                                                  const DeleteOptions& options, bool& gone);
+  [[nodiscard]] Outcome<StoredPtr> patch_scale(Transaction& transaction, const Resource& resource, const StoreKey& key,
+                                               const StoredPtr& live, PatchKind kind, const Json& body,
                                                const WriteContext& context);
   void crd_conditions(Json& crd, const Json* before) const;
   void refresh_crd(const std::string& name);

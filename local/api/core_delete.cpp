@@ -25,12 +25,14 @@ int64_t grace_of(const Resource& resource, const Json& object, const DeleteOptio
   const std::string phase = string_at(object, {"status", "phase"});
   // Nobody has to end a pod that no node has taken, or that has ended.
   if (string_at(object, {"spec", "nodeName"}).empty() || phase == "Succeeded" || phase == "Failed") return 0;
-  return std::max<int64_t>(0, options.grace_seconds.value_or(int_at(object, {"spec", "terminationGracePeriodSeconds"}, 30)));
+  return std::max<int64_t>(
+      0, options.grace_seconds.value_or(int_at(object, {"spec", "terminationGracePeriodSeconds"}, 30)));
 }
 
 }  // namespace
 
-Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource& resource, const StoreKey& key, const StoredPtr& live, const DeleteOptions& options, bool& gone) {
+Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource& resource, const StoreKey& key,
+                                        const StoredPtr& live, const DeleteOptions& options, bool& gone) {
   Json object = live->json;
   const bool namespace_kind = resource.builtin && resource.type.kind == "Namespace";
   const bool crd_kind = resource.builtin && resource.type.kind == "CustomResourceDefinition";
@@ -46,7 +48,8 @@ Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource
   }
   Json& meta = object["metadata"];
   const bool already = meta.contains("deletionTimestamp");
-  if (already && grace >= int_at(meta, {"deletionGracePeriodSeconds"}) && object["metadata"] == live->json["metadata"]) return live;
+  if (already && grace >= int_at(meta, {"deletionGracePeriodSeconds"}) && object["metadata"] == live->json["metadata"])
+    return live;
   const bool shorter = already && grace < int_at(meta, {"deletionGracePeriodSeconds"});
   if (!already || shorter) {
     meta["deletionTimestamp"] = to_rfc3339(clock_.wall() + std::chrono::seconds(grace));
@@ -57,21 +60,27 @@ Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource
   return transaction.put(key, std::move(object));
 }
 
-Outcome<StoredPtr> Core::erase(const Resource& resource, const crds::ObjectKey& key, const DeleteOptions& options, bool dry_run, bool& gone) {
+Outcome<StoredPtr> Core::erase(const Resource& resource, const crds::ObjectKey& key, const DeleteOptions& options,
+                               bool dry_run, bool& gone) {
   const StoreKey store_key{resource.store_name(), key.ns, key.name};
   auto out = run({.manager = "", .dry_run = dry_run}, [&](Transaction& transaction) -> Outcome<StoredPtr> {
     const StoredPtr live = as_version(resource, transaction.get(store_key));
     if (!live) return not_found(resource.type.group, resource.type.plural, key.name);
-    const std::string uid = string_at(live->json, {"metadata", "uid"}), version = string_at(live->json, {"metadata", "resourceVersion"});
+    const std::string uid = string_at(live->json, {"metadata", "uid"}),
+                      version = string_at(live->json, {"metadata", "resourceVersion"});
     if (!options.uid.empty() && options.uid != uid) {
-      return conflict(resource.type.group, resource.type.plural, key.name, "Precondition failed: UID in precondition: " + options.uid + ", UID in object meta: " + uid);
+      return conflict(resource.type.group, resource.type.plural, key.name,
+                      "Precondition failed: UID in precondition: " + options.uid + ", UID in object meta: " + uid);
     }
     if (!options.resource_version.empty() && options.resource_version != version) {
       return conflict(resource.type.group, resource.type.plural, key.name,
-                      "Precondition failed: ResourceVersion in precondition: " + options.resource_version + ", ResourceVersion in object meta: " + version);
+                      "Precondition failed: ResourceVersion in precondition: " + options.resource_version +
+                          ", ResourceVersion in object meta: " + version);
     }
-    if (resource.builtin && resource.type.kind == "Namespace" && (key.name == "default" || key.name.starts_with("kube-"))) {
-      return api_fail(403, "Forbidden", "namespaces \"" + key.name + "\" is forbidden: this namespace may not be deleted");
+    if (resource.builtin && resource.type.kind == "Namespace" &&
+        (key.name == "default" || key.name.starts_with("kube-"))) {
+      return api_fail(403, "Forbidden",
+                      "namespaces \"" + key.name + "\" is forbidden: this namespace may not be deleted");
     }
     return begin_deletion(transaction, resource, store_key, live, options, gone);
   });
@@ -110,12 +119,11 @@ Status Core::finish_crd(const std::string& name) {
   const auto crd = store_.get({"customresourcedefinitions.apiextensions.k8s.io", "", name});
   if (!crd || !find_path(crd->json, {"metadata", "deletionTimestamp"})) return {};
   const auto versions = resources_of_crd(crd->json);
-  size_t left = 0;
   for (const auto& item : store_.list(name, "").items) {
-    ++left;
     if (versions.empty() || find_path(item->json, {"metadata", "deletionTimestamp"})) continue;
-    CLOPS_TRY(remove(versions.front()->type, {string_at(item->json, {"metadata", "namespace"}), string_at(item->json, {"metadata", "name"})}, {}));
-    --left;
+    CLOPS_TRY(remove(versions.front()->type,
+                     {string_at(item->json, {"metadata", "namespace"}), string_at(item->json, {"metadata", "name"})},
+                     {}));
   }
   if (!store_.list(name, "").items.empty()) return {};
   const Status done = store_.transact([&](Transaction& transaction) -> Status {

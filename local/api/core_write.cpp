@@ -10,12 +10,26 @@
 namespace clops::local {
 namespace {
 
-constexpr const char* kModified = "the object has been modified; please apply your changes to the latest version and try again";
+constexpr const char* kModified =
+    "the object has been modified; please apply your changes to the latest version and try again";
 
 // Kinds whose writes do not count generations upstream.
 bool counts_generations(const Resource& resource) {
-  static const std::set<std::string> without{"Namespace", "Node", "ConfigMap", "Secret", "ServiceAccount", "Endpoints", "Event", "Service", "PersistentVolumeClaim",
-                                             "ControllerRevision", "Lease", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"};
+  static const std::set<std::string> without{"Namespace",
+                                             "Node",
+                                             "ConfigMap",
+                                             "Secret",
+                                             "ServiceAccount",
+                                             "Endpoints",
+                                             "Event",
+                                             "Service",
+                                             "PersistentVolumeClaim",
+                                             "ControllerRevision",
+                                             "Lease",
+                                             "Role",
+                                             "RoleBinding",
+                                             "ClusterRole",
+                                             "ClusterRoleBinding"};
   return !resource.builtin || !without.contains(resource.type.kind);
 }
 
@@ -23,7 +37,8 @@ std::string random_uid() {
   std::string hex = random_hex(16);
   hex[12] = '4';
   hex[16] = "89ab"[hex[16] % 4];
-  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" + hex.substr(20);
+  return hex.substr(0, 8) + "-" + hex.substr(8, 4) + "-" + hex.substr(12, 4) + "-" + hex.substr(16, 4) + "-" +
+         hex.substr(20);
 }
 
 std::string random_suffix() {
@@ -69,14 +84,17 @@ bool finalizers_done(const Resource& resource, const Json& object) {
   return true;
 }
 
-std::string address(const std::string& network, unsigned index) { return network + "." + std::to_string(index / 256) + "." + std::to_string(index % 256); }
+std::string address(const std::string& network, unsigned index) {
+  return network + "." + std::to_string(index / 256) + "." + std::to_string(index % 256);
+}
 
 }  // namespace
 
 Done Core::accept_fields(const Resource& resource, Json& object, const WriteContext& context) const {
   if (resource.builtin) {
     if (const auto wrong = wrong_type(resource.schema, object, ""); !wrong.empty()) {
-      return bad_request(resource.type.kind + " in version \"" + resource.type.version + "\" cannot be handled as a " + resource.type.kind + ": " + wrong);
+      return bad_request(resource.type.kind + " in version \"" + resource.type.version + "\" cannot be handled as a " +
+                         resource.type.kind + ": " + wrong);
     }
   }
   std::vector<std::string> unknown;
@@ -85,10 +103,13 @@ Done Core::accept_fields(const Resource& resource, Json& object, const WriteCont
   std::string list;
   for (const auto& path : unknown) {
     list += (list.empty() ? "" : ", ") + std::string("unknown field \"") + path + "\"";
-    if (context.unknown == UnknownFields::Warn && context.warnings) context.warnings->push_back("unknown field \"" + path + "\"");
+    if (context.unknown == UnknownFields::Warn && context.warnings)
+      context.warnings->push_back("unknown field \"" + path + "\"");
   }
   if (context.unknown == UnknownFields::Warn) return {};
-  const std::string prefix = resource.builtin ? resource.type.kind + " in version \"" + resource.type.version + "\" cannot be handled as a " + resource.type.kind + ": " : "";
+  const std::string prefix = resource.builtin ? resource.type.kind + " in version \"" + resource.type.version +
+                                                    "\" cannot be handled as a " + resource.type.kind + ": "
+                                              : "";
   return bad_request(prefix + "strict decoding error: " + list);
 }
 
@@ -98,8 +119,11 @@ Done Core::admit_namespace(Transaction& transaction, const Resource& resource, c
   if (!ns) return not_found("", "namespaces", key.ns);
   if (find_path(ns->json, {"metadata", "deletionTimestamp"})) {
     const std::string plural = resource.store_name();
-    auto error = api_fail(403, "Forbidden", plural + " \"" + key.name + "\" is forbidden: unable to create new content in namespace " + key.ns + " because it is being terminated");
-    error.error().causes.push_back({"NamespaceTerminating", "namespace " + key.ns + " is being terminated", "metadata.namespace"});
+    auto error = api_fail(403, "Forbidden",
+                          plural + " \"" + key.name + "\" is forbidden: unable to create new content in namespace " +
+                              key.ns + " because it is being terminated");
+    error.error().causes.push_back(
+        {"NamespaceTerminating", "namespace " + key.ns + " is being terminated", "metadata.namespace"});
     return error;
   }
   return {};
@@ -109,21 +133,28 @@ Done Core::give_cluster_ip(Transaction& transaction, Json& object) const {
   Json& spec = object["spec"];
   const std::string wanted = string_at(spec, {"clusterIP"});
   std::set<std::string> taken;
-  for (const auto& service : transaction.list("services", "")) taken.insert(string_at(service->json, {"spec", "clusterIP"}));
+  for (const auto& service : transaction.list("services", ""))
+    taken.insert(string_at(service->json, {"spec", "clusterIP"}));
   std::string chosen = wanted;
   if (wanted.empty()) {
     for (unsigned i = 10; i < 65'000 && chosen.empty(); ++i) {
-      if (const auto candidate = address(options_.service_network, i); i % 256 != 0 && i % 256 != 255 && !taken.contains(candidate)) chosen = candidate;
+      if (const auto candidate = address(options_.service_network, i);
+          i % 256 != 0 && i % 256 != 255 && !taken.contains(candidate))
+        chosen = candidate;
     }
     if (chosen.empty()) return api_fail(500, "InternalError", "failed to allocate a serviceIP: range is full");
   } else if (wanted != "None") {
     if (!wanted.starts_with(options_.service_network + ".")) {
       return invalid("", "Service", string_at(object, {"metadata", "name"}),
-                     {invalid_cause("spec.clusterIPs", Json::array({wanted}), "failed to allocate IP " + wanted + ": the provided IP is not in the valid range. The range of valid IPs is " + options_.service_network + ".0.0/16")});
+                     {invalid_cause("spec.clusterIPs", Json::array({wanted}),
+                                    "failed to allocate IP " + wanted +
+                                        ": the provided IP is not in the valid range. The range of valid IPs is " +
+                                        options_.service_network + ".0.0/16")});
     }
     if (taken.contains(wanted)) {
       return invalid("", "Service", string_at(object, {"metadata", "name"}),
-                     {invalid_cause("spec.clusterIPs", Json::array({wanted}), "failed to allocate IP " + wanted + ": provided IP is already allocated")});
+                     {invalid_cause("spec.clusterIPs", Json::array({wanted}),
+                                    "failed to allocate IP " + wanted + ": provided IP is already allocated")});
     }
   }
   spec["clusterIP"] = chosen;
@@ -137,13 +168,22 @@ void Core::crd_conditions(Json& crd, const Json* before) const {
   Json stored = status.value("storedVersions", Json::array());
   for (const auto& version : crd["spec"]["versions"]) {
     const Json name = version.value("name", Json(""));
-    if (bool_at(version, {"storage"}) && std::find(stored.begin(), stored.end(), name) == stored.end()) stored.push_back(name);
+    if (bool_at(version, {"storage"}) && std::find(stored.begin(), stored.end(), name) == stored.end())
+      stored.push_back(name);
   }
   status["storedVersions"] = stored;
   if (!status.contains("conditions")) {
     const std::string time = now();
-    status["conditions"] = Json::array({{{"type", "NamesAccepted"}, {"status", "True"}, {"reason", "NoConflicts"}, {"message", "no conflicts found"}, {"lastTransitionTime", time}},
-                                        {{"type", "Established"}, {"status", "True"}, {"reason", "InitialNamesAccepted"}, {"message", "the initial names have been accepted"}, {"lastTransitionTime", time}}});
+    status["conditions"] = Json::array({{{"type", "NamesAccepted"},
+                                         {"status", "True"},
+                                         {"reason", "NoConflicts"},
+                                         {"message", "no conflicts found"},
+                                         {"lastTransitionTime", time}},
+                                        {{"type", "Established"},
+                                         {"status", "True"},
+                                         {"reason", "InitialNamesAccepted"},
+                                         {"message", "the initial names have been accepted"},
+                                         {"lastTransitionTime", time}}});
   }
   crd["status"] = std::move(status);
 }
@@ -155,10 +195,12 @@ Done Core::restrict_to(Change& change) const {
   const std::string& group = change.resource.type.group;
   const std::string wanted_uid = string_at(after, {"metadata", "uid"}), uid = string_at(before, {"metadata", "uid"});
   if (!wanted_uid.empty() && wanted_uid != uid) {
-    return conflict(group, change.resource.type.plural, change.key.name, "Precondition failed: UID in precondition: " + wanted_uid + ", UID in object meta: " + uid);
+    return conflict(group, change.resource.type.plural, change.key.name,
+                    "Precondition failed: UID in precondition: " + wanted_uid + ", UID in object meta: " + uid);
   }
   const std::string wanted = string_at(after, {"metadata", "resourceVersion"});
-  if (!wanted.empty() && wanted != string_at(before, {"metadata", "resourceVersion"})) return conflict(group, change.resource.type.plural, change.key.name, kModified);
+  if (!wanted.empty() && wanted != string_at(before, {"metadata", "resourceVersion"}))
+    return conflict(group, change.resource.type.plural, change.key.name, kModified);
 
   if (change.subresource == "status") {
     Json only = before;
@@ -171,19 +213,23 @@ Done Core::restrict_to(Change& change) const {
     restore(after, before, {"status"});
   }
   Json& meta = meta_of(after);
-  restore(meta, before["metadata"], {"name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "generateName", "selfLink", "resourceVersion"});
+  restore(meta, before["metadata"],
+          {"name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+           "generation", "generateName", "selfLink", "resourceVersion"});
   if (change.resource.builtin && change.resource.type.kind == "Service" && change.subresource.empty()) {
     // An update that leaves them out keeps what was allocated.
     for (const char* name : {"clusterIP", "clusterIPs"}) {
       if (!after["spec"].contains(name) && before["spec"].contains(name)) after["spec"][name] = before["spec"][name];
     }
   }
-  if (change.resource.builtin && change.resource.type.kind == "Job" && change.subresource.empty() && before["spec"].contains("selector") && !after["spec"].contains("selector")) {
+  if (change.resource.builtin && change.resource.type.kind == "Job" && change.subresource.empty() &&
+      before["spec"].contains("selector") && !after["spec"].contains("selector")) {
     after["spec"]["selector"] = before["spec"]["selector"];
     const Json* labels = find_path(before, {"spec", "template", "metadata", "labels"});
     if (labels && after["spec"]["template"].is_object()) {
       for (const auto& [name, value] : labels->items()) {
-        if (!after["spec"]["template"]["metadata"]["labels"].contains(name)) after["spec"]["template"]["metadata"]["labels"][name] = value;
+        if (!after["spec"]["template"]["metadata"]["labels"].contains(name))
+          after["spec"]["template"]["metadata"]["labels"][name] = value;
       }
     }
   }
@@ -196,7 +242,8 @@ Done Core::validate(const Change& change) const {
   check_metadata(change.resource, change.after, causes);
   check(change.resource.schema, change.after, "", causes);
   const Json* before = change.before ? &change.before->json : nullptr;
-  if (causes.empty() && change.resource.builtin && change.subresource.empty()) check_builtin(type.kind, change.after, before, causes);
+  if (causes.empty() && change.resource.builtin && change.subresource.empty())
+    check_builtin(type.kind, change.after, before, causes);
   if (causes.empty() && !change.resource.builtin && options_.validator && change.subresource != "status") {
     for (auto& violation : options_.validator(type.kind, change.after, before)) {
       const std::string shown = violation.value.empty() ? "" : violation.value + ": ";
@@ -217,13 +264,15 @@ Outcome<StoredPtr> Core::finish(Transaction& transaction, Change change, const W
   apply_defaults(resource.schema, after);
   if (resource.builtin) {
     default_builtin(resource.type.kind, after);
-    if (resource.type.kind == "CustomResourceDefinition" && change.subresource.empty()) crd_conditions(after, change.before ? &change.before->json : nullptr);
+    if (resource.type.kind == "CustomResourceDefinition" && change.subresource.empty())
+      crd_conditions(after, change.before ? &change.before->json : nullptr);
     if (resource.type.kind == "Service" && !change.before) {
       if (auto done = give_cluster_ip(transaction, after); !done) return std::unexpected(done.error());
     }
   }
   const WriterIdentity writer{context.manager, resource.type.api_version(), change.subresource, now()};
-  if (!change.owners_noted) after = note_update(resource.schema, change.before ? change.before->json : Json(), std::move(after), writer);
+  if (!change.owners_noted)
+    after = note_update(resource.schema, change.before ? change.before->json : Json(), std::move(after), writer);
   if (counts_generations(resource)) {
     Json& meta = meta_of(after);
     if (!change.before) {
@@ -255,10 +304,14 @@ Outcome<StoredPtr> Core::finish(Transaction& transaction, Change change, const W
   return stored;
 }
 
-Outcome<StoredPtr> Core::insert_in(Transaction& transaction, const Resource& resource, StoreKey key, Json object, const WriteContext& context, bool owners_noted) {
+Outcome<StoredPtr> Core::insert_in(Transaction& transaction, const Resource& resource, StoreKey key, Json object,
+                                   const WriteContext& context, bool owners_noted) {
   Json& meta = meta_of(object);
-  if (!string_at(meta, {"resourceVersion"}).empty()) return bad_request("resourceVersion should not be set on objects to be created");
-  for (const char* name : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"}) meta.erase(name);
+  if (!string_at(meta, {"resourceVersion"}).empty())
+    return bad_request("resourceVersion should not be set on objects to be created");
+  for (const char* name : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
+                           "selfLink", "resourceVersion"})
+    meta.erase(name);
   key.name = string_at(meta, {"name"});
   if (const std::string prefix = string_at(meta, {"generateName"}); key.name.empty() && !prefix.empty()) {
     do key.name = prefix.substr(0, 58) + random_suffix();
@@ -286,34 +339,46 @@ Outcome<StoredPtr> Core::insert_in(Transaction& transaction, const Resource& res
   if (stored && resource.builtin && resource.type.kind == "Namespace") {
     const auto accounts = catalog_.find("", "v1", "serviceaccounts");
     Json account{{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "default"}}}};
-    auto made = insert_in(transaction, *accounts, {accounts->store_name(), key.name, "default"}, std::move(account), {}, false);
+    auto made =
+        insert_in(transaction, *accounts, {accounts->store_name(), key.name, "default"}, std::move(account), {}, false);
     if (!made) return made;
   }
   return stored;
 }
 
-Outcome<StoredPtr> Core::insert(const Resource& resource, const std::string& ns, Json object, const WriteContext& context) {
+Outcome<StoredPtr> Core::insert(const Resource& resource, const std::string& ns, Json object,
+                                const WriteContext& context) {
   if (!object.is_object()) return bad_request("the body is no object");
-  auto out = run(context, [&](Transaction& transaction) { return insert_in(transaction, resource, {resource.store_name(), resource.type.namespaced ? ns : "", ""}, std::move(object), context, false); });
-  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition") refresh_crd(string_at((*out)->json, {"metadata", "name"}));
+  auto out = run(context, [&](Transaction& transaction) {
+    return insert_in(transaction, resource, {resource.store_name(), resource.type.namespaced ? ns : "", ""},
+                     std::move(object), context, false);
+  });
+  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition")
+    refresh_crd(string_at((*out)->json, {"metadata", "name"}));
   return out;
 }
 
-Outcome<StoredPtr> Core::update(const Resource& resource, const crds::ObjectKey& key, Json object, const std::string& subresource, const WriteContext& context) {
+Outcome<StoredPtr> Core::update(const Resource& resource, const crds::ObjectKey& key, Json object,
+                                const std::string& subresource, const WriteContext& context) {
   if (!object.is_object()) return bad_request("the body is no object");
   const StoreKey store_key{resource.store_name(), key.ns, key.name};
   auto out = run(context, [&](Transaction& transaction) -> Outcome<StoredPtr> {
     const StoredPtr live = as_version(resource, transaction.get(store_key));
     if (!live) return not_found(resource.type.group, resource.type.plural, key.name);
-    if (subresource == "scale") return patch_scale(transaction, resource, store_key, live, PatchKind::Merge, object, context);
+    if (subresource == "scale")
+      return patch_scale(transaction, resource, store_key, live, PatchKind::Merge, object, context);
     const std::string name = string_at(object, {"metadata", "name"});
-    if (!name.empty() && name != key.name) return bad_request("the name of the object (" + name + ") does not match the name on the URL (" + key.name + ")");
+    if (!name.empty() && name != key.name)
+      return bad_request("the name of the object (" + name + ") does not match the name on the URL (" + key.name + ")");
     if (!resource.builtin && string_at(object, {"metadata", "resourceVersion"}).empty()) {
-      return invalid(resource.type.group, resource.type.kind, key.name, {{"FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion"}});
+      return invalid(
+          resource.type.group, resource.type.kind, key.name,
+          {{"FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion"}});
     }
     return finish(transaction, {resource, store_key, live, std::move(object), subresource}, context);
   });
-  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition") refresh_crd(key.name);
+  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition")
+    refresh_crd(key.name);
   return out;
 }
 

@@ -10,7 +10,8 @@ namespace clops::local {
 namespace {
 
 const std::vector<std::string>& verbs() {
-  static const std::vector<std::string> all{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"};
+  static const std::vector<std::string> all{"create", "delete", "deletecollection", "get",
+                                            "list",   "patch",  "update",           "watch"};
   return all;
 }
 
@@ -22,12 +23,17 @@ std::map<std::string, std::set<std::string>> versions_by_group(const std::vector
 
 Json group_of(const std::string& group, const std::set<std::string>& versions) {
   Json list = Json::array();
-  for (auto it = versions.rbegin(); it != versions.rend(); ++it) list.push_back({{"groupVersion", group + "/" + *it}, {"version", *it}});
+  for (auto it = versions.rbegin(); it != versions.rend(); ++it)
+    list.push_back({{"groupVersion", group + "/" + *it}, {"version", *it}});
   return {{"name", group}, {"versions", list}, {"preferredVersion", list[0]}};
 }
 
 Json entry(const Resource& resource) {
-  Json out{{"name", resource.type.plural}, {"singularName", resource.singular}, {"namespaced", resource.type.namespaced}, {"kind", resource.type.kind}, {"verbs", verbs()}};
+  Json out{{"name", resource.type.plural},
+           {"singularName", resource.singular},
+           {"namespaced", resource.type.namespaced},
+           {"kind", resource.type.kind},
+           {"verbs", verbs()}};
   if (!resource.short_names.empty()) out["shortNames"] = resource.short_names;
   if (!resource.categories.empty()) out["categories"] = resource.categories;
   return out;
@@ -46,20 +52,30 @@ std::vector<Subresource> subresources(const Resource& resource) {
   return out;
 }
 
-Json gvk(const std::string& group, const std::string& version, const std::string& kind) { return {{"group", group}, {"version", version}, {"kind", kind}}; }
+Json gvk(const std::string& group, const std::string& version, const std::string& kind) {
+  return {{"group", group}, {"version", version}, {"kind", kind}};
+}
 
 // kubectl looks here for which parameters a kind's writes take.
 Json path_item(const Resource& resource) {
   const auto& type = resource.type;
-  const auto parameter = [](const char* name) { return Json{{"name", name}, {"in", "query"}, {"schema", {{"type", "string"}, {"uniqueItems", true}}}}; };
+  const auto parameter = [](const char* name) {
+    return Json{{"name", name}, {"in", "query"}, {"schema", {{"type", "string"}, {"uniqueItems", true}}}};
+  };
   const Json who = gvk(type.group, type.version, type.kind);
   const auto operation = [&](const char* action, Json parameters) {
-    return Json{{"x-kubernetes-action", action}, {"x-kubernetes-group-version-kind", who}, {"parameters", std::move(parameters)}, {"responses", {{"200", {{"description", "OK"}}}}}};
+    return Json{{"x-kubernetes-action", action},
+                {"x-kubernetes-group-version-kind", who},
+                {"parameters", std::move(parameters)},
+                {"responses", {{"200", {{"description", "OK"}}}}}};
   };
   const Json writing = Json::array({parameter("dryRun"), parameter("fieldManager"), parameter("fieldValidation")});
   Json patching = writing;
   patching.push_back(parameter("force"));
-  return {{"get", operation("get", Json::array())}, {"put", operation("put", writing)}, {"patch", operation("patch", patching)}, {"delete", operation("delete", Json::array({parameter("dryRun")}))}};
+  return {{"get", operation("get", Json::array())},
+          {"put", operation("put", writing)},
+          {"patch", operation("patch", patching)},
+          {"delete", operation("delete", Json::array({parameter("dryRun")}))}};
 }
 
 void add_references(const Json& value, std::deque<std::string>& found) {
@@ -67,7 +83,8 @@ void add_references(const Json& value, std::deque<std::string>& found) {
     for (const auto& item : value) add_references(item, found);
   } else if (value.is_object()) {
     for (const auto& [name, item] : value.items()) {
-      if (name == "$ref" && item.is_string()) found.push_back(item.get<std::string>().substr(std::string_view("#/components/schemas/").size()));
+      if (name == "$ref" && item.is_string())
+        found.push_back(item.get<std::string>().substr(std::string_view("#/components/schemas/").size()));
       add_references(item, found);
     }
   }
@@ -97,13 +114,18 @@ std::optional<Json> one_group(const std::vector<ResourcePtr>& resources, const s
   return out;
 }
 
-std::optional<Json> resource_list(const std::vector<ResourcePtr>& resources, const std::string& group, const std::string& version) {
+std::optional<Json> resource_list(const std::vector<ResourcePtr>& resources, const std::string& group,
+                                  const std::string& version) {
   Json list = Json::array();
   for (const auto& resource : resources) {
     if (resource->type.group != group || resource->type.version != version) continue;
     list.push_back(entry(*resource));
     for (const auto& sub : subresources(*resource)) {
-      Json item{{"name", resource->type.plural + "/" + sub.name}, {"singularName", ""}, {"namespaced", resource->type.namespaced}, {"kind", sub.kind}, {"verbs", sub.verbs}};
+      Json item{{"name", resource->type.plural + "/" + sub.name},
+                {"singularName", ""},
+                {"namespaced", resource->type.namespaced},
+                {"kind", sub.kind},
+                {"verbs", sub.verbs}};
       if (sub.name == "scale") {
         item["group"] = sub.group;
         item["version"] = sub.version;
@@ -112,7 +134,10 @@ std::optional<Json> resource_list(const std::vector<ResourcePtr>& resources, con
     }
   }
   if (list.empty()) return {};
-  return Json{{"kind", "APIResourceList"}, {"apiVersion", "v1"}, {"groupVersion", group.empty() ? version : group + "/" + version}, {"resources", list}};
+  return Json{{"kind", "APIResourceList"},
+              {"apiVersion", "v1"},
+              {"groupVersion", group.empty() ? version : group + "/" + version},
+              {"resources", list}};
 }
 
 Json aggregated(const std::vector<ResourcePtr>& resources, bool core) {
@@ -125,11 +150,17 @@ Json aggregated(const std::vector<ResourcePtr>& resources, bool core) {
       for (const auto& resource : resources) {
         if (resource->type.group != group || resource->type.version != *version) continue;
         const std::string scope = resource->type.namespaced ? "Namespaced" : "Cluster";
-        Json item{{"resource", resource->type.plural}, {"responseKind", gvk(group, *version, resource->type.kind)}, {"scope", scope}, {"singularResource", resource->singular}, {"verbs", verbs()}};
+        Json item{{"resource", resource->type.plural},
+                  {"responseKind", gvk(group, *version, resource->type.kind)},
+                  {"scope", scope},
+                  {"singularResource", resource->singular},
+                  {"verbs", verbs()}};
         if (!resource->short_names.empty()) item["shortNames"] = resource->short_names;
         if (!resource->categories.empty()) item["categories"] = resource->categories;
         for (const auto& sub : subresources(*resource)) {
-          item["subresources"].push_back({{"subresource", sub.name}, {"responseKind", gvk(sub.group, sub.version, sub.kind)}, {"verbs", sub.verbs}});
+          item["subresources"].push_back({{"subresource", sub.name},
+                                          {"responseKind", gvk(sub.group, sub.version, sub.kind)},
+                                          {"verbs", sub.verbs}});
         }
         list.push_back(std::move(item));
       }
@@ -137,13 +168,23 @@ Json aggregated(const std::vector<ResourcePtr>& resources, bool core) {
     }
     items.push_back({{"metadata", {{"name", group}, {"creationTimestamp", nullptr}}}, {"versions", listed}});
   }
-  return {{"kind", "APIGroupDiscoveryList"}, {"apiVersion", "apidiscovery.k8s.io/v2"}, {"metadata", Json::object()}, {"items", items}};
+  return {{"kind", "APIGroupDiscoveryList"},
+          {"apiVersion", "apidiscovery.k8s.io/v2"},
+          {"metadata", Json::object()},
+          {"items", items}};
 }
 
 Json version_info(const std::string& version) {
   const size_t first = version.find('.'), second = version.find('.', first + 1);
-  return {{"major", version.substr(1, first - 1)}, {"minor", version.substr(first + 1, second - first - 1)}, {"gitVersion", version + "+clops"}, {"gitCommit", ""}, {"gitTreeState", "clean"},
-          {"buildDate", "1970-01-01T00:00:00Z"}, {"goVersion", ""}, {"compiler", "gc"}, {"platform", "linux/amd64"}};
+  return {{"major", version.substr(1, first - 1)},
+          {"minor", version.substr(first + 1, second - first - 1)},
+          {"gitVersion", version + "+clops"},
+          {"gitCommit", ""},
+          {"gitTreeState", "clean"},
+          {"buildDate", "1970-01-01T00:00:00Z"},
+          {"goVersion", ""},
+          {"compiler", "gc"},
+          {"platform", "linux/amd64"}};
 }
 
 Json openapi_index(const std::vector<ResourcePtr>& resources) {
@@ -158,7 +199,8 @@ Json openapi_index(const std::vector<ResourcePtr>& resources) {
   return {{"paths", paths}};
 }
 
-std::optional<Json> openapi_document(const std::vector<ResourcePtr>& resources, const std::string& group, const std::string& version) {
+std::optional<Json> openapi_document(const std::vector<ResourcePtr>& resources, const std::string& group,
+                                     const std::string& version) {
   Json paths = Json::object(), schemas = Json::object();
   std::deque<std::string> wanted;
   for (const auto& resource : resources) {
@@ -178,7 +220,10 @@ std::optional<Json> openapi_document(const std::vector<ResourcePtr>& resources, 
     schemas[name] = all[name];
     add_references(all[name], wanted);
   }
-  return Json{{"openapi", "3.0.0"}, {"info", {{"title", "clops embedded plane"}, {"version", "v1.34.4"}}}, {"paths", paths}, {"components", {{"schemas", schemas}}}};
+  return Json{{"openapi", "3.0.0"},
+              {"info", {{"title", "clops embedded plane"}, {"version", "v1.34.4"}}},
+              {"paths", paths},
+              {"components", {{"schemas", schemas}}}};
 }
 
 }  // namespace clops::local

@@ -32,9 +32,12 @@ using Done = std::expected<void, ApiError>;
 [[nodiscard]] std::unexpected<ApiError> api_fail(int code, std::string reason, std::string message);
 [[nodiscard]] std::unexpected<ApiError> bad_request(std::string message);
 // What a resource and object name go into: "deployments.apps \"x\" not found".
-[[nodiscard]] std::unexpected<ApiError> not_found(const std::string& group, const std::string& plural, const std::string& name);
-[[nodiscard]] std::unexpected<ApiError> conflict(const std::string& group, const std::string& plural, const std::string& name, const std::string& why);
-[[nodiscard]] std::unexpected<ApiError> invalid(const std::string& group, const std::string& kind, const std::string& name, std::vector<Cause> causes);
+[[nodiscard]] std::unexpected<ApiError> not_found(const std::string& group, const std::string& plural,
+                                                  const std::string& name);
+[[nodiscard]] std::unexpected<ApiError> conflict(const std::string& group, const std::string& plural,
+                                                 const std::string& name, const std::string& why);
+[[nodiscard]] std::unexpected<ApiError> invalid(const std::string& group, const std::string& kind,
+                                                const std::string& name, std::vector<Cause> causes);
 [[nodiscard]] ApiError from_error(const Error& error);
 
 }  // namespace clops::local

@@ -5,9 +5,12 @@
 namespace clops::local {
 namespace {
 
-bool keyed_list(Shape shape) { return shape == Shape::MapList || shape == Shape::SetList; }
+bool keyed_list(Shape shape) {
+  return shape == Shape::MapList || shape == Shape::SetList;
+}
 bool branches(Shape shape, const Json& value) {
-  return (value.is_object() && (shape == Shape::Struct || shape == Shape::Map || shape == Shape::Untyped)) || (value.is_array() && keyed_list(shape));
+  return (value.is_object() && (shape == Shape::Struct || shape == Shape::Map || shape == Shape::Untyped)) ||
+         (value.is_array() && keyed_list(shape));
 }
 
 std::string element_of(const Json& schema, Shape shape, const Json& item) {
@@ -91,7 +94,8 @@ void compare_into(const Json& schema, const Json& before, const Json& after, Dif
     if (!inner.removed.empty()) out.removed.children[part.element] = std::move(inner.removed);
   }
   for (const auto& part : old_parts) {
-    if (!find_part(new_parts, part.element)) collect_whole(*part.schema, *part.value, out.removed.children[part.element]);
+    if (!find_part(new_parts, part.element))
+      collect_whole(*part.schema, *part.value, out.removed.children[part.element]);
   }
 }
 

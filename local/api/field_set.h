@@ -1,6 +1,7 @@
 // Which fields of an object someone owns: a set of paths, as managedFields' FieldsV1 writes it.
 //
-// Thread rule: values. Path elements are FieldsV1's own keys: "f:name", "k:{...}" (list item by keys), "v:..." (set item).
+// Thread rule: values. Path elements are FieldsV1's own keys: "f:name", "k:{...}" (list item by keys), "v:..." (set
+// item).
 #pragma once
 
 #include <map>
@@ -16,7 +17,7 @@ struct FieldSet {
   std::map<std::string, FieldSet> children;
 
   [[nodiscard]] bool empty() const;
-  [[nodiscard]] Json to_json() const;  // FieldsV1
+  [[nodiscard]] Json to_json() const;                    // FieldsV1
   [[nodiscard]] std::vector<std::string> paths() const;  // ".spec.containers[name=\"x\"].image", in order
   bool operator==(const FieldSet&) const = default;
 };

@@ -14,7 +14,9 @@ constexpr const char* kOrphan = "orphan";
 struct Item {
   ResourcePtr resource;
   StoredPtr object;
-  [[nodiscard]] crds::ObjectKey key() const { return {string_at(object->json, {"metadata", "namespace"}), string_at(object->json, {"metadata", "name"})}; }
+  [[nodiscard]] crds::ObjectKey key() const {
+    return {string_at(object->json, {"metadata", "namespace"}), string_at(object->json, {"metadata", "name"})};
+  }
   [[nodiscard]] std::string uid() const { return string_at(object->json, {"metadata", "uid"}); }
   [[nodiscard]] bool deleting() const { return find_path(object->json, {"metadata", "deletionTimestamp"}) != nullptr; }
   [[nodiscard]] bool has_finalizer(const char* name) const {
@@ -73,14 +75,19 @@ class Collector final : public GarbageCollector, public std::enable_shared_from_
       if (!item.deleting()) continue;
       if (item.has_finalizer(kForeground)) note(item, finish_foreground(item, dependents[item.uid()]));
       if (item.has_finalizer(kOrphan)) note(item, orphan(item, dependents[item.uid()]));
-      if (item.resource->builtin && item.resource->type.kind == "Namespace") note(item, core_.finish_namespace(item.key().name));
-      if (item.resource->builtin && item.resource->type.kind == "CustomResourceDefinition") note(item, core_.finish_crd(item.key().name));
+      if (item.resource->builtin && item.resource->type.kind == "Namespace")
+        note(item, core_.finish_namespace(item.key().name));
+      if (item.resource->builtin && item.resource->type.kind == "CustomResourceDefinition")
+        note(item, core_.finish_crd(item.key().name));
     }
   }
 
   void note(const Item& item, const Status& status) {
     if (status || status.error().code == Code::NotFound || status.error().code == Code::Conflict) return;
-    log_.warn("cannot collect", {{"resource", item.resource->store_name()}, {"namespace", item.key().ns}, {"name", item.key().name}, {"why", status.error().message}});
+    log_.warn("cannot collect", {{"resource", item.resource->store_name()},
+                                 {"namespace", item.key().ns},
+                                 {"name", item.key().name},
+                                 {"why", status.error().message}});
   }
 
   // The snapshot may be older than an owner: it is gone only if it is gone now.
@@ -88,7 +95,8 @@ class Collector final : public GarbageCollector, public std::enable_shared_from_
     if (by_uid.contains(string_at(owner, {"uid"}))) return true;
     const auto resource = core_.catalog().find_kind(string_at(owner, {"apiVersion"}), string_at(owner, {"kind"}));
     if (!resource) return true;  // an owner of a kind that is not served cannot be looked up: its dependents stay
-    const auto live = core_.store().get({resource->store_name(), resource->type.namespaced ? ns : "", string_at(owner, {"name"})});
+    const auto live =
+        core_.store().get({resource->store_name(), resource->type.namespaced ? ns : "", string_at(owner, {"name"})});
     return live && string_at(live->json, {"metadata", "uid"}) == string_at(owner, {"uid"});
   }
 
@@ -119,7 +127,9 @@ class Collector final : public GarbageCollector, public std::enable_shared_from_
       DeleteOptions options;
       options.uid = dependent->uid();
       options.propagation = Propagation::Foreground;
-      if (auto removed = core_.remove(dependent->resource->type, dependent->key(), options); !removed && removed.error().code != Code::NotFound) return std::unexpected(removed.error());
+      if (auto removed = core_.remove(dependent->resource->type, dependent->key(), options);
+          !removed && removed.error().code != Code::NotFound)
+        return std::unexpected(removed.error());
     }
     return blocked ? Status{} : drop_finalizer(item, kForeground);
   }
@@ -127,7 +137,9 @@ class Collector final : public GarbageCollector, public std::enable_shared_from_
   Status orphan(const Item& item, const std::vector<const Item*>& dependents) {
     for (const Item* dependent : dependents) {
       CLOPS_TRY(change(*dependent, [&](Json& meta) {
-        if (meta.contains("ownerReferences")) std::erase_if(meta["ownerReferences"].get_ref<Json::array_t&>(), [&](const Json& owner) { return string_at(owner, {"uid"}) == item.uid(); });
+        if (meta.contains("ownerReferences"))
+          std::erase_if(meta["ownerReferences"].get_ref<Json::array_t&>(),
+                        [&](const Json& owner) { return string_at(owner, {"uid"}) == item.uid(); });
       }));
     }
     return drop_finalizer(item, kOrphan);
@@ -139,11 +151,14 @@ class Collector final : public GarbageCollector, public std::enable_shared_from_
     });
   }
   Status change(const Item& item, const std::function<void(Json& meta)>& how) {
-    auto done = core_.mutate(item.resource->type, item.key(), "", [&](Json& object) -> Status {
-      if (string_at(object, {"metadata", "uid"}) != item.uid()) return fail(Code::Conflict, "it has been replaced");
-      how(object["metadata"]);
-      return {};
-    }, {});
+    auto done = core_.mutate(item.resource->type, item.key(), "",
+                             [&](Json& object) -> Status {
+                               if (string_at(object, {"metadata", "uid"}) != item.uid())
+                                 return fail(Code::Conflict, "it has been replaced");
+                               how(object["metadata"]);
+                               return {};
+                             },
+                             {});
     return done ? Status{} : Status(std::unexpected(done.error()));
   }
 

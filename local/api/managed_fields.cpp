@@ -24,8 +24,8 @@ Managers read(const Json& object) {
   for (const auto& entry : *entries) {
     const Json* fields = find_path(entry, {"fieldsV1"});
     if (!fields) continue;
-    out.push_back({string_at(entry, {"manager"}), string_at(entry, {"operation"}), string_at(entry, {"apiVersion"}), string_at(entry, {"subresource"}),
-                   string_at(entry, {"time"}), field_set_from_json(*fields)});
+    out.push_back({string_at(entry, {"manager"}), string_at(entry, {"operation"}), string_at(entry, {"apiVersion"}),
+                   string_at(entry, {"subresource"}), string_at(entry, {"time"}), field_set_from_json(*fields)});
   }
   return out;
 }
@@ -52,7 +52,9 @@ Json ownable(Json object) {
   object.erase("apiVersion");
   object.erase("kind");
   if (const auto meta = object.find("metadata"); meta != object.end() && meta->is_object()) {
-    for (const char* name : {"name", "namespace", "creationTimestamp", "uid", "resourceVersion", "selfLink", "generation", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"}) meta->erase(name);
+    for (const char* name : {"name", "namespace", "creationTimestamp", "uid", "resourceVersion", "selfLink",
+                             "generation", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds"})
+      meta->erase(name);
     if (meta->empty()) object.erase("metadata");
   }
   return object;
@@ -75,7 +77,8 @@ Manager& find_or_add(Managers& managers, const WriterIdentity& writer, const cha
 std::string described(const Manager& manager) {
   std::string out = "\"" + manager.name + "\"";
   if (!manager.subresource.empty()) out += " with subresource \"" + manager.subresource + "\"";
-  if (manager.operation == "Update") out += " using " + manager.api_version + (manager.time.empty() ? "" : " at " + manager.time);
+  if (manager.operation == "Update")
+    out += " using " + manager.api_version + (manager.time.empty() ? "" : " at " + manager.time);
   return out;
 }
 
@@ -101,7 +104,6 @@ std::unexpected<ApiError> apply_conflict(const std::vector<Disputed>& disputes) 
   return error;
 }
 
-
 }  // namespace
 
 Json note_update(const Json& schema, const Json& before, Json after, const WriterIdentity& writer) {
@@ -124,7 +126,8 @@ Json note_update(const Json& schema, const Json& before, Json after, const Write
   return after;
 }
 
-Outcome<Json> server_side_apply(const Json& schema, const Json& live, const Json& applied, bool force, const WriterIdentity& writer) {
+Outcome<Json> server_side_apply(const Json& schema, const Json& live, const Json& applied, bool force,
+                                const WriterIdentity& writer) {
   Managers managers = read(live);
   const Manager* previous = find(managers, writer, "Apply");
   const FieldSet last = previous ? previous->fields : FieldSet();
@@ -142,7 +145,8 @@ Outcome<Json> server_side_apply(const Json& schema, const Json& live, const Json
   std::vector<Disputed> disputes;
   for (const auto& manager : managers) {
     if (&manager == previous) continue;
-    if (FieldSet both = intersect(manager.fields, taken); !both.empty()) disputes.push_back({&manager, std::move(both)});
+    if (FieldSet both = intersect(manager.fields, taken); !both.empty())
+      disputes.push_back({&manager, std::move(both)});
   }
   if (!force && !disputes.empty()) return apply_conflict(disputes);
   for (auto& manager : managers) {

@@ -20,7 +20,8 @@ struct WriterIdentity {
 // The object to store when `applied` is applied over `live` (null: created). 409 when another manager owns a field that
 // would change, unless forced. Fields this manager
 // applied before and no longer does are taken out, unless another owns them.
-[[nodiscard]] Outcome<Json> server_side_apply(const Json& schema, const Json& live, const Json& applied, bool force, const WriterIdentity& writer);
+[[nodiscard]] Outcome<Json> server_side_apply(const Json& schema, const Json& live, const Json& applied, bool force,
+                                              const WriterIdentity& writer);
 
 // When only times differ from `before`, the old ones are kept, so that an apply without effect writes nothing.
 void settle_times(const Json& before, Json& after);

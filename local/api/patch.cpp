@@ -13,7 +13,8 @@ constexpr size_t kOperationsMax = 10'000;
 // A JSON pointer's parts.
 Outcome<std::vector<std::string>> pointer(const Json& operation, const char* field) {
   const auto it = operation.find(field);
-  if (it == operation.end() || !it->is_string()) return bad_request(std::string("a JSON patch operation needs the text field '") + field + "'");
+  if (it == operation.end() || !it->is_string())
+    return bad_request(std::string("a JSON patch operation needs the text field '") + field + "'");
   const std::string& text = it->get_ref<const std::string&>();
   std::vector<std::string> out;
   if (text.empty()) return out;
@@ -37,12 +38,15 @@ Outcome<std::vector<std::string>> pointer(const Json& operation, const char* fie
 std::unexpected<ApiError> does_not_fit(const std::vector<std::string>& path, const std::string& why) {
   std::string text;
   for (const auto& part : path) text += "/" + part;
-  return api_fail(422, "Invalid", "the server rejected our request due to an error in our request: JSON patch: " + text + ": " + why);
+  return api_fail(422, "Invalid",
+                  "the server rejected our request due to an error in our request: JSON patch: " + text + ": " + why);
 }
 
 std::optional<size_t> index_in(const Json& list, const std::string& part, bool may_append) {
   if (may_append && part == "-") return list.size();
-  if (part.empty() || part.size() > 9 || part.find_first_not_of("0123456789") != std::string::npos || (part.size() > 1 && part[0] == '0')) return {};
+  if (part.empty() || part.size() > 9 || part.find_first_not_of("0123456789") != std::string::npos ||
+      (part.size() > 1 && part[0] == '0'))
+    return {};
   const size_t index = std::stoul(part);
   return index < list.size() + (may_append ? 1 : 0) ? std::optional(index) : std::nullopt;
 }
@@ -129,14 +133,18 @@ Done run(Json& root, const Json& operation) {
   return bad_request("'" + op + "' is no JSON patch operation");
 }
 
-std::string text_of(const Json& schema, const char* name) { return string_at(schema, {name}); }
+std::string text_of(const Json& schema, const char* name) {
+  return string_at(schema, {name});
+}
 
 Outcome<Json> merge_strategically(const Json& schema, const Json& target, const Json& patch);
 
 void drop_directives(Json& value) {
   if (value.is_object()) {
     for (auto it = value.begin(); it != value.end();) {
-      const bool directive = it.key() == "$patch" || it.key() == "$retainKeys" || it.key().starts_with("$setElementOrder/") || it.key().starts_with("$deleteFromPrimitiveList/");
+      const bool directive = it.key() == "$patch" || it.key() == "$retainKeys" ||
+                             it.key().starts_with("$setElementOrder/") ||
+                             it.key().starts_with("$deleteFromPrimitiveList/");
       if (directive || it->is_null()) {
         it = value.erase(it);
       } else {
@@ -177,7 +185,8 @@ void order_items(Json& list, const Json& order, const Json& before, const std::s
   size_t left = 0;
   for (const auto& item : named) {
     const size_t place = place_in(before, item, key);
-    while (left < others.size() && place < before.size() && place_in(before, others[left], key) < place) sorted.push_back(others[left++]);
+    while (left < others.size() && place < before.size() && place_in(before, others[left], key) < place)
+      sorted.push_back(others[left++]);
     sorted.push_back(item);
   }
   while (left < others.size()) sorted.push_back(others[left++]);
@@ -195,12 +204,15 @@ Outcome<Json> merge_list(const Json& field, const Json& target, const Json& patc
     const std::string directive = string_at(item, {"$patch"});
     if (directive == "replace") {
       Json rest = patch;
-      std::erase_if(rest.get_ref<Json::array_t&>(), [](const Json& i) { return i.is_object() && i.contains("$patch"); });
+      std::erase_if(rest.get_ref<Json::array_t&>(),
+                    [](const Json& i) { return i.is_object() && i.contains("$patch"); });
       drop_directives(rest);
       return rest;
     }
-    if (!item.contains(key)) return bad_request("map: " + dump_json(item) + " does not contain declared merge key: " + key);
-    const auto found = std::find_if(out.begin(), out.end(), [&](const Json& i) { return i.is_object() && i.value(key, Json()) == item[key]; });
+    if (!item.contains(key))
+      return bad_request("map: " + dump_json(item) + " does not contain declared merge key: " + key);
+    const auto found = std::find_if(out.begin(), out.end(),
+                                    [&](const Json& i) { return i.is_object() && i.value(key, Json()) == item[key]; });
     if (directive == "delete") {
       if (found != out.end()) out.erase(found);
     } else if (found != out.end()) {
@@ -230,13 +242,15 @@ Outcome<Json> merge_strategically(const Json& schema, const Json& target, const 
   const std::string directive = string_at(patch, {"$patch"});
   if (directive == "delete") return Json(nullptr);
   Json out = target.is_object() && directive != "replace" ? target : Json::object();
-  if (const auto retained = patch.find("$retainKeys"); retained != patch.end() && retained->is_array()) retain_only(out, *retained);
+  if (const auto retained = patch.find("$retainKeys"); retained != patch.end() && retained->is_array())
+    retain_only(out, *retained);
   for (const auto& [name, value] : patch.items()) {
     if (name == "$patch" || name == "$retainKeys" || name.starts_with("$setElementOrder/")) continue;
     if (name.starts_with("$deleteFromPrimitiveList/")) {
       const auto list = out.find(name.substr(25));
       if (list == out.end() || !list->is_array() || !value.is_array()) continue;
-      std::erase_if(list->get_ref<Json::array_t&>(), [&](const Json& i) { return std::find(value.begin(), value.end(), i) != value.end(); });
+      std::erase_if(list->get_ref<Json::array_t&>(),
+                    [&](const Json& i) { return std::find(value.begin(), value.end(), i) != value.end(); });
       continue;
     }
     if (value.is_null()) {
@@ -264,7 +278,9 @@ Outcome<Json> merge_strategically(const Json& schema, const Json& target, const 
     if (!name.starts_with("$setElementOrder/") || !order.is_array()) continue;
     const auto list = out.find(name.substr(17));
     const Json* field = field_schema(schema, name.substr(17));
-    if (list != out.end() && list->is_array()) order_items(*list, order, target.is_object() ? target.value(name.substr(17), Json::array()) : Json::array(), field ? text_of(*field, "x-kubernetes-patch-merge-key") : "");
+    if (list != out.end() && list->is_array())
+      order_items(*list, order, target.is_object() ? target.value(name.substr(17), Json::array()) : Json::array(),
+                  field ? text_of(*field, "x-kubernetes-patch-merge-key") : "");
   }
   return out;
 }
@@ -288,7 +304,9 @@ Json merge_patch(Json target, const Json& patch) {
 Outcome<Json> json_patch(Json target, const Json& operations) {
   if (!operations.is_array()) return bad_request("a JSON patch is a list of operations");
   if (operations.size() > kOperationsMax) {
-    return api_fail(413, "RequestEntityTooLarge", "The allowed maximum operations in a JSON patch is 10000, got " + std::to_string(operations.size()));
+    return api_fail(
+        413, "RequestEntityTooLarge",
+        "The allowed maximum operations in a JSON patch is 10000, got " + std::to_string(operations.size()));
   }
   for (const auto& operation : operations) {
     if (!operation.is_object()) return bad_request("a JSON patch operation is an object");

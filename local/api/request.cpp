@@ -10,7 +10,9 @@ namespace {
 
 constexpr size_t kStepsMax = 16;
 
-std::unexpected<ApiError> no_such_path() { return api_fail(404, "NotFound", "the server could not find the requested resource"); }
+std::unexpected<ApiError> no_such_path() {
+  return api_fail(404, "NotFound", "the server could not find the requested resource");
+}
 
 std::vector<std::string> split_path(std::string_view path) {
   std::vector<std::string> out;
@@ -72,7 +74,8 @@ Accepts parse_accept(std::string_view header) {
     const size_t comma = std::min(header.find(','), header.size());
     const std::string_view part = header.substr(0, comma);
     header.remove_prefix(std::min(comma + 1, header.size()));
-    const bool json = part.find("application/json") != part.npos || part.find("*/*") != part.npos || part.find("application/*") != part.npos;
+    const bool json = part.find("application/json") != part.npos || part.find("*/*") != part.npos ||
+                      part.find("application/*") != part.npos;
     if (!json) continue;
     if (part.find("as=Table") != part.npos) {
       out.table = out.table || (part.find("g=meta.k8s.io") != part.npos && part.find("v=v1beta1") == part.npos);
@@ -92,10 +95,14 @@ Outcome<WriteContext> write_context(const Target& target, const Headers& headers
   out.manager = std::string(target.param("fieldManager").value_or(""));
   if (out.manager.empty()) out.manager = agent.substr(0, std::min(agent.find('/'), size_t{128}));
   if (out.manager.size() > 128) {
-    return invalid("meta.k8s.io", "PatchOptions", "", {{"FieldValueTooLong", "Too long: may not be more than 128 bytes", "fieldManager"}});
+    return invalid("meta.k8s.io", "PatchOptions", "",
+                   {{"FieldValueTooLong", "Too long: may not be more than 128 bytes", "fieldManager"}});
   }
   if (const auto dry = target.param("dryRun"); dry && !dry->empty()) {
-    if (*dry != "All") return invalid("meta.k8s.io", "CreateOptions", "", {{"FieldValueNotSupported", "Unsupported value: \"" + std::string(*dry) + "\": supported values: \"All\"", "dryRun"}});
+    if (*dry != "All")
+      return invalid("meta.k8s.io", "CreateOptions", "",
+                     {{"FieldValueNotSupported",
+                       "Unsupported value: \"" + std::string(*dry) + "\": supported values: \"All\"", "dryRun"}});
     out.dry_run = true;
   }
   const auto validation = target.param("fieldValidation").value_or("Warn");
@@ -104,8 +111,11 @@ Outcome<WriteContext> write_context(const Target& target, const Headers& headers
   } else if (validation == "Warn" || validation.empty()) {
     out.unknown = UnknownFields::Warn;
   } else if (validation != "Ignore") {
-    return invalid("meta.k8s.io", "CreateOptions", "",
-                   {{"FieldValueNotSupported", "Unsupported value: \"" + std::string(validation) + "\": supported values: \"Ignore\", \"Strict\", \"Warn\"", "fieldValidation"}});
+    return invalid(
+        "meta.k8s.io", "CreateOptions", "",
+        {{"FieldValueNotSupported",
+          "Unsupported value: \"" + std::string(validation) + "\": supported values: \"Ignore\", \"Strict\", \"Warn\"",
+          "fieldValidation"}});
   }
   return out;
 }
@@ -119,17 +129,22 @@ Outcome<DeleteOptions> delete_options(const Target& target, const Json& body, bo
   } else if (policy == "Orphan" || bool_at(body, {"orphanDependents"})) {
     out.propagation = Propagation::Orphan;
   } else if (!policy.empty() && policy != "Background") {
-    return invalid("meta.k8s.io", "DeleteOptions", "",
-                   {{"FieldValueNotSupported", "Unsupported value: \"" + policy + "\": supported values: \"Background\", \"Foreground\", \"Orphan\"", "propagationPolicy"}});
+    return invalid(
+        "meta.k8s.io", "DeleteOptions", "",
+        {{"FieldValueNotSupported",
+          "Unsupported value: \"" + policy + "\": supported values: \"Background\", \"Foreground\", \"Orphan\"",
+          "propagationPolicy"}});
   }
   out.uid = string_at(body, {"preconditions", "uid"});
   out.resource_version = string_at(body, {"preconditions", "resourceVersion"});
-  if (const Json* grace = find_path(body, {"gracePeriodSeconds"}); grace && grace->is_number_integer()) out.grace_seconds = grace->get<int64_t>();
+  if (const Json* grace = find_path(body, {"gracePeriodSeconds"}); grace && grace->is_number_integer())
+    out.grace_seconds = grace->get<int64_t>();
   auto grace = number_param(target, "gracePeriodSeconds");
   if (!grace) return std::unexpected(grace.error());
   if (*grace) out.grace_seconds = **grace;
   const Json* dry = find_path(body, {"dryRun"});
-  dry_run = target.param("dryRun").value_or("") == "All" || (dry && dry->is_array() && std::find(dry->begin(), dry->end(), Json("All")) != dry->end());
+  dry_run = target.param("dryRun").value_or("") == "All" ||
+            (dry && dry->is_array() && std::find(dry->begin(), dry->end(), Json("All")) != dry->end());
   return out;
 }
 
@@ -150,7 +165,9 @@ Outcome<Json> parse_body(const HttpRequest& request) {
     return std::move(documents->front());
   }
   if (type != "application/json" && !type.ends_with("+json")) {
-    return api_fail(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
+    return api_fail(415, "UnsupportedMediaType",
+                    "the body of the request was in an unknown format - accepted media types include: "
+                    "application/json, application/yaml");
   }
   auto parsed = parse_json(request.body);
   if (!parsed) return bad_request(parsed.error().message);
@@ -164,7 +181,8 @@ Outcome<PatchKind> patch_kind(const Headers& headers) {
   if (type == "application/strategic-merge-patch+json") return PatchKind::Strategic;
   if (type == "application/apply-patch+yaml") return PatchKind::Apply;
   return api_fail(415, "UnsupportedMediaType",
-                  "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, "
+                  "the body of the request was in an unknown format - accepted media types include: "
+                  "application/json-patch+json, application/merge-patch+json, "
                   "application/strategic-merge-patch+json, application/apply-patch+yaml");
 }
 
@@ -173,7 +191,8 @@ Outcome<std::optional<int64_t>> number_param(const Target& target, const char* n
   if (!text || text->empty()) return std::optional<int64_t>();
   int64_t out = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), out);
-  if (error != std::errc() || end != text->data() + text->size()) return bad_request(std::string(name) + ": '" + std::string(*text) + "' is no number");
+  if (error != std::errc() || end != text->data() + text->size())
+    return bad_request(std::string(name) + ": '" + std::string(*text) + "' is no number");
   return std::optional(out);
 }
 

@@ -1,4 +1,5 @@
-// A request to the API as values: which resource its path names, and what its query and headers ask for. Pure and fuzzed.
+// A request to the API as values: which resource its path names, and what its query and headers ask for. Pure and
+// fuzzed.
 #pragma once
 
 #include <string>
@@ -23,7 +24,8 @@ struct Accepts {
 };
 [[nodiscard]] Accepts parse_accept(std::string_view header);
 
-[[nodiscard]] Outcome<WriteContext> write_context(const Target& target, const Headers& headers, std::vector<std::string>& warnings);
+[[nodiscard]] Outcome<WriteContext> write_context(const Target& target, const Headers& headers,
+                                                  std::vector<std::string>& warnings);
 [[nodiscard]] Outcome<DeleteOptions> delete_options(const Target& target, const Json& body, bool& dry_run);
 [[nodiscard]] Outcome<IncludeObject> include_object(const Target& target);
 // JSON, or YAML where the content type says so.

@@ -9,7 +9,8 @@ namespace clops::local {
 namespace {
 
 const Column kName{"Name", "string", "name", "Name must be unique within a namespace.", 0, ".metadata.name"};
-const Column kAge{"Age", "date", "", "CreationTimestamp is when the object was made.", 0, ".metadata.creationTimestamp"};
+const Column kAge{
+    "Age", "date", "", "CreationTimestamp is when the object was made.", 0, ".metadata.creationTimestamp"};
 
 struct Extra {
   bool status = false;
@@ -18,13 +19,18 @@ struct Extra {
   bool scale = false;
 };
 
-Column text_column(std::string name, std::string path = "", int priority = 0) { return {std::move(name), "string", "", "", priority, std::move(path)}; }
-Column number_column(std::string name, std::string path = "", int priority = 0) { return {std::move(name), "integer", "", "", priority, std::move(path)}; }
+Column text_column(std::string name, std::string path = "", int priority = 0) {
+  return {std::move(name), "string", "", "", priority, std::move(path)};
+}
+Column number_column(std::string name, std::string path = "", int priority = 0) {
+  return {std::move(name), "integer", "", "", priority, std::move(path)};
+}
 
 ResourcePtr builtin(crds::ResourceType type, const std::string& schema, Extra extra = {}) {
   auto out = std::make_shared<Resource>();
   out->singular = type.kind;
-  std::transform(out->singular.begin(), out->singular.end(), out->singular.begin(), [](unsigned char c) { return std::tolower(c); });
+  std::transform(out->singular.begin(), out->singular.end(), out->singular.begin(),
+                 [](unsigned char c) { return std::tolower(c); });
   out->type = std::move(type);
   out->short_names = std::move(extra.short_names);
   out->categories = std::move(extra.categories);
@@ -38,10 +44,12 @@ ResourcePtr builtin(crds::ResourceType type, const std::string& schema, Extra ex
     out->selector_path = ".spec.selector";
   }
   out->columns.push_back(kName);
-  for (auto& column : extra.columns) out->columns.push_back(std::move(column));
-  // Wide columns come last, after the age.
-  const auto wide = std::stable_partition(out->columns.begin(), out->columns.end(), [](const Column& c) { return c.priority == 0; });
-  out->columns.insert(wide, kAge);
+  for (const bool wide : {false, true}) {  // wide columns come last, after the age
+    for (const auto& column : extra.columns) {
+      if ((column.priority > 0) == wide) out->columns.push_back(column);
+    }
+    if (!wide) out->columns.push_back(kAge);
+  }
   return out;
 }
 
@@ -50,47 +58,84 @@ ResourcePtr builtin(crds::ResourceType type, const std::string& schema, Extra ex
 std::vector<ResourcePtr> builtin_resources() {
   using C = std::vector<Column>;
   return {
-      builtin({"", "v1", "Namespace", "namespaces", false}, "core/Namespace", {.status = true, .short_names = {"ns"}, .columns = C{text_column("Status", ".status.phase")}}),
-      builtin({"", "v1", "Node", "nodes", false}, "core/Node", {.status = true, .short_names = {"no"}, .columns = C{text_column("Status"), text_column("Version", ".status.nodeInfo.kubeletVersion")}}),
+      builtin({"", "v1", "Namespace", "namespaces", false}, "core/Namespace",
+              {.status = true, .short_names = {"ns"}, .columns = C{text_column("Status", ".status.phase")}}),
+      builtin({"", "v1", "Node", "nodes", false}, "core/Node",
+              {.status = true,
+               .short_names = {"no"},
+               .columns = C{text_column("Status"), text_column("Version", ".status.nodeInfo.kubeletVersion")}}),
       builtin({"", "v1", "Pod", "pods", true}, "core/Pod",
-              {.status = true, .short_names = {"po"}, .categories = {"all"},
-               .columns = C{text_column("Ready"), text_column("Status"), text_column("Restarts"), text_column("IP", ".status.podIP", 1), text_column("Node", ".spec.nodeName", 1)}}),
+              {.status = true,
+               .short_names = {"po"},
+               .categories = {"all"},
+               .columns = C{text_column("Ready"), text_column("Status"), text_column("Restarts"),
+                            text_column("IP", ".status.podIP", 1), text_column("Node", ".spec.nodeName", 1)}}),
       builtin({"", "v1", "Service", "services", true}, "core/Service",
-              {.status = true, .short_names = {"svc"}, .categories = {"all"},
-               .columns = C{text_column("Type", ".spec.type"), text_column("Cluster-IP", ".spec.clusterIP"), text_column("External-IP"), text_column("Port(s)"), text_column("Selector", "", 1)}}),
-      builtin({"", "v1", "ConfigMap", "configmaps", true}, "core/ConfigMap", {.short_names = {"cm"}, .columns = C{number_column("Data")}}),
-      builtin({"", "v1", "Secret", "secrets", true}, "core/Secret", {.columns = C{text_column("Type", ".type"), number_column("Data")}}),
-      builtin({"", "v1", "ServiceAccount", "serviceaccounts", true}, "core/ServiceAccount", {.short_names = {"sa"}, .columns = C{number_column("Secrets")}}),
-      builtin({"", "v1", "Endpoints", "endpoints", true}, "core/Endpoints", {.short_names = {"ep"}, .columns = C{text_column("Endpoints")}}),
+              {.status = true,
+               .short_names = {"svc"},
+               .categories = {"all"},
+               .columns = C{text_column("Type", ".spec.type"), text_column("Cluster-IP", ".spec.clusterIP"),
+                            text_column("External-IP"), text_column("Port(s)"), text_column("Selector", "", 1)}}),
+      builtin({"", "v1", "ConfigMap", "configmaps", true}, "core/ConfigMap",
+              {.short_names = {"cm"}, .columns = C{number_column("Data")}}),
+      builtin({"", "v1", "Secret", "secrets", true}, "core/Secret",
+              {.columns = C{text_column("Type", ".type"), number_column("Data")}}),
+      builtin({"", "v1", "ServiceAccount", "serviceaccounts", true}, "core/ServiceAccount",
+              {.short_names = {"sa"}, .columns = C{number_column("Secrets")}}),
+      builtin({"", "v1", "Endpoints", "endpoints", true}, "core/Endpoints",
+              {.short_names = {"ep"}, .columns = C{text_column("Endpoints")}}),
       builtin({"", "v1", "Event", "events", true}, "core/Event",
               {.short_names = {"ev"},
-               .columns = C{text_column("Last Seen"), text_column("Type", ".type"), text_column("Reason", ".reason"), text_column("Object"), text_column("Message", ".message")}}),
+               .columns = C{text_column("Last Seen"), text_column("Type", ".type"), text_column("Reason", ".reason"),
+                            text_column("Object"), text_column("Message", ".message")}}),
       builtin({"", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true}, "core/PersistentVolumeClaim",
-              {.status = true, .short_names = {"pvc"},
-               .columns = C{text_column("Status", ".status.phase"), text_column("Volume", ".spec.volumeName"), text_column("Capacity", ".status.capacity.storage"),
-                            text_column("Access Modes"), text_column("StorageClass", ".spec.storageClassName")}}),
-      builtin({"apps", "v1", "Deployment", "deployments", true}, "apps/Deployment",
-              {.status = true, .short_names = {"deploy"}, .categories = {"all"},
-               .columns = C{text_column("Ready"), number_column("Up-to-date"), number_column("Available"), text_column("Containers", "", 1), text_column("Images", "", 1), text_column("Selector", "", 1)},
-               .scale = true}),
+              {.status = true,
+               .short_names = {"pvc"},
+               .columns = C{text_column("Status", ".status.phase"), text_column("Volume", ".spec.volumeName"),
+                            text_column("Capacity", ".status.capacity.storage"), text_column("Access Modes"),
+                            text_column("StorageClass", ".spec.storageClassName")}}),
+      builtin(
+          {"apps", "v1", "Deployment", "deployments", true}, "apps/Deployment",
+          {.status = true,
+           .short_names = {"deploy"},
+           .categories = {"all"},
+           .columns = C{text_column("Ready"), number_column("Up-to-date"), number_column("Available"),
+                        text_column("Containers", "", 1), text_column("Images", "", 1), text_column("Selector", "", 1)},
+           .scale = true}),
       builtin({"apps", "v1", "ReplicaSet", "replicasets", true}, "apps/ReplicaSet",
-              {.status = true, .short_names = {"rs"}, .categories = {"all"}, .columns = C{number_column("Desired"), number_column("Current"), number_column("Ready")}, .scale = true}),
+              {.status = true,
+               .short_names = {"rs"},
+               .categories = {"all"},
+               .columns = C{number_column("Desired"), number_column("Current"), number_column("Ready")},
+               .scale = true}),
       builtin({"apps", "v1", "ControllerRevision", "controllerrevisions", true}, "apps/ControllerRevision",
               {.columns = C{text_column("Controller"), number_column("Revision", ".revision")}}),
       builtin({"batch", "v1", "Job", "jobs", true}, "batch/Job",
-              {.status = true, .categories = {"all"}, .columns = C{text_column("Status"), text_column("Completions"), text_column("Duration")}}),
+              {.status = true,
+               .categories = {"all"},
+               .columns = C{text_column("Status"), text_column("Completions"), text_column("Duration")}}),
       builtin({"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true}, "policy/PodDisruptionBudget",
-              {.status = true, .short_names = {"pdb"},
-               .columns = C{text_column("Min Available"), text_column("Max Unavailable"), number_column("Allowed Disruptions", ".status.disruptionsAllowed")}}),
-      builtin({"coordination.k8s.io", "v1", "Lease", "leases", true}, "coordination/Lease", {.columns = C{text_column("Holder", ".spec.holderIdentity")}}),
-      builtin({"discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true}, "discovery/EndpointSlice",
-              {.columns = C{text_column("AddressType", ".addressType"), text_column("Ports"), text_column("Endpoints")}}),
+              {.status = true,
+               .short_names = {"pdb"},
+               .columns = C{text_column("Min Available"), text_column("Max Unavailable"),
+                            number_column("Allowed Disruptions", ".status.disruptionsAllowed")}}),
+      builtin({"coordination.k8s.io", "v1", "Lease", "leases", true}, "coordination/Lease",
+              {.columns = C{text_column("Holder", ".spec.holderIdentity")}}),
+      builtin(
+          {"discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true}, "discovery/EndpointSlice",
+          {.columns = C{text_column("AddressType", ".addressType"), text_column("Ports"), text_column("Endpoints")}}),
       builtin({"rbac.authorization.k8s.io", "v1", "Role", "roles", true}, "rbac/Role"),
-      builtin({"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true}, "rbac/RoleBinding", {.columns = C{text_column("Role")}}),
+      builtin({"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", true}, "rbac/RoleBinding",
+              {.columns = C{text_column("Role")}}),
       builtin({"rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", false}, "rbac/ClusterRole"),
-      builtin({"rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false}, "rbac/ClusterRoleBinding", {.columns = C{text_column("Role")}}),
-      builtin({"apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false}, "apiextensions/CustomResourceDefinition",
-              {.status = true, .short_names = {"crd", "crds"}, .categories = {"api-extensions"}, .columns = C{text_column("Created At", ".metadata.creationTimestamp")}}),
+      builtin({"rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", false},
+              "rbac/ClusterRoleBinding", {.columns = C{text_column("Role")}}),
+      builtin({"apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false},
+              "apiextensions/CustomResourceDefinition",
+              {.status = true,
+               .short_names = {"crd", "crds"},
+               .categories = {"api-extensions"},
+               .columns = C{text_column("Created At", ".metadata.creationTimestamp")}}),
   };
 }
 
@@ -109,7 +154,8 @@ std::vector<std::string> texts(const Json& value, std::initializer_list<std::str
 // The server knows these fields of every object; a CRD need not name them.
 Json whole_schema(const Json& version) {
   const Json* given = find_path(version, {"schema", "openAPIV3Schema"});
-  Json out = given && given->is_object() ? *given : Json{{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
+  Json out =
+      given && given->is_object() ? *given : Json{{"type", "object"}, {"x-kubernetes-preserve-unknown-fields", true}};
   out["type"] = "object";
   out["properties"]["apiVersion"] = {{"type", "string"}};
   out["properties"]["kind"] = {{"type", "string"}};
@@ -140,7 +186,8 @@ std::vector<ResourcePtr> resources_of_crd(const Json& crd) {
     if (!bool_at(version, {"served"})) continue;
     auto resource = std::make_shared<Resource>();
     const std::string name = string_at(version, {"name"});
-    resource->type = {group, name, kind, string_at(crd, {"spec", "names", "plural"}), string_at(crd, {"spec", "scope"}) != "Cluster"};
+    resource->type = {group, name, kind, string_at(crd, {"spec", "names", "plural"}),
+                      string_at(crd, {"spec", "scope"}) != "Cluster"};
     resource->singular = string_at(crd, {"spec", "names", "singular"});
     resource->short_names = texts(crd, {"spec", "names", "shortNames"});
     resource->categories = texts(crd, {"spec", "names", "categories"});
@@ -154,8 +201,9 @@ std::vector<ResourcePtr> resources_of_crd(const Json& crd) {
     const Json* columns = find_path(version, {"additionalPrinterColumns"});
     if (columns && columns->is_array()) {
       for (const auto& c : *columns) {
-        resource->columns.push_back({string_at(c, {"name"}), string_at(c, {"type"}), string_at(c, {"format"}), string_at(c, {"description"}),
-                                     static_cast<int>(int_at(c, {"priority"})), string_at(c, {"jsonPath"})});
+        resource->columns.push_back({string_at(c, {"name"}), string_at(c, {"type"}), string_at(c, {"format"}),
+                                     string_at(c, {"description"}), static_cast<int>(int_at(c, {"priority"})),
+                                     string_at(c, {"jsonPath"})});
       }
     } else {
       resource->columns.push_back(kAge);
@@ -166,7 +214,8 @@ std::vector<ResourcePtr> resources_of_crd(const Json& crd) {
 }
 
 Catalog::Catalog() {
-  for (auto& resource : builtin_resources()) resources_[{resource->type.group, resource->type.version, resource->type.plural}] = resource;
+  for (auto& resource : builtin_resources())
+    resources_[{resource->type.group, resource->type.version, resource->type.plural}] = resource;
 }
 
 ResourcePtr Catalog::find(const std::string& group, const std::string& version, const std::string& plural) const {

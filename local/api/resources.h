@@ -27,20 +27,26 @@ struct Resource {
   std::vector<std::string> short_names, categories;
   bool builtin = false;
   bool status = false;  // has the status subresource
-  std::string replicas_path, status_replicas_path, selector_path;  // ".spec.replicas"; set when there is a scale subresource
+  std::string replicas_path, status_replicas_path,
+      selector_path;        // ".spec.replicas"; set when there is a scale subresource
   std::string schema_name;  // in OpenAPI: "io.k8s.api.apps.v1.Deployment"
   Json schema;              // of the whole object, resolved
   std::vector<Column> columns;
   [[nodiscard]] bool scale() const { return !replicas_path.empty(); }
-  [[nodiscard]] std::string store_name() const { return type.group.empty() ? type.plural : type.plural + "." + type.group; }
+  [[nodiscard]] std::string store_name() const {
+    return type.group.empty() ? type.plural : type.plural + "." + type.group;
+  }
 };
 using ResourcePtr = std::shared_ptr<const Resource>;
 
 class Catalog {
  public:
   Catalog();
-  [[nodiscard]] ResourcePtr find(const std::string& group, const std::string& version, const std::string& plural) const;  // null: none
-  [[nodiscard]] ResourcePtr find(const crds::ResourceType& type) const { return find(type.group, type.version, type.plural); }
+  [[nodiscard]] ResourcePtr find(const std::string& group, const std::string& version,
+                                 const std::string& plural) const;  // null: none
+  [[nodiscard]] ResourcePtr find(const crds::ResourceType& type) const {
+    return find(type.group, type.version, type.plural);
+  }
   [[nodiscard]] ResourcePtr find_kind(const std::string& api_version, const std::string& kind) const;
   [[nodiscard]] std::vector<ResourcePtr> all() const;  // by group, version, plural
   void serve_crd(const Json& crd);                     // new or changed

@@ -23,12 +23,22 @@ const std::string& text(const Json& schema, const char* name) {
   const auto it = schema.find(name);
   return it != schema.end() && it->is_string() ? it->get_ref<const std::string&>() : none;
 }
-bool embedded_object(const Json& schema) { return flag(schema, "x-kubernetes-embedded-resource"); }
-bool is_identity(const std::string& name) { return name == "apiVersion" || name == "kind" || name == "metadata"; }
+bool embedded_object(const Json& schema) {
+  return flag(schema, "x-kubernetes-embedded-resource");
+}
+bool is_identity(const std::string& name) {
+  return name == "apiVersion" || name == "kind" || name == "metadata";
+}
 
-std::string child(const std::string& path, const std::string& name) { return path.empty() ? name : path + "." + name; }
-std::string keyed(const std::string& path, const std::string& key) { return path + "[" + key + "]"; }
-std::string indexed(const std::string& path, size_t i) { return path + "[" + std::to_string(i) + "]"; }
+std::string child(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
+std::string keyed(const std::string& path, const std::string& key) {
+  return path + "[" + key + "]";
+}
+std::string indexed(const std::string& path, size_t i) {
+  return path + "[" + std::to_string(i) + "]";
+}
 
 std::string json_type(const Json& value) {
   if (value.is_string()) return "string";
@@ -49,7 +59,9 @@ std::string shown(const Json& value) {
 bool has_type(const std::string& type, const Json& value) {
   if (type == "string") return value.is_string();
   if (type == "boolean") return value.is_boolean();
-  if (type == "integer") return value.is_number_integer() || (value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>());
+  if (type == "integer")
+    return value.is_number_integer() ||
+           (value.is_number_float() && std::trunc(value.get<double>()) == value.get<double>());
   if (type == "number") return value.is_number();
   if (type == "array") return value.is_array();
   if (type == "object") return value.is_object();
@@ -76,13 +88,15 @@ void check_string(const Json& schema, const std::string& value, const std::strin
     add(causes, "FieldValueTooLong", path, "Too long: may not be more than " + std::to_string(max) + " bytes");
   }
   if (const auto min = int_at(schema, {"minLength"}, 0); length < min) {
-    causes.push_back(invalid_cause(path, value, path + " in body should be at least " + std::to_string(min) + " chars long"));
+    causes.push_back(
+        invalid_cause(path, value, path + " in body should be at least " + std::to_string(min) + " chars long"));
   }
   if (const auto& pattern = text(schema, "pattern"); !pattern.empty()) {
     bool matches = false;
     try {
       matches = value.size() <= kPatternBytesMax && std::regex_search(value, std::regex(pattern));
-    } catch (const std::regex_error&) {  // a pattern this machine's regex does not have: nothing can be said to match it
+    } catch (
+        const std::regex_error&) {  // a pattern this machine's regex does not have: nothing can be said to match it
     }
     if (!matches) causes.push_back(invalid_cause(path, value, path + " in body should match '" + pattern + "'"));
   }
@@ -96,13 +110,15 @@ void check_number(const Json& schema, const Json& value, const std::string& path
   if (const auto it = schema.find("minimum"); it != schema.end() && it->is_number()) {
     const bool exclusive = flag(schema, "exclusiveMinimum");
     if (number < it->get<double>() || (exclusive && number == it->get<double>())) {
-      causes.push_back(invalid_cause(path, value, path + " in body should be greater than " + (exclusive ? "" : "or equal to ") + dump_json(*it)));
+      causes.push_back(invalid_cause(
+          path, value, path + " in body should be greater than " + (exclusive ? "" : "or equal to ") + dump_json(*it)));
     }
   }
   if (const auto it = schema.find("maximum"); it != schema.end() && it->is_number()) {
     const bool exclusive = flag(schema, "exclusiveMaximum");
     if (number > it->get<double>() || (exclusive && number == it->get<double>())) {
-      causes.push_back(invalid_cause(path, value, path + " in body should be less than " + (exclusive ? "" : "or equal to ") + dump_json(*it)));
+      causes.push_back(invalid_cause(
+          path, value, path + " in body should be less than " + (exclusive ? "" : "or equal to ") + dump_json(*it)));
     }
   }
   if (const auto it = schema.find("multipleOf"); it != schema.end() && it->is_number() && it->get<double>() > 0) {
@@ -112,10 +128,11 @@ void check_number(const Json& schema, const Json& value, const std::string& path
   }
 }
 
-void check_size(const Json& schema, size_t size, const char* least, const char* most, const char* unit, const Json& value, const std::string& path,
-                std::vector<Cause>& causes) {
+void check_size(const Json& schema, size_t size, const char* least, const char* most, const char* unit,
+                const Json& value, const std::string& path, std::vector<Cause>& causes) {
   if (const auto max = int_at(schema, {most}, -1); max >= 0 && static_cast<int64_t>(size) > max) {
-    add(causes, "FieldValueTooMany", path, "Too many: " + std::to_string(size) + ": must have at most " + std::to_string(max) + " items");
+    add(causes, "FieldValueTooMany", path,
+        "Too many: " + std::to_string(size) + ": must have at most " + std::to_string(max) + " items");
   }
   if (const auto min = int_at(schema, {least}, 0); static_cast<int64_t>(size) < min) {
     causes.push_back(invalid_cause(path, value, path + " in body should have at least " + std::to_string(min) + unit));
@@ -138,7 +155,8 @@ void check_list(const Json& schema, const Json& value, const std::string& path, 
       }
     }
     const std::string printed = dump_json(key);
-    if (!seen.insert(printed).second) add(causes, "FieldValueDuplicate", indexed(path, i), "Duplicate value: " + printed);
+    if (!seen.insert(printed).second)
+      add(causes, "FieldValueDuplicate", indexed(path, i), "Duplicate value: " + printed);
   }
 }
 
@@ -146,7 +164,8 @@ void check_object(const Json& schema, const Json& value, const std::string& path
   check_size(schema, value.size(), "minProperties", "maxProperties", " properties", value, path, causes);
   if (const auto it = schema.find("required"); it != schema.end() && it->is_array()) {
     for (const auto& name : *it) {
-      if (name.is_string() && !value.contains(name.get<std::string>())) causes.push_back(required_cause(child(path, name.get<std::string>())));
+      if (name.is_string() && !value.contains(name.get<std::string>()))
+        causes.push_back(required_cause(child(path, name.get<std::string>())));
     }
   }
   const bool has_properties = schema.contains("properties");
@@ -173,7 +192,9 @@ void check_combined(const Json& schema, const Json& value, const std::string& pa
     for (const auto& rule : *it) passed += passes(rule);
     const bool any = std::string_view(name) == "anyOf";
     if (any ? passed == 0 : passed != 1) {
-      causes.push_back(invalid_cause(path, value, std::string("\"") + path + "\" must validate " + (any ? "at least one" : "one and only one") + " schema (" + name + ")"));
+      causes.push_back(invalid_cause(path, value,
+                                     std::string("\"") + path + "\" must validate " +
+                                         (any ? "at least one" : "one and only one") + " schema (" + name + ")"));
     }
   }
   if (const auto it = schema.find("not"); it != schema.end() && passes(*it)) {
@@ -253,7 +274,8 @@ const Json* key_default(const Json& schema, const std::string& key) {
   return it == field->end() ? nullptr : &*it;
 }
 
-void prune(const Json& schema, Json& value, const std::string& path, bool drop_nulls, std::vector<std::string>& unknown) {
+void prune(const Json& schema, Json& value, const std::string& path, bool drop_nulls,
+           std::vector<std::string>& unknown) {
   if (value.is_array()) {
     const Json& items = item_schema(schema);
     for (size_t i = 0; i < value.size(); ++i) prune(items, value[i], indexed(path, i), drop_nulls, unknown);
@@ -273,7 +295,8 @@ void prune(const Json& schema, Json& value, const std::string& path, bool drop_n
       it = value.erase(it);
       continue;
     }
-    if (field) prune(*field, *it, shape == Shape::Map ? keyed(path, it.key()) : child(path, it.key()), drop_nulls, unknown);
+    if (field)
+      prune(*field, *it, shape == Shape::Map ? keyed(path, it.key()) : child(path, it.key()), drop_nulls, unknown);
     ++it;
   }
 }
@@ -304,17 +327,23 @@ void check(const Json& schema, const Json& value, const std::string& path, std::
   const std::string& type = text(schema, "type");
   if (flag(schema, "x-kubernetes-int-or-string")) {
     if (!value.is_string() && !value.is_number_integer()) {
-      add(causes, "FieldValueTypeInvalid", path, "Invalid value: " + shown(value) + ": " + path + " in body must be of type integer,string: " + dump_json(Json(json_type(value))));
+      add(causes, "FieldValueTypeInvalid", path,
+          "Invalid value: " + shown(value) + ": " + path +
+              " in body must be of type integer,string: " + dump_json(Json(json_type(value))));
       return;
     }
   } else if (!type.empty() && !has_type(type, value)) {
-    add(causes, "FieldValueTypeInvalid", path, "Invalid value: " + dump_json(Json(json_type(value))) + ": " + path + " in body must be of type " + type + ": " + dump_json(Json(json_type(value))));
+    add(causes, "FieldValueTypeInvalid", path,
+        "Invalid value: " + dump_json(Json(json_type(value))) + ": " + path + " in body must be of type " + type +
+            ": " + dump_json(Json(json_type(value))));
     return;
   }
-  if (const auto it = schema.find("enum"); it != schema.end() && it->is_array() && std::find(it->begin(), it->end(), value) == it->end()) {
+  if (const auto it = schema.find("enum");
+      it != schema.end() && it->is_array() && std::find(it->begin(), it->end(), value) == it->end()) {
     std::string supported;
     for (const auto& choice : *it) supported += (supported.empty() ? "" : ", ") + dump_json(choice);
-    add(causes, "FieldValueNotSupported", path, "Unsupported value: " + shown(value) + ": supported values: " + supported);
+    add(causes, "FieldValueNotSupported", path,
+        "Unsupported value: " + shown(value) + ": supported values: " + supported);
   }
   if (value.is_string()) check_string(schema, value.get_ref<const std::string&>(), path, causes);
   if (value.is_number()) check_number(schema, value, path, causes);
@@ -331,7 +360,8 @@ std::string wrong_type(const Json& schema, const Json& value, const std::string&
     if (value.is_string() || value.is_number_integer() || (quantity && value.is_number())) return {};
     return "json: cannot unmarshal " + json_type(value) + " into field " + path + " of type int or string";
   }
-  if (!type.empty() && !has_type(type, value)) return "json: cannot unmarshal " + json_type(value) + " into field " + path + " of type " + type;
+  if (!type.empty() && !has_type(type, value))
+    return "json: cannot unmarshal " + json_type(value) + " into field " + path + " of type " + type;
   if (value.is_array()) {
     for (size_t i = 0; i < value.size(); ++i) {
       if (auto found = wrong_type(item_schema(schema), value[i], indexed(path, i)); !found.empty()) return found;

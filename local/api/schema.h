@@ -23,7 +23,8 @@ enum class Shape { Scalar, Struct, Map, AtomicMap, AtomicList, SetList, MapList,
 [[nodiscard]] const Json* key_default(const Json& schema, const std::string& key);
 
 // Removes what the schema does not name; its paths are added to `unknown`. drop_nulls: built-in kinds have no nulls.
-void prune(const Json& schema, Json& value, const std::string& path, bool drop_nulls, std::vector<std::string>& unknown);
+void prune(const Json& schema, Json& value, const std::string& path, bool drop_nulls,
+           std::vector<std::string>& unknown);
 void apply_defaults(const Json& schema, Json& value);
 // x-kubernetes-validations are not read here: they are C++ (see Validator).
 void check(const Json& schema, const Json& value, const std::string& path, std::vector<Cause>& causes);

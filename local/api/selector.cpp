@@ -30,7 +30,9 @@ std::vector<std::string_view> split(std::string_view text) {
 }
 
 bool key_like(std::string_view key) {
-  return !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/'; });
+  return !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
+  });
 }
 
 std::optional<std::string> value_at(const Json& object, std::string_view path) {
@@ -52,13 +54,15 @@ Outcome<Selector> Selector::parse(std::string_view text, Kind kind) {
   Selector out;
   out.kind_ = kind;
   const auto refuse = [&](std::string_view part) {
-    return bad_request((kind == Kind::Labels ? "unable to parse requirement: " : "invalid field selector: ") + std::string(part));
+    return bad_request((kind == Kind::Labels ? "unable to parse requirement: " : "invalid field selector: ") +
+                       std::string(part));
   };
   if (text.size() > kTextMax) return refuse("longer than 16384 bytes");
   for (const auto part : split(text)) {
     Rule rule;
     std::string_view key, value;
-    if (const size_t in = part.find(" in "), notin = part.find(" notin "); kind == Kind::Labels && part.back() == ')' && (in != part.npos || notin != part.npos)) {
+    if (const size_t in = part.find(" in "), notin = part.find(" notin ");
+        kind == Kind::Labels && part.back() == ')' && (in != part.npos || notin != part.npos)) {
       const bool negative = notin != part.npos;
       key = trim(part.substr(0, negative ? notin : in));
       const size_t open = part.find('(');
@@ -98,7 +102,10 @@ bool Selector::matches(const Json& object) const {
       if (it != labels->end() && it->is_string()) value = it->get<std::string>();
     }
     const bool among = value && std::find(rule.values.begin(), rule.values.end(), *value) != rule.values.end();
-    const bool ok = rule.op == Rule::Op::In ? among : rule.op == Rule::Op::NotIn ? !among : rule.op == Rule::Op::Exists ? value.has_value() : !value;
+    const bool ok = rule.op == Rule::Op::In       ? among
+                    : rule.op == Rule::Op::NotIn  ? !among
+                    : rule.op == Rule::Op::Exists ? value.has_value()
+                                                  : !value;
     if (!ok) return false;
   }
   return true;

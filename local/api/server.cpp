@@ -23,7 +23,9 @@ HttpResponse error_response(const ApiError& error) {
   return out;
 }
 
-std::unexpected<ApiError> not_allowed() { return api_fail(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"); }
+std::unexpected<ApiError> not_allowed() {
+  return api_fail(405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
+}
 
 // Which fields a field selector may name: more would be silently always empty.
 Done known_fields(const Resource& resource, const Selector& fields) {
@@ -31,10 +33,13 @@ Done known_fields(const Resource& resource, const Selector& fields) {
     bool known = key == "metadata.name" || (key == "metadata.namespace" && resource.type.namespaced);
     const std::string& kind = resource.type.kind;
     if (resource.builtin) {
-      known = known || (kind == "Pod" && (key == "status.phase" || key == "spec.nodeName" || key == "status.podIP" || key == "spec.restartPolicy" || key == "spec.serviceAccountName")) ||
-              (kind == "Event" && (key.starts_with("involvedObject.") || key == "reason" || key == "type" || key == "source" || key == "reportingComponent")) ||
-              (kind == "Namespace" && key == "status.phase") || (kind == "Secret" && key == "type") || (kind == "Job" && key == "status.successful") ||
-              (kind == "ReplicaSet" && key == "status.replicas");
+      known = known ||
+              (kind == "Pod" && (key == "status.phase" || key == "spec.nodeName" || key == "status.podIP" ||
+                                 key == "spec.restartPolicy" || key == "spec.serviceAccountName")) ||
+              (kind == "Event" && (key.starts_with("involvedObject.") || key == "reason" || key == "type" ||
+                                   key == "source" || key == "reportingComponent")) ||
+              (kind == "Namespace" && key == "status.phase") || (kind == "Secret" && key == "type") ||
+              (kind == "Job" && key == "status.successful") || (kind == "ReplicaSet" && key == "status.replicas");
     }
     if (!known) return bad_request("field label not supported: " + key);
   }
@@ -43,7 +48,8 @@ Done known_fields(const Resource& resource, const Selector& fields) {
 
 // In a query '+' is a space: Go's clients write selectors so.
 std::string with_spaces(std::string url) {
-  for (size_t at = url.find('?'); at != std::string::npos && (at = url.find('+', at)) != std::string::npos;) url.replace(at, 1, "%20");
+  for (size_t at = url.find('?'); at != std::string::npos && (at = url.find('+', at)) != std::string::npos;)
+    url.replace(at, 1, "%20");
   return url;
 }
 
@@ -61,10 +67,19 @@ struct Call {
 class Server final : public ApiServer {
  public:
   Server(Core& core, Executor& executor, const Clock& clock, Log& log, ApiServerOptions options)
-      : core_(core), clock_(clock), log_(log), options_(std::move(options)), hub_(core, executor, clock, options_.bookmark_every, options_.watches_max) {}
+      : core_(core),
+        clock_(clock),
+        log_(log),
+        options_(std::move(options)),
+        hub_(core, executor, clock, options_.bookmark_every, options_.watches_max) {}
 
   void handle(ServerRequest request, std::shared_ptr<Responder> responder) override {
-    Call call{.request = std::move(request), .target = {}, .accepts = {}, .responder = responder, .route = {}, .resource = nullptr};
+    Call call{.request = std::move(request),
+              .target = {},
+              .accepts = {},
+              .responder = responder,
+              .route = {},
+              .resource = nullptr};
     call.target = parse_target(with_spaces(call.request.http.url));
     call.accepts = parse_accept(call.request.http.headers.get("accept").value_or(""));
     log_.debug("request", {{"method", call.method()}, {"url", call.request.http.url}});
@@ -83,7 +98,8 @@ class Server final : public ApiServer {
     }
     if (path == "/version") return reply(call, version_info(options_.version));
     const auto authorization = call.request.http.headers.get("authorization").value_or("");
-    if (!authorization.starts_with("Bearer ") || !equal_constant_time(authorization.substr(7), options_.token)) return api_fail(401, "Unauthorized", "Unauthorized");
+    if (!authorization.starts_with("Bearer ") || !equal_constant_time(authorization.substr(7), options_.token))
+      return api_fail(401, "Unauthorized", "Unauthorized");
     if (auto described = describe(call)) return reply(call, std::move(*described));
     auto route = parse_route(path);
     if (!route) return std::unexpected(route.error());
@@ -91,9 +107,12 @@ class Server final : public ApiServer {
     call.resource = core_.catalog().find(call.route.group, call.route.version, call.route.plural);
     if (!call.resource) return api_fail(404, "NotFound", "the server could not find the requested resource");
     const auto& type = call.resource->type;
-    if (!type.namespaced && !call.route.ns.empty()) return api_fail(404, "NotFound", "the server could not find the requested resource");
-    if (type.namespaced && call.route.ns.empty() && (!call.route.name.empty() || (call.method() != "GET" && call.method() != "DELETE"))) {
-      return call.route.name.empty() ? not_allowed() : api_fail(404, "NotFound", "the server could not find the requested resource");
+    if (!type.namespaced && !call.route.ns.empty())
+      return api_fail(404, "NotFound", "the server could not find the requested resource");
+    if (type.namespaced && call.route.ns.empty() &&
+        (!call.route.name.empty() || (call.method() != "GET" && call.method() != "DELETE"))) {
+      return call.route.name.empty() ? not_allowed()
+                                     : api_fail(404, "NotFound", "the server could not find the requested resource");
     }
     if (!call.accepts.json && !call.accepts.table) {
       return api_fail(406, "NotAcceptable", "only the following media types are accepted: application/json");
@@ -124,7 +143,8 @@ class Server final : public ApiServer {
 
   Done reply(Call& call, const Json& body) {
     auto out = json_response(200, dump_json(body));
-    if (string_at(body, {"kind"}) == "APIGroupDiscoveryList") out.headers.set("Content-Type", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
+    if (string_at(body, {"kind"}) == "APIGroupDiscoveryList")
+      out.headers.set("Content-Type", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList");
     call.responder->respond(std::move(out));
     return {};
   }
@@ -135,7 +155,8 @@ class Server final : public ApiServer {
       auto include = include_object(call.target);
       if (!include) return std::unexpected(include.error());
       Json rows = Json::array({table_row(*call.resource, object->json, clock_.wall(), *include)});
-      body = dump_json(table_of(*call.resource, std::move(rows), string_at(object->json, {"metadata", "resourceVersion"}), ""));
+      body = dump_json(
+          table_of(*call.resource, std::move(rows), string_at(object->json, {"metadata", "resourceVersion"}), ""));
     } else if (call.route.subresource == "scale") {
       body = dump_json(Core::scale_of(*call.resource, object->json));
     }
@@ -175,11 +196,17 @@ class Server final : public ApiServer {
     if (!body->is_object()) return bad_request("the body is no object");
     const auto& type = call.resource->type;
     if (call.route.subresource == "scale") return body;
-    const std::string kind = string_at(*body, {"kind"}, type.kind), version = string_at(*body, {"apiVersion"}, type.api_version());
-    if (version != type.api_version()) return bad_request("the API version in the data (" + version + ") does not match the expected API version (" + type.api_version() + ")");
-    if (kind != type.kind) return bad_request(type.kind + " in version \"" + type.version + "\" cannot be handled as a " + kind + ": the kind in the data does not match the resource");
+    const std::string kind = string_at(*body, {"kind"}, type.kind),
+                      version = string_at(*body, {"apiVersion"}, type.api_version());
+    if (version != type.api_version())
+      return bad_request("the API version in the data (" + version + ") does not match the expected API version (" +
+                         type.api_version() + ")");
+    if (kind != type.kind)
+      return bad_request(type.kind + " in version \"" + type.version + "\" cannot be handled as a " + kind +
+                         ": the kind in the data does not match the resource");
     const std::string ns = string_at(*body, {"metadata", "namespace"});
-    if (type.namespaced && !ns.empty() && ns != call.route.ns) return bad_request("the namespace of the provided object does not match the namespace sent on the request");
+    if (type.namespaced && !ns.empty() && ns != call.route.ns)
+      return bad_request("the namespace of the provided object does not match the namespace sent on the request");
     (*body)["kind"] = type.kind;
     (*body)["apiVersion"] = type.api_version();
     return body;
@@ -215,7 +242,8 @@ class Server final : public ApiServer {
     std::string next;
     size_t remaining = 0;
     for (const auto& item : state.items) {
-      const std::string place = string_at(item->json, {"metadata", "namespace"}) + "/" + string_at(item->json, {"metadata", "name"});
+      const std::string place =
+          string_at(item->json, {"metadata", "namespace"}) + "/" + string_at(item->json, {"metadata", "name"});
       if (!after.empty() && place <= after) continue;
       if (!selected->labels.matches(item->json) || !selected->fields.matches(item->json)) continue;
       if (limit->value_or(0) > 0 && page.size() >= static_cast<size_t>(**limit)) {
@@ -226,7 +254,8 @@ class Server final : public ApiServer {
       next = place;
     }
     const std::string token = remaining == 0 ? "" : base64_encode(std::to_string(state.revision) + " " + next);
-    return reply_list(call, page, state.revision, token, remaining, selected->labels.empty() && selected->fields.empty());
+    return reply_list(call, page, state.revision, token, remaining,
+                      selected->labels.empty() && selected->fields.empty());
   }
 
   static Outcome<std::pair<int64_t, std::string>> read_token(std::string_view token) {
@@ -243,7 +272,9 @@ class Server final : public ApiServer {
     auto wanted = number_param(call.target, "resourceVersion");
     if (!wanted) return std::unexpected(wanted.error());
     if (wanted->value_or(0) > current) {
-      auto error = api_fail(504, "Timeout", "Too large resource version: " + std::to_string(**wanted) + ", current: " + std::to_string(current));
+      auto error =
+          api_fail(504, "Timeout",
+                   "Too large resource version: " + std::to_string(**wanted) + ", current: " + std::to_string(current));
       error.error().causes.push_back({"ResourceVersionTooLarge", "Too large resource version", ""});
       error.error().retry_after_seconds = 1;
       return error;
@@ -254,7 +285,8 @@ class Server final : public ApiServer {
     return {};
   }
 
-  Done reply_list(Call& call, const std::vector<StoredPtr>& page, int64_t revision, const std::string& token, size_t remaining, bool count_is_known) {
+  Done reply_list(Call& call, const std::vector<StoredPtr>& page, int64_t revision, const std::string& token,
+                  size_t remaining, bool count_is_known) {
     if (call.accepts.table) {
       auto include = include_object(call.target);
       if (!include) return std::unexpected(include.error());
@@ -266,7 +298,8 @@ class Server final : public ApiServer {
     if (!token.empty()) meta["continue"] = token;
     if (!token.empty() && count_is_known) meta["remainingItemCount"] = remaining;
     const auto& type = call.resource->type;
-    std::string body = R"({"kind":")" + type.kind + R"(List","apiVersion":")" + type.api_version() + R"(","metadata":)" + dump_json(meta) + R"(,"items":[)";
+    std::string body = R"({"kind":")" + type.kind + R"(List","apiVersion":")" + type.api_version() +
+                       R"(","metadata":)" + dump_json(meta) + R"(,"items":[)";
     for (size_t i = 0; i < page.size(); ++i) body += (i == 0 ? "" : ",") + page[i]->text;
     body += "]}";
     call.responder->respond(json_response(200, std::move(body)));
@@ -276,7 +309,10 @@ class Server final : public ApiServer {
   Done watch(Call& call) {
     auto selected = selectors(call);
     if (!selected) return std::unexpected(selected.error());
-    WatchRequest wanted{.resource = call.resource, .ns = call.route.ns, .labels = std::move(selected->labels), .fields = std::move(selected->fields)};
+    WatchRequest wanted{.resource = call.resource,
+                        .ns = call.route.ns,
+                        .labels = std::move(selected->labels),
+                        .fields = std::move(selected->fields)};
     auto timeout = number_param(call.target, "timeoutSeconds");
     auto from = number_param(call.target, "resourceVersion");
     auto include = include_object(call.target);
@@ -291,10 +327,16 @@ class Server final : public ApiServer {
     const auto initial = call.target.param("sendInitialEvents");
     const auto match = call.target.param("resourceVersionMatch").value_or("");
     if (initial && match != "NotOlderThan") {
-      return invalid("meta.k8s.io", "ListOptions", "", {{"FieldValueForbidden", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan", "resourceVersionMatch"}});
+      return invalid(
+          "meta.k8s.io", "ListOptions", "",
+          {{"FieldValueForbidden", "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+            "resourceVersionMatch"}});
     }
     if (!initial && !match.empty()) {
-      return invalid("meta.k8s.io", "ListOptions", "", {{"FieldValueForbidden", "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided", "resourceVersionMatch"}});
+      return invalid("meta.k8s.io", "ListOptions", "",
+                     {{"FieldValueForbidden",
+                       "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                       "resourceVersionMatch"}});
     }
     if (initial && *initial == "true") {
       wanted.from.reset();
@@ -324,7 +366,8 @@ class Server final : public ApiServer {
     for (const auto& item : state.items) {
       if (!selected->labels.matches(item->json) || !selected->fields.matches(item->json)) continue;
       bool gone = false;
-      auto done = core_.erase(*call.resource, {call.route.ns, string_at(item->json, {"metadata", "name"})}, *options, dry_run, gone);
+      auto done = core_.erase(*call.resource, {call.route.ns, string_at(item->json, {"metadata", "name"})}, *options,
+                              dry_run, gone);
       if (done) erased.push_back(*done);
       if (!done && done.error().code != 404) return std::unexpected(done.error());
     }
@@ -334,7 +377,8 @@ class Server final : public ApiServer {
   Done one(Call& call) {
     const std::string& sub = call.route.subresource;
     const Resource& resource = *call.resource;
-    if (sub == "log" && resource.builtin && resource.type.kind == "Pod") return call.method() == "GET" ? logs(call) : not_allowed();
+    if (sub == "log" && resource.builtin && resource.type.kind == "Pod")
+      return call.method() == "GET" ? logs(call) : not_allowed();
     if (!sub.empty() && !(sub == "status" && resource.status) && !(sub == "scale" && resource.scale())) {
       return api_fail(404, "NotFound", "the server could not find the requested resource");
     }
@@ -363,15 +407,18 @@ class Server final : public ApiServer {
     if (!kind) return std::unexpected(kind.error());
     if (*kind == PatchKind::Strategic && !call.resource->builtin) {
       return api_fail(415, "UnsupportedMediaType",
-                      "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
+                      "the body of the request was in an unknown format - accepted media types include: "
+                      "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml");
     }
     if (*kind == PatchKind::Apply && !call.target.param("fieldManager")) {
-      return invalid("meta.k8s.io", "PatchOptions", "", {{"FieldValueRequired", "Required value: is required for apply patch", "fieldManager"}});
+      return invalid("meta.k8s.io", "PatchOptions", "",
+                     {{"FieldValueRequired", "Required value: is required for apply patch", "fieldManager"}});
     }
     auto body = *kind == PatchKind::Apply ? checked_body(call) : parse_body(call.request.http);
     if (!body) return std::unexpected(body.error());
     bool created = false;
-    auto written = core_.patch(*call.resource, call.key(), *kind, *body, call.route.subresource, flag_param(call.target, "force"), context, created);
+    auto written = core_.patch(*call.resource, call.key(), *kind, *body, call.route.subresource,
+                               flag_param(call.target, "force"), context, created);
     if (!written) return std::unexpected(written.error());
     return reply_object(call, created ? 201 : 200, *written, warnings);
   }
@@ -386,17 +433,26 @@ class Server final : public ApiServer {
     if (!erased) return std::unexpected(erased.error());
     if (!gone || (call.resource->builtin && call.resource->type.kind == "Pod")) return reply_object(call, 200, *erased);
     const auto& type = call.resource->type;
-    Json details{{"name", call.route.name}, {"kind", type.plural}, {"uid", string_at((*erased)->json, {"metadata", "uid"})}};
+    Json details{
+        {"name", call.route.name}, {"kind", type.plural}, {"uid", string_at((*erased)->json, {"metadata", "uid"})}};
     if (!type.group.empty()) details["group"] = type.group;
-    return reply(call, {{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", Json::object()}, {"status", "Success"}, {"details", details}});
+    return reply(call, {{"kind", "Status"},
+                        {"apiVersion", "v1"},
+                        {"metadata", Json::object()},
+                        {"status", "Success"},
+                        {"details", details}});
   }
 
   Done logs(Call& call) {
     auto pod = core_.read(*call.resource, call.key());
     if (!pod) return std::unexpected(pod.error());
     if (!options_.logs) return api_fail(404, "NotFound", "the server could not find the requested resource");
-    LogRequest wanted{.ns = call.route.ns, .pod = call.route.name, .container = std::string(call.target.param("container").value_or("")),
-                      .follow = flag_param(call.target, "follow"), .previous = flag_param(call.target, "previous"), .timestamps = flag_param(call.target, "timestamps")};
+    LogRequest wanted{.ns = call.route.ns,
+                      .pod = call.route.name,
+                      .container = std::string(call.target.param("container").value_or("")),
+                      .follow = flag_param(call.target, "follow"),
+                      .previous = flag_param(call.target, "previous"),
+                      .timestamps = flag_param(call.target, "timestamps")};
     const Json* containers = find_path((*pod)->json, {"spec", "containers"});
     std::string names;
     bool known = false;
@@ -405,12 +461,16 @@ class Server final : public ApiServer {
       known = known || string_at(container, {"name"}) == wanted.container;
     }
     if (wanted.container.empty()) {
-      if (containers && containers->size() != 1) return bad_request("a container name must be specified for pod " + wanted.pod + ", choose one of: [" + names + "]");
+      if (containers && containers->size() != 1)
+        return bad_request("a container name must be specified for pod " + wanted.pod + ", choose one of: [" + names +
+                           "]");
       wanted.container = names;
     } else if (!known) {
       return bad_request("container " + wanted.container + " is not valid for pod " + wanted.pod);
     }
-    for (auto [name, into] : {std::pair{"tailLines", &wanted.tail_lines}, {"sinceSeconds", &wanted.since_seconds}, {"limitBytes", &wanted.limit_bytes}}) {
+    for (auto [name, into] : {std::pair{"tailLines", &wanted.tail_lines},
+                              {"sinceSeconds", &wanted.since_seconds},
+                              {"limitBytes", &wanted.limit_bytes}}) {
       auto number = number_param(call.target, name);
       if (!number) return std::unexpected(number.error());
       *into = *number;
@@ -433,7 +493,8 @@ class Server final : public ApiServer {
 
 }  // namespace
 
-std::unique_ptr<ApiServer> make_api_server(Api& api, Executor& executor, const Clock& clock, Log& log, ApiServerOptions options) {
+std::unique_ptr<ApiServer> make_api_server(Api& api, Executor& executor, const Clock& clock, Log& log,
+                                           ApiServerOptions options) {
   return std::make_unique<Server>(api.core(), executor, clock, log, std::move(options));
 }
 

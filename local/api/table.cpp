@@ -7,10 +7,10 @@ namespace {
 
 std::string joined(const std::vector<Json>& values) {
   std::string out;
-  for (const auto& value : values) out += (out.empty() ? "" : ",") + (value.is_string() ? value.get<std::string>() : dump_json(value));
+  for (const auto& value : values)
+    out += (out.empty() ? "" : ",") + (value.is_string() ? value.get<std::string>() : dump_json(value));
   return out;
 }
-
 
 size_t size_at(const Json& object, std::initializer_list<std::string_view> path) {
   const Json* found = find_path(object, path);
@@ -20,11 +20,14 @@ size_t size_at(const Json& object, std::initializer_list<std::string_view> path)
 std::string labels_text(const Json* labels) {
   std::string out;
   const Json labels_or_none = labels ? *labels : Json::object();  // named: a temporary would end before its items()
-  for (const auto& [name, value] : labels_or_none.items()) out += (out.empty() ? "" : ",") + name + "=" + joined({value});
+  for (const auto& [name, value] : labels_or_none.items())
+    out += (out.empty() ? "" : ",") + name + "=" + joined({value});
   return out.empty() ? "<none>" : out;
 }
 
-std::string or_none(std::string text) { return text.empty() ? "<none>" : std::move(text); }
+std::string or_none(std::string text) {
+  return text.empty() ? "<none>" : std::move(text);
+}
 
 std::string pod_status(const Json& pod) {
   std::string out = string_at(pod, {"status", "reason"}, string_at(pod, {"status", "phase"}, "Unknown"));
@@ -41,14 +44,16 @@ std::string pod_status(const Json& pod) {
 std::string pod_ready(const Json& pod) {
   int64_t ready = 0;
   const Json* states = find_path(pod, {"status", "containerStatuses"});
-  for (const auto& container : states && states->is_array() ? *states : Json::array()) ready += bool_at(container, {"ready"});
+  for (const auto& container : states && states->is_array() ? *states : Json::array())
+    ready += bool_at(container, {"ready"});
   return std::to_string(ready) + "/" + std::to_string(size_at(pod, {"spec", "containers"}));
 }
 
 std::string pod_restarts(const Json& pod) {
   int64_t restarts = 0;
   const Json* states = find_path(pod, {"status", "containerStatuses"});
-  for (const auto& container : states && states->is_array() ? *states : Json::array()) restarts += int_at(container, {"restartCount"});
+  for (const auto& container : states && states->is_array() ? *states : Json::array())
+    restarts += int_at(container, {"restartCount"});
   return std::to_string(restarts);
 }
 
@@ -56,7 +61,8 @@ std::string ports_text(const Json& object, std::initializer_list<std::string_vie
   std::string out;
   const Json* ports = find_path(object, path);
   for (const auto& port : ports && ports->is_array() ? *ports : Json::array()) {
-    out += (out.empty() ? "" : ",") + std::to_string(int_at(port, {"port"})) + "/" + string_at(port, {"protocol"}, "TCP");
+    out +=
+        (out.empty() ? "" : ",") + std::to_string(int_at(port, {"port"})) + "/" + string_at(port, {"protocol"}, "TCP");
   }
   return or_none(out);
 }
@@ -64,9 +70,13 @@ std::string ports_text(const Json& object, std::initializer_list<std::string_vie
 std::string job_status(const Json& job) {
   const Json* conditions = find_path(job, {"status", "conditions"});
   for (const auto& condition : conditions && conditions->is_array() ? *conditions : Json::array()) {
-    if (string_at(condition, {"status"}) == "True" && (string_at(condition, {"type"}) == "Complete" || string_at(condition, {"type"}) == "Failed")) return string_at(condition, {"type"});
+    if (string_at(condition, {"status"}) == "True" &&
+        (string_at(condition, {"type"}) == "Complete" || string_at(condition, {"type"}) == "Failed"))
+      return string_at(condition, {"type"});
   }
-  return find_path(job, {"metadata", "deletionTimestamp"}) ? "Terminating" : bool_at(job, {"spec", "suspend"}) ? "Suspended" : "Running";
+  return find_path(job, {"metadata", "deletionTimestamp"}) ? "Terminating"
+         : bool_at(job, {"spec", "suspend"})               ? "Suspended"
+                                                           : "Running";
 }
 
 std::string job_duration(const Json& job, WallTime now) {
@@ -79,7 +89,8 @@ std::string job_duration(const Json& job, WallTime now) {
 std::string containers_text(const Json& object, const char* field) {
   std::string out;
   const Json* containers = find_path(object, {"spec", "template", "spec", "containers"});
-  for (const auto& container : containers && containers->is_array() ? *containers : Json::array()) out += (out.empty() ? "" : ",") + string_at(container, {field});
+  for (const auto& container : containers && containers->is_array() ? *containers : Json::array())
+    out += (out.empty() ? "" : ",") + string_at(container, {field});
   return out;
 }
 
@@ -87,7 +98,8 @@ std::string addresses_text(const Json& slice) {
   std::string out;
   const Json* endpoints = find_path(slice, {"endpoints"});
   for (const auto& endpoint : endpoints && endpoints->is_array() ? *endpoints : Json::array()) {
-    for (const auto& address : endpoint.value("addresses", Json::array())) out += (out.empty() ? "" : ",") + joined({address});
+    for (const auto& address : endpoint.value("addresses", Json::array()))
+      out += (out.empty() ? "" : ",") + joined({address});
   }
   return or_none(out);
 }
@@ -96,7 +108,8 @@ std::string endpoints_text(const Json& endpoints) {
   std::string out;
   for (const auto& subset : endpoints.value("subsets", Json::array())) {
     for (const auto& address : subset.value("addresses", Json::array())) {
-      for (const auto& port : subset.value("ports", Json::array())) out += (out.empty() ? "" : ",") + string_at(address, {"ip"}) + ":" + std::to_string(int_at(port, {"port"}));
+      for (const auto& port : subset.value("ports", Json::array()))
+        out += (out.empty() ? "" : ",") + string_at(address, {"ip"}) + ":" + std::to_string(int_at(port, {"port"}));
     }
   }
   return or_none(out);
@@ -110,8 +123,10 @@ std::string controller_of(const Json& object) {
 }
 
 std::string event_seen(const Json& event, WallTime now) {
-  for (const auto& at : {string_at(event, {"series", "lastObservedTime"}), string_at(event, {"lastTimestamp"}), string_at(event, {"eventTime"})}) {
-    if (const auto time = from_rfc3339(at)) return human_duration(std::chrono::duration_cast<std::chrono::seconds>(now - *time));
+  for (const auto& at : {string_at(event, {"series", "lastObservedTime"}), string_at(event, {"lastTimestamp"}),
+                         string_at(event, {"eventTime"})}) {
+    if (const auto time = from_rfc3339(at))
+      return human_duration(std::chrono::duration_cast<std::chrono::seconds>(now - *time));
   }
   return "<unknown>";
 }
@@ -136,9 +151,12 @@ Json made_cell(const std::string& kind, const std::string& column, const Json& o
   if (column == "Endpoints") return addresses_text(o);
   if (column == "Ports") return ports_text(o, {"ports"});
   if (column == "Last Seen") return event_seen(o, now);
-  if (column == "Object") return lower(string_at(o, {"involvedObject", "kind"})) + "/" + string_at(o, {"involvedObject", "name"});
+  if (column == "Object")
+    return lower(string_at(o, {"involvedObject", "kind"})) + "/" + string_at(o, {"involvedObject", "name"});
   if (column == "Access Modes") return joined(json_path(o, ".spec.accessModes[*]"));
-  if (key == "Deployment/Ready") return std::to_string(int_at(o, {"status", "readyReplicas"})) + "/" + std::to_string(int_at(o, {"spec", "replicas"}));
+  if (key == "Deployment/Ready")
+    return std::to_string(int_at(o, {"status", "readyReplicas"})) + "/" +
+           std::to_string(int_at(o, {"spec", "replicas"}));
   if (column == "Up-to-date") return int_at(o, {"status", "updatedReplicas"});
   if (column == "Available") return int_at(o, {"status", "availableReplicas"});
   if (column == "Containers") return containers_text(o, "name");
@@ -149,7 +167,9 @@ Json made_cell(const std::string& kind, const std::string& column, const Json& o
   if (column == "Ready") return int_at(o, {"status", "readyReplicas"});
   if (column == "Controller") return controller_of(o);
   if (key == "Job/Status") return job_status(o);
-  if (column == "Completions") return std::to_string(int_at(o, {"status", "succeeded"})) + "/" + std::to_string(int_at(o, {"spec", "completions"}, 1));
+  if (column == "Completions")
+    return std::to_string(int_at(o, {"status", "succeeded"})) + "/" +
+           std::to_string(int_at(o, {"spec", "completions"}, 1));
   if (column == "Duration") return job_duration(o, now);
   if (column == "Min Available" || column == "Max Unavailable") {
     const Json* value = find_path(o, {"spec", column == "Min Available" ? "minAvailable" : "maxUnavailable"});
@@ -166,7 +186,8 @@ Json cell(const Resource& resource, const Column& column, const Json& object, Wa
     const auto found = json_path(object, column.path);
     if (found.empty() || !found[0].is_string()) return resource.builtin ? Json("<unknown>") : Json(nullptr);
     const auto then = from_rfc3339(found[0].get<std::string>());
-    return then ? Json(human_duration(std::chrono::duration_cast<std::chrono::seconds>(now - *then))) : Json("<invalid>");
+    return then ? Json(human_duration(std::chrono::duration_cast<std::chrono::seconds>(now - *then)))
+                : Json("<invalid>");
   }
   const auto found = json_path(object, column.path);
   if (found.empty()) return resource.builtin ? Json("") : Json(nullptr);
@@ -200,7 +221,11 @@ Json table_columns(const Resource& resource) {
   for (const auto& column : resource.columns) {
     // Ages are sent as text already counted.
     const std::string type = column.type == "date" && resource.builtin ? "string" : column.type;
-    out.push_back({{"name", column.name}, {"type", type}, {"format", column.format}, {"description", column.description}, {"priority", column.priority}});
+    out.push_back({{"name", column.name},
+                   {"type", type},
+                   {"format", column.format},
+                   {"description", column.description},
+                   {"priority", column.priority}});
   }
   return out;
 }
@@ -212,18 +237,25 @@ Json table_row(const Resource& resource, const Json& object, WallTime now, Inclu
   if (include == IncludeObject::Object) {
     out["object"] = object;
   } else if (include == IncludeObject::Metadata) {
-    out["object"] = {{"kind", "PartialObjectMetadata"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", object.value("metadata", Json::object())}};
+    out["object"] = {{"kind", "PartialObjectMetadata"},
+                     {"apiVersion", "meta.k8s.io/v1"},
+                     {"metadata", object.value("metadata", Json::object())}};
   } else {
     out["object"] = nullptr;
   }
   return out;
 }
 
-Json table_of(const Resource& resource, Json rows, const std::string& resource_version, const std::string& continue_token) {
+Json table_of(const Resource& resource, Json rows, const std::string& resource_version,
+              const std::string& continue_token) {
   Json meta = Json::object();
   if (!resource_version.empty()) meta["resourceVersion"] = resource_version;
   if (!continue_token.empty()) meta["continue"] = continue_token;
-  return {{"kind", "Table"}, {"apiVersion", "meta.k8s.io/v1"}, {"metadata", std::move(meta)}, {"columnDefinitions", table_columns(resource)}, {"rows", std::move(rows)}};
+  return {{"kind", "Table"},
+          {"apiVersion", "meta.k8s.io/v1"},
+          {"metadata", std::move(meta)},
+          {"columnDefinitions", table_columns(resource)},
+          {"rows", std::move(rows)}};
 }
 
 }  // namespace clops::local

@@ -17,7 +17,8 @@ enum class IncludeObject { None, Metadata, Object };
 [[nodiscard]] Json table_columns(const Resource& resource);
 [[nodiscard]] Json table_row(const Resource& resource, const Json& object, WallTime now, IncludeObject include);
 // `rows` is consumed; resource_version and continue_token may be empty.
-[[nodiscard]] Json table_of(const Resource& resource, Json rows, const std::string& resource_version, const std::string& continue_token);
+[[nodiscard]] Json table_of(const Resource& resource, Json rows, const std::string& resource_version,
+                            const std::string& continue_token);
 
 // "5m", "2d3h": how kubectl says how long ago.
 [[nodiscard]] std::string human_duration(std::chrono::seconds span);

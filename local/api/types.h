@@ -14,14 +14,17 @@ inline const crds::ResourceType kServiceAccounts{"", "v1", "ServiceAccount", "se
 inline const crds::ResourceType kEvents{"", "v1", "Event", "events", true};
 inline const crds::ResourceType kEndpoints{"", "v1", "Endpoints", "endpoints", true};
 inline const crds::ResourceType kNodes{"", "v1", "Node", "nodes", false};
-inline const crds::ResourceType kPersistentVolumeClaims{"", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true};
+inline const crds::ResourceType kPersistentVolumeClaims{"", "v1", "PersistentVolumeClaim", "persistentvolumeclaims",
+                                                        true};
 inline const crds::ResourceType kDeployments{"apps", "v1", "Deployment", "deployments", true};
 inline const crds::ResourceType kReplicaSets{"apps", "v1", "ReplicaSet", "replicasets", true};
 inline const crds::ResourceType kControllerRevisions{"apps", "v1", "ControllerRevision", "controllerrevisions", true};
 inline const crds::ResourceType kJobs{"batch", "v1", "Job", "jobs", true};
-inline const crds::ResourceType kPodDisruptionBudgets{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true};
+inline const crds::ResourceType kPodDisruptionBudgets{"policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets",
+                                                      true};
 inline const crds::ResourceType kLeases{"coordination.k8s.io", "v1", "Lease", "leases", true};
 inline const crds::ResourceType kEndpointSlices{"discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true};
-inline const crds::ResourceType kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", false};
+inline const crds::ResourceType kCustomResourceDefinitions{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
+                                                           "customresourcedefinitions", false};
 
 }  // namespace clops::local::types

@@ -3,7 +3,9 @@
 namespace clops::local {
 namespace {
 
-std::string event_line(const char* type, const std::string& object) { return std::string(R"({"type":")") + type + R"(","object":)" + object + "}\n"; }
+std::string event_line(const char* type, const std::string& object) {
+  return std::string(R"({"type":")") + type + R"(","object":)" + object + "}\n";
+}
 
 Json bookmark_object(const Resource& resource, int64_t revision, bool initial_end) {
   Json meta{{"resourceVersion", std::to_string(revision)}, {"creationTimestamp", nullptr}};
@@ -62,7 +64,9 @@ class WatchHub::Session {
   [[nodiscard]] bool ended() const { return ended_; }
 
  private:
-  [[nodiscard]] bool wanted(const StoredPtr& object) const { return object && request_.labels.matches(object->json) && request_.fields.matches(object->json); }
+  [[nodiscard]] bool wanted(const StoredPtr& object) const {
+    return object && request_.labels.matches(object->json) && request_.fields.matches(object->json);
+  }
 
   void deliver(const StoreEvent& event) {
     const std::lock_guard lock(mutex_);
@@ -88,7 +92,8 @@ class WatchHub::Session {
     const StoredPtr object = as_version(*request_.resource, stored);
     if (!request_.as_table) return send(event_line(type, object->text));
     Json rows = Json::array({table_row(*request_.resource, object->json, clock_.wall(), request_.include)});
-    send(event_line(type, dump_json(table_of(*request_.resource, std::move(rows), string_at(object->json, {"metadata", "resourceVersion"}), ""))));
+    send(event_line(type, dump_json(table_of(*request_.resource, std::move(rows),
+                                             string_at(object->json, {"metadata", "resourceVersion"}), ""))));
   }
   void send_bookmark(int64_t revision, bool initial_end) {
     Json object = bookmark_object(*request_.resource, revision, initial_end);
@@ -112,7 +117,8 @@ class WatchHub::Session {
 };
 
 struct WatchHub::Shared : std::enable_shared_from_this<WatchHub::Shared> {
-  Shared(Core& c, Executor& e, const Clock& k, std::chrono::milliseconds every, size_t most) : core(c), executor(e), clock(k), bookmark_every(every), watches_max(most) {}
+  Shared(Core& c, Executor& e, const Clock& k, std::chrono::milliseconds every, size_t most)
+      : core(c), executor(e), clock(k), bookmark_every(every), watches_max(most) {}
   Core& core;
   Executor& executor;
   const Clock& clock;
@@ -156,7 +162,8 @@ struct WatchHub::Shared : std::enable_shared_from_this<WatchHub::Shared> {
   }
 };
 
-WatchHub::WatchHub(Core& core, Executor& executor, const Clock& clock, std::chrono::milliseconds bookmark_every, size_t watches_max)
+WatchHub::WatchHub(Core& core, Executor& executor, const Clock& clock, std::chrono::milliseconds bookmark_every,
+                   size_t watches_max)
     : shared_(std::make_shared<Shared>(core, executor, clock, bookmark_every, watches_max)) {
   shared_->schedule();
 }
@@ -179,7 +186,8 @@ bool WatchHub::open(WatchRequest request, Responder& responder) {
   headers.set("Content-Type", "application/json");
   headers.set("Cache-Control", "no-cache, private");
   const auto timeout = request.timeout;
-  auto session = std::make_shared<Session>(std::move(request), responder.start(200, std::move(headers)), shared_->clock, shared_->clock.now() + timeout);
+  auto session = std::make_shared<Session>(std::move(request), responder.start(200, std::move(headers)), shared_->clock,
+                                           shared_->clock.now() + timeout);
   {
     const std::lock_guard lock(shared_->mutex);
     shared_->sessions.push_back(session);

@@ -1,5 +1,5 @@
-// One client's watch: store events turned into the stream it asked for, with bookmarks, a time limit and a bound on how far it
-// may fall behind (the stream's).
+// One client's watch: store events turned into the stream it asked for, with bookmarks, a time limit and a bound on how
+// far it may fall behind (the stream's).
 //
 // Thread rule: safe from any thread. Ownership: WatchHub owns the sessions; ending it ends them.
 #pragma once
@@ -25,7 +25,7 @@ struct WatchRequest {
   ResourcePtr resource;
   std::string ns;
   Selector labels, fields;
-  std::optional<int64_t> from;   // absent: the state now, then changes
+  std::optional<int64_t> from;      // absent: the state now, then changes
   bool initial_events_end = false;  // sendInitialEvents: a bookmark says where the state ends
   bool bookmarks = false;
   bool as_table = false;
@@ -35,7 +35,8 @@ struct WatchRequest {
 
 class WatchHub {
  public:
-  WatchHub(Core& core, Executor& executor, const Clock& clock, std::chrono::milliseconds bookmark_every, size_t watches_max);
+  WatchHub(Core& core, Executor& executor, const Clock& clock, std::chrono::milliseconds bookmark_every,
+           size_t watches_max);
   ~WatchHub();  // ends every watch
   // False when there are watches_max already: nothing has been started then.
   [[nodiscard]] bool open(WatchRequest request, Responder& responder);

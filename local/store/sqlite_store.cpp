@@ -20,7 +20,9 @@ class Statement {
   ~Statement() { sqlite3_finalize(statement_); }
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
-  bool prepare(sqlite3* db, const char* sql) { return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr) == SQLITE_OK; }
+  bool prepare(sqlite3* db, const char* sql) {
+    return sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement_, nullptr) == SQLITE_OK;
+  }
   Statement& text(const std::string& value) {
     sqlite3_bind_text64(statement_, ++bound_, value.data(), value.size(), SQLITE_STATIC, SQLITE_UTF8);
     return *this;
@@ -70,32 +72,42 @@ class Database {
 
   Status open(const std::filesystem::path& path) {
     const std::string name = path.empty() ? ":memory:" : path.string();
-    if (sqlite3_open_v2(name.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) return failed("opening");
+    if (sqlite3_open_v2(name.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                        nullptr) != SQLITE_OK)
+      return failed("opening");
     sqlite3_busy_timeout(db_, 1'000);
-    // EXCLUSIVE: a second plane on the same file is refused. NORMAL: a commit outlives the process, as the file cache does.
-    for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
-                            "CREATE TABLE IF NOT EXISTS objects(resource TEXT, ns TEXT, name TEXT, revision INTEGER NOT NULL, text TEXT NOT NULL, "
-                            "PRIMARY KEY(resource, ns, name)) WITHOUT ROWID",
-                            "CREATE TABLE IF NOT EXISTS events(revision INTEGER PRIMARY KEY, type INTEGER NOT NULL, resource TEXT NOT NULL, ns TEXT NOT NULL, "
-                            "name TEXT NOT NULL, text TEXT NOT NULL, previous_revision INTEGER NOT NULL, previous TEXT NOT NULL)",
-                            "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
-                            "INSERT OR IGNORE INTO meta VALUES('revision', 0), ('compacted', 0)"}) {
+    // EXCLUSIVE: a second plane on the same file is refused. NORMAL: a commit outlives the process, as the file cache
+    // does.
+    for (const char* sql :
+         {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL",
+          "CREATE TABLE IF NOT EXISTS objects(resource TEXT, ns TEXT, name TEXT, revision INTEGER NOT NULL, text TEXT "
+          "NOT NULL, "
+          "PRIMARY KEY(resource, ns, name)) WITHOUT ROWID",
+          "CREATE TABLE IF NOT EXISTS events(revision INTEGER PRIMARY KEY, type INTEGER NOT NULL, resource TEXT NOT "
+          "NULL, ns TEXT NOT NULL, "
+          "name TEXT NOT NULL, text TEXT NOT NULL, previous_revision INTEGER NOT NULL, previous TEXT NOT NULL)",
+          "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+          "INSERT OR IGNORE INTO meta VALUES('revision', 0), ('compacted', 0)"}) {
       if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return failed("opening");
     }
     statements_.emplace();
     auto& s = *statements_;
-    const bool ok = s.begin.prepare(db_, "BEGIN IMMEDIATE") && s.commit.prepare(db_, "COMMIT") && s.rollback.prepare(db_, "ROLLBACK") &&
+    const bool ok = s.begin.prepare(db_, "BEGIN IMMEDIATE") && s.commit.prepare(db_, "COMMIT") &&
+                    s.rollback.prepare(db_, "ROLLBACK") &&
                     s.put.prepare(db_, "INSERT OR REPLACE INTO objects VALUES(?,?,?,?,?)") &&
                     s.erase.prepare(db_, "DELETE FROM objects WHERE resource=? AND ns=? AND name=?") &&
                     s.event.prepare(db_, "INSERT INTO events VALUES(?,?,?,?,?,?,?,?)") &&
-                    s.trim.prepare(db_, "DELETE FROM events WHERE revision<=?") && s.meta.prepare(db_, "UPDATE meta SET value=? WHERE name=?");
+                    s.trim.prepare(db_, "DELETE FROM events WHERE revision<=?") &&
+                    s.meta.prepare(db_, "UPDATE meta SET value=? WHERE name=?");
     return ok ? Status{} : Status(failed("preparing"));
   }
 
   Result<std::pair<int64_t, int64_t>> load(State& state, std::deque<StoreEvent>& log) {
     Statement objects, events, meta;
     if (!objects.prepare(db_, "SELECT resource, ns, name, revision, text FROM objects") ||
-        !events.prepare(db_, "SELECT revision, type, resource, ns, name, text, previous_revision, previous FROM events ORDER BY revision") ||
+        !events.prepare(db_,
+                        "SELECT revision, type, resource, ns, name, text, previous_revision, previous FROM events "
+                        "ORDER BY revision") ||
         !meta.prepare(db_, "SELECT value FROM meta WHERE name IN ('revision', 'compacted') ORDER BY name")) {
       return failed("reading");
     }
@@ -104,8 +116,11 @@ class Database {
       state.emplace(StoreKey{objects.text_at(0), objects.text_at(1), objects.text_at(2)}, std::move(stored));
     }
     while (events.row()) {
-      StoreEvent event{.type = static_cast<EventType>(events.number_at(1)), .revision = events.number_at(0),
-                       .key = {events.text_at(2), events.text_at(3), events.text_at(4)}, .object = nullptr, .previous = nullptr};
+      StoreEvent event{.type = static_cast<EventType>(events.number_at(1)),
+                       .revision = events.number_at(0),
+                       .key = {events.text_at(2), events.text_at(3), events.text_at(4)},
+                       .object = nullptr,
+                       .previous = nullptr};
       CLOPS_ASSIGN(event.object, parse(events.text_at(5), event.revision));
       if (events.number_at(6) != 0) {
         CLOPS_ASSIGN(event.previous, parse(events.text_at(7), events.number_at(6)));
@@ -124,15 +139,24 @@ class Database {
     bool ok = true;
     for (const auto& e : events) {
       const auto& k = e.key;
-      ok = ok && (e.type == EventType::Deleted ? s.erase.text(k.resource).text(k.ns).text(k.name).run()
-                                               : s.put.text(k.resource).text(k.ns).text(k.name).number(e.revision).text(e.object->text).run());
+      ok = ok && (e.type == EventType::Deleted
+                      ? s.erase.text(k.resource).text(k.ns).text(k.name).run()
+                      : s.put.text(k.resource).text(k.ns).text(k.name).number(e.revision).text(e.object->text).run());
       static const std::string none;
-      ok = ok && s.event.number(e.revision).number(static_cast<int>(e.type)).text(k.resource).text(k.ns).text(k.name).text(e.object->text)
-                     .number(e.previous ? e.previous->revision : 0).text(e.previous ? e.previous->text : none).run();
+      ok = ok && s.event.number(e.revision)
+                     .number(static_cast<int>(e.type))
+                     .text(k.resource)
+                     .text(k.ns)
+                     .text(k.name)
+                     .text(e.object->text)
+                     .number(e.previous ? e.previous->revision : 0)
+                     .text(e.previous ? e.previous->text : none)
+                     .run();
     }
     static const std::string revision_name = "revision", compacted_name = "compacted";
     ok = ok && s.meta.number(revision).text(revision_name).run();
-    if (compact_to) ok = ok && s.trim.number(*compact_to).run() && s.meta.number(*compact_to).text(compacted_name).run();
+    if (compact_to)
+      ok = ok && s.trim.number(*compact_to).run() && s.meta.number(*compact_to).text(compacted_name).run();
     if (ok && s.commit.run()) return {};
     auto error = failed("writing");
     s.rollback.run();
@@ -142,7 +166,8 @@ class Database {
  private:
   std::unexpected<Error> failed(const std::string& doing) const {
     const int code = sqlite3_errcode(db_);
-    const std::string text = doing + " the plane's database: " + sqlite3_errmsg(db_) + (code == SQLITE_BUSY ? " (is another plane running on it?)" : "");
+    const std::string text = doing + " the plane's database: " + sqlite3_errmsg(db_) +
+                             (code == SQLITE_BUSY ? " (is another plane running on it?)" : "");
     return fail(code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? Code::DataLoss : Code::Unavailable, text);
   }
   static Result<StoredPtr> parse(const std::string& text, int64_t revision) {
@@ -167,7 +192,9 @@ bool concerns(const StoreKey& key, const std::string& resource, const std::strin
 
 std::vector<StoredPtr> range(const State& state, const std::string& resource, const std::string& ns) {
   std::vector<StoredPtr> out;
-  for (auto it = state.lower_bound(StoreKey{resource, ns, ""}); it != state.end() && concerns(it->first, resource, ns); ++it) out.push_back(it->second);
+  for (auto it = state.lower_bound(StoreKey{resource, ns, ""}); it != state.end() && concerns(it->first, resource, ns);
+       ++it)
+    out.push_back(it->second);
   return out;
 }
 
@@ -182,7 +209,9 @@ class Overlay final : public Transaction {
   [[nodiscard]] std::vector<StoredPtr> list(const std::string& resource, const std::string& ns) const override {
     if (changed_.empty()) return range(state_, resource, ns);
     State merged;
-    for (auto it = state_.lower_bound(StoreKey{resource, ns, ""}); it != state_.end() && concerns(it->first, resource, ns); ++it) merged.insert(*it);
+    for (auto it = state_.lower_bound(StoreKey{resource, ns, ""});
+         it != state_.end() && concerns(it->first, resource, ns); ++it)
+      merged.insert(*it);
     for (const auto& [key, object] : changed_) {
       if (concerns(key, resource, ns)) merged[key] = object;
     }
@@ -193,7 +222,8 @@ class Overlay final : public Transaction {
     return out;
   }
   StoredPtr put(const StoreKey& key, Json object) override {
-    StoreEvent event{.type = EventType::Added, .revision = ++revision_, .key = key, .object = nullptr, .previous = get(key)};
+    StoreEvent event{
+        .type = EventType::Added, .revision = ++revision_, .key = key, .object = nullptr, .previous = get(key)};
     if (event.previous) event.type = EventType::Modified;
     event.object = make_stored(std::move(object), revision_);
     changed_[key] = event.object;
@@ -216,7 +246,8 @@ class Overlay final : public Transaction {
   State changed_;  // null: erased
 };
 
-// A watch's callback runs under its own lock, so that cancelling waits for it; recursive, for a callback that cancels itself.
+// A watch's callback runs under its own lock, so that cancelling waits for it; recursive, for a callback that cancels
+// itself.
 struct Watcher {
   std::string resource, ns;
   WatchCallback callback;
@@ -294,11 +325,15 @@ class SqliteStore final : public Store {
     return {};
   }
 
-  Result<std::unique_ptr<StoreWatch>> watch(const std::string& resource, const std::string& ns, int64_t from, WatchCallback callback) override {
+  Result<std::unique_ptr<StoreWatch>> watch(const std::string& resource, const std::string& ns, int64_t from,
+                                            WatchCallback callback) override {
     const std::lock_guard writer(writer_mutex_);
-    if (from < compacted_) return fail(Code::Expired, "too old resource version: " + std::to_string(from) + " (" + std::to_string(compacted_) + ")");
+    if (from < compacted_)
+      return fail(Code::Expired,
+                  "too old resource version: " + std::to_string(from) + " (" + std::to_string(compacted_) + ")");
     if (from > revision_) {
-      return fail(Code::InvalidArgument, "Too large resource version: " + std::to_string(from) + ", current: " + std::to_string(revision_));
+      return fail(Code::InvalidArgument,
+                  "Too large resource version: " + std::to_string(from) + ", current: " + std::to_string(revision_));
     }
     auto watcher = std::make_shared<Watcher>();
     watcher->resource = resource;
@@ -311,7 +346,8 @@ class SqliteStore final : public Store {
     return std::make_unique<WatchHandle>(std::move(watcher));
   }
 
-  std::pair<StoreList, std::unique_ptr<StoreWatch>> list_and_watch(const std::string& resource, const std::string& ns, WatchCallback callback) override {
+  std::pair<StoreList, std::unique_ptr<StoreWatch>> list_and_watch(const std::string& resource, const std::string& ns,
+                                                                   WatchCallback callback) override {
     const std::lock_guard writer(writer_mutex_);
     auto watcher = std::make_shared<Watcher>();
     watcher->resource = resource;

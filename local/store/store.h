@@ -1,12 +1,12 @@
 // The embedded plane's objects on disk: one writer, one global revision, the event log in the same transaction.
 //
-// Every object is also held in memory (the plane is one machine's), so reads never wait for a write's disk. A write is a
-// transaction: a function that reads and changes objects under the writer's lock; either all of its changes are on disk
-// (SQLite, WAL) when transact() returns ok, or none is. Changes are published to watches after the commit, in revision order.
-// Thread rule: safe from any thread. A transaction's function and a watch's callback must not call the store they were
-// given by for writes or watches (a callback runs on the thread that committed, before transact() returns: it takes note and
-// returns; it may read).
-// Ownership: objects are immutable and shared. Errors: Unavailable (disk), DataLoss (the file is damaged), Expired.
+// Every object is also held in memory (the plane is one machine's), so reads never wait for a write's disk. A write is
+// a transaction: a function that reads and changes objects under the writer's lock; either all of its changes are on
+// disk (SQLite, WAL) when transact() returns ok, or none is. Changes are published to watches after the commit, in
+// revision order. Thread rule: safe from any thread. A transaction's function and a watch's callback must not call the
+// store they were given by for writes or watches (a callback runs on the thread that committed, before transact()
+// returns: it takes note and returns; it may read). Ownership: objects are immutable and shared. Errors: Unavailable
+// (disk), DataLoss (the file is damaged), Expired.
 #pragma once
 
 #include <cstdint>
@@ -69,25 +69,26 @@ class StoreWatch {
 using WatchCallback = std::function<void(const StoreEvent&)>;
 
 struct StoreOptions {
-  std::filesystem::path path;   // the database file; empty = in memory only (tests)
+  std::filesystem::path path;      // the database file; empty = in memory only (tests)
   size_t log_events_max = 20'000;  // older events are compacted: a watch from before them is Expired
 };
 
 class Store {
  public:
   virtual ~Store() = default;
-  [[nodiscard]] virtual StoredPtr get(const StoreKey& key) const = 0;  // null: none
+  [[nodiscard]] virtual StoredPtr get(const StoreKey& key) const = 0;                                  // null: none
   [[nodiscard]] virtual StoreList list(const std::string& resource, const std::string& ns) const = 0;  // ns empty: all
   [[nodiscard]] virtual int64_t revision() const = 0;
   // Runs `change` under the writer's lock. When it fails, or the commit does, nothing has happened.
   [[nodiscard]] virtual Status transact(const std::function<Status(Transaction&)>& change) = 0;
-  // Every later change of `resource` (in `ns`, or anywhere when empty) after revision `from`, in order and without gaps;
-  // those already in the log are delivered before watch() returns. Expired when the log no longer reaches back to `from`;
-  // InvalidArgument when `from` is in the future.
-  [[nodiscard]] virtual Result<std::unique_ptr<StoreWatch>> watch(const std::string& resource, const std::string& ns, int64_t from,
-                                                                  WatchCallback callback) = 0;
+  // Every later change of `resource` (in `ns`, or anywhere when empty) after revision `from`, in order and without
+  // gaps; those already in the log are delivered before watch() returns. Expired when the log no longer reaches back to
+  // `from`; InvalidArgument when `from` is in the future.
+  [[nodiscard]] virtual Result<std::unique_ptr<StoreWatch>> watch(const std::string& resource, const std::string& ns,
+                                                                  int64_t from, WatchCallback callback) = 0;
   // list() and watch() from exactly there, with no gap between.
-  [[nodiscard]] virtual std::pair<StoreList, std::unique_ptr<StoreWatch>> list_and_watch(const std::string& resource, const std::string& ns,
+  [[nodiscard]] virtual std::pair<StoreList, std::unique_ptr<StoreWatch>> list_and_watch(const std::string& resource,
+                                                                                         const std::string& ns,
                                                                                          WatchCallback callback) = 0;
 };
 

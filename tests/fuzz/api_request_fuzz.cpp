@@ -1,5 +1,5 @@
-// Whatever a client may send to the embedded API before an object is read: paths, selectors, patches, field sets, JSONPath.
-// The first byte chooses; nothing may crash, hang or throw.
+// Whatever a client may send to the embedded API before an object is read: paths, selectors, patches, field sets,
+// JSONPath. The first byte chooses; nothing may crash, hang or throw.
 #include <cstdint>
 #include <string_view>
 
@@ -17,14 +17,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace clops::local;
   if (size < 2) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  static const Json target = parse_json(R"({"metadata":{"labels":{"a":"b"}},"spec":{"replicas":1,"list":[1,2,{"name":"x"}]}})").value();
+  static const Json target =
+      parse_json(R"({"metadata":{"labels":{"a":"b"}},"spec":{"replicas":1,"list":[1,2,{"name":"x"}]}})").value();
   static const auto resources = builtin_resources();
   switch (data[0] % 6) {
-    case 0: (void)parse_route(text); break;
-    case 1:
-      if (const auto selector = Selector::parse(text, data[0] < 128 ? Selector::Kind::Labels : Selector::Kind::Fields)) (void)selector->matches(target);
+    case 0:
+      (void)parse_route(text);
       break;
-    case 2: (void)json_path(target, text); break;
+    case 1:
+      if (const auto selector = Selector::parse(text, data[0] < 128 ? Selector::Kind::Labels : Selector::Kind::Fields))
+        (void)selector->matches(target);
+      break;
+    case 2:
+      (void)json_path(target, text);
+      break;
     default: {
       const auto body = parse_json(text);
       if (!body) break;

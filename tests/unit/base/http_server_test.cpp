@@ -73,13 +73,15 @@ std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options
 
 TEST(HttpServer, answers_with_what_the_handler_was_asked) {
   const auto server = serve([](const ServerRequest& request, const std::shared_ptr<Responder>& responder) {
-    HttpResponse response{.status = 201, .headers = {}, .body = request.http.method + " " + request.http.url + " " + request.http.body};
+    HttpResponse response{
+        .status = 201, .headers = {}, .body = request.http.method + " " + request.http.url + " " + request.http.body};
     response.headers.set("Content-Type", "application/json");
     response.headers.set("X-Test", std::string(request.http.headers.get("x-in").value_or("")));
     responder->respond(std::move(response));
   });
   Client client(server->port());
-  ASSERT_TRUE(client.send_all("PATCH /a/b%2Fc?x=1&y=a%3Db HTTP/1.1\r\nHost: h\r\nX-In: seen\r\nContent-Length: 4\r\n\r\nbody"));
+  ASSERT_TRUE(
+      client.send_all("PATCH /a/b%2Fc?x=1&y=a%3Db HTTP/1.1\r\nHost: h\r\nX-In: seen\r\nContent-Length: 4\r\n\r\nbody"));
   const std::string got = client.read_until("body");
   EXPECT_NE(got.find("HTTP/1.1 201"), std::string::npos) << got;
   EXPECT_NE(got.find("Content-Type: application/json\r\n"), std::string::npos) << got;
@@ -165,12 +167,16 @@ TEST(HttpServer, a_client_that_does_not_read_is_cut_off) {
 TEST(HttpServer, bodies_over_the_limit_answer_413_and_unbounded_ones_411) {
   HttpServerOptions options;
   options.body_bytes_max = 100;
-  const auto server = serve([](const ServerRequest&, const std::shared_ptr<Responder>& r) { r->respond({.status = 200, .headers = {}, .body = "no"}); }, options);
+  const auto server =
+      serve([](const ServerRequest&,
+               const std::shared_ptr<Responder>& r) { r->respond({.status = 200, .headers = {}, .body = "no"}); },
+            options);
   Client large(server->port());
   ASSERT_TRUE(large.send_all("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 150\r\n\r\n" + std::string(150, 'x')));
   EXPECT_NE(large.read_until("over the limit").find("HTTP/1.1 413"), std::string::npos);
   Client chunked(server->port());
-  ASSERT_TRUE(chunked.send_all("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
+  ASSERT_TRUE(
+      chunked.send_all("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
   EXPECT_NE(chunked.read_until("Content-Length").find("HTTP/1.1 411"), std::string::npos);
 }
 
@@ -197,7 +203,8 @@ TEST(HttpServer, says_what_is_wrong_with_its_options) {
   const HttpHandler none = [](const ServerRequest&, const std::shared_ptr<Responder>&) {};
   EXPECT_EQ(make_http_server(with([](auto& o) { o.address = "nowhere"; }), none).error().code, Code::InvalidArgument);
   EXPECT_EQ(make_http_server(with([](auto& o) { o.tls_cert_pem = "x"; }), none).error().code, Code::InvalidArgument);
-  EXPECT_EQ(make_http_server(with([](auto& o) { o.tls_cert_pem = o.tls_key_pem = "x"; }), none).error().code, Code::Unavailable);
+  EXPECT_EQ(make_http_server(with([](auto& o) { o.tls_cert_pem = o.tls_key_pem = "x"; }), none).error().code,
+            Code::Unavailable);
   const auto first = serve(none);
   EXPECT_EQ(make_http_server(with([&](auto& o) { o.port = first->port(); }), none).error().code, Code::Unavailable);
 }

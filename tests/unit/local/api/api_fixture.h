@@ -17,7 +17,9 @@ namespace clops::local {
 class StillClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return TimePoint{} + passed; }
-  [[nodiscard]] WallTime wall() const override { return from_rfc3339("2026-11-22T10:00:00Z").value() + std::chrono::duration_cast<std::chrono::microseconds>(passed); }
+  [[nodiscard]] WallTime wall() const override {
+    return from_rfc3339("2026-11-22T10:00:00Z").value() + std::chrono::duration_cast<std::chrono::microseconds>(passed);
+  }
   Duration passed{0};
 };
 
@@ -26,7 +28,9 @@ class ManualExecutor final : public Executor {
  public:
   explicit ManualExecutor(StillClock& clock) : clock_(clock) {}
   void post(std::function<void()> task) override { post_after(Duration{0}, std::move(task)); }
-  void post_after(Duration delay, std::function<void()> task) override { tasks_.emplace(clock_.passed + delay, std::move(task)); }
+  void post_after(Duration delay, std::function<void()> task) override {
+    tasks_.emplace(clock_.passed + delay, std::move(task));
+  }
   void advance(Duration by) {
     const Duration until = clock_.passed + by;
     while (!tasks_.empty() && tasks_.begin()->first <= until) {
@@ -87,9 +91,12 @@ class ApiTest : public testing::Test {
     server_.reset();
     store_ = open_store({.path = "", .log_events_max = 1'000}).value();
     api_ = make_api(*store_, clock_, {.validator = std::move(validator)}).value();
-    server_ = make_api_server(*api_, executor_, clock_, *log_, {.token = "secret", .bookmark_every = std::chrono::milliseconds(1'000), .watches_max = 3});
+    server_ =
+        make_api_server(*api_, executor_, clock_, *log_,
+                        {.token = "secret", .bookmark_every = std::chrono::milliseconds(1'000), .watches_max = 3});
   }
-  Answer call(const std::string& method, const std::string& url, const std::string& body = "", const std::string& type = "application/json", const std::string& accept = "application/json") {
+  Answer call(const std::string& method, const std::string& url, const std::string& body = "",
+              const std::string& type = "application/json", const std::string& accept = "application/json") {
     ServerRequest request;
     request.http.method = method;
     request.http.url = url;
@@ -103,10 +110,13 @@ class ApiTest : public testing::Test {
     return answer;
   }
   static std::string yaml(const std::string& text) { return dump_json(parse_yaml(text).value().at(0)); }
-  Answer apply(const std::string& url, const std::string& manager, const std::string& text, const std::string& more = "") {
+  Answer apply(const std::string& url, const std::string& manager, const std::string& text,
+               const std::string& more = "") {
     return call("PATCH", url + "?fieldManager=" + manager + more, text, "application/apply-patch+yaml");
   }
-  Answer merge(const std::string& url, const std::string& text) { return call("PATCH", url, yaml(text), "application/merge-patch+json"); }
+  Answer merge(const std::string& url, const std::string& text) {
+    return call("PATCH", url, yaml(text), "application/merge-patch+json");
+  }
 
   StillClock clock_;
   ManualExecutor executor_{clock_};

@@ -1,15 +1,17 @@
 // Patches as tables; server-side apply as conversations between managers; field sets by their algebra.
-#include "api_fixture.h"
 #include "local/api/field_set.h"
 #include "local/api/patch.h"
 #include "local/api/resources.h"
 #include "local/api/schema.h"
 #include "local/api/table.h"
+#include "tests/unit/local/api/api_fixture.h"
 
 namespace clops::local {
 namespace {
 
-Json y(const std::string& text) { return parse_yaml(text).value().at(0); }
+Json y(const std::string& text) {
+  return parse_yaml(text).value().at(0);
+}
 
 struct PatchRow {
   const char *why, *target, *patch, *want;
@@ -41,22 +43,35 @@ TEST(Patches, json_patch) {
 }
 
 TEST(Patches, merge_patch) {
-  EXPECT_EQ(merge_patch(y("{a: {b: 1, c: 2}, d: [1]}"), y("{a: {b: null, e: {f: null, g: 1}}, d: [2]}")), y("{a: {c: 2, e: {g: 1}}, d: [2]}"));
+  EXPECT_EQ(merge_patch(y("{a: {b: 1, c: 2}, d: [1]}"), y("{a: {b: null, e: {f: null, g: 1}}, d: [2]}")),
+            y("{a: {c: 2, e: {g: 1}}, d: [2]}"));
 }
 
 TEST(Patches, strategic_merge_patch) {
   const PatchRow rows[] = {
-      {"containers merge by name", "{containers: [{name: a, image: x}, {name: b}]}", "{containers: [{name: b, image: y}]}", "{containers: [{name: a, image: x}, {name: b, image: y}]}"},
-      {"new ones come first", "{containers: [{name: a}]}", "{containers: [{name: b}]}", "{containers: [{name: b}, {name: a}]}"},
-      {"delete by key", "{containers: [{name: a}, {name: b}]}", "{containers: [{name: a, $patch: delete}]}", "{containers: [{name: b}]}"},
-      {"replace a list", "{containers: [{name: a}]}", "{containers: [{$patch: replace}, {name: z}]}", "{containers: [{name: z}]}"},
-      {"replace an object", "{securityContext: {runAsUser: 1}}", "{securityContext: {$patch: replace, runAsGroup: 2}}", "{securityContext: {runAsGroup: 2}}"},
-      {"null removes", "{containers: [{name: a, env: [{name: E, value: v}]}]}", "{containers: [{name: a, env: null}]}", "{containers: [{name: a}]}"},
-      {"ports merge by number", "{containers: [{name: a, ports: [{containerPort: 80}]}]}", "{containers: [{name: a, ports: [{containerPort: 80, name: http}]}]}",
+      {"containers merge by name", "{containers: [{name: a, image: x}, {name: b}]}",
+       "{containers: [{name: b, image: y}]}", "{containers: [{name: a, image: x}, {name: b, image: y}]}"},
+      {"new ones come first", "{containers: [{name: a}]}", "{containers: [{name: b}]}",
+       "{containers: [{name: b}, {name: a}]}"},
+      {"delete by key", "{containers: [{name: a}, {name: b}]}", "{containers: [{name: a, $patch: delete}]}",
+       "{containers: [{name: b}]}"},
+      {"replace a list", "{containers: [{name: a}]}", "{containers: [{$patch: replace}, {name: z}]}",
+       "{containers: [{name: z}]}"},
+      {"replace an object", "{securityContext: {runAsUser: 1}}", "{securityContext: {$patch: replace, runAsGroup: 2}}",
+       "{securityContext: {runAsGroup: 2}}"},
+      {"null removes", "{containers: [{name: a, env: [{name: E, value: v}]}]}", "{containers: [{name: a, env: null}]}",
+       "{containers: [{name: a}]}"},
+      {"ports merge by number", "{containers: [{name: a, ports: [{containerPort: 80}]}]}",
+       "{containers: [{name: a, ports: [{containerPort: 80, name: http}]}]}",
        "{containers: [{name: a, ports: [{containerPort: 80, name: http}]}]}"},
-      {"atomic lists are replaced", "{containers: [{name: a, args: [x, y]}]}", "{containers: [{name: a, args: [z]}]}", "{containers: [{name: a, args: [z]}]}"},
-      {"order as asked", "{volumes: [{name: a}, {name: b}]}", "{$setElementOrder/volumes: [{name: b}, {name: a}], volumes: [{name: b, emptyDir: {}}]}", "{volumes: [{name: b, emptyDir: {}}, {name: a}]}"},
-      {"retained keys", "{volumes: [{name: a, emptyDir: {}}]}", "{volumes: [{name: a, $retainKeys: [name, configMap], configMap: {name: c}}]}", "{volumes: [{name: a, configMap: {name: c}}]}"},
+      {"atomic lists are replaced", "{containers: [{name: a, args: [x, y]}]}", "{containers: [{name: a, args: [z]}]}",
+       "{containers: [{name: a, args: [z]}]}"},
+      {"order as asked", "{volumes: [{name: a}, {name: b}]}",
+       "{$setElementOrder/volumes: [{name: b}, {name: a}], volumes: [{name: b, emptyDir: {}}]}",
+       "{volumes: [{name: b, emptyDir: {}}, {name: a}]}"},
+      {"retained keys", "{volumes: [{name: a, emptyDir: {}}]}",
+       "{volumes: [{name: a, $retainKeys: [name, configMap], configMap: {name: c}}]}",
+       "{volumes: [{name: a, configMap: {name: c}}]}"},
       {"no key", "{containers: []}", "{containers: [{image: x}]}", nullptr},
   };
   const auto pods = builtin_resources();
@@ -75,10 +90,13 @@ class Apply : public ApiTest {
  protected:
   void SetUp() override {
     ApiTest::SetUp();
-    ASSERT_EQ(call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml(kWidgetCrd))->response.status, 201);
+    ASSERT_EQ(
+        call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml(kWidgetCrd))->response.status,
+        201);
   }
   Answer as(const std::string& manager, const std::string& spec, const std::string& more = "") {
-    return apply(std::string(kWidgets) + "/w", manager, "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: w}, spec: {" + spec + "}}", more);
+    return apply(std::string(kWidgets) + "/w", manager,
+                 "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: w}, spec: {" + spec + "}}", more);
   }
   Json spec() { return call("GET", std::string(kWidgets) + "/w")->json()["spec"]; }
 };
@@ -94,7 +112,8 @@ TEST_F(Apply, a_differing_value_of_another_manager_is_a_conflict_until_forced) {
   EXPECT_EQ(as("b", "color: red")->response.status, 200) << "equal values are shared";
   const auto refused = as("b", "color: green, replicas: 4");
   EXPECT_EQ(refused->response.status, 409);
-  EXPECT_EQ(refused->message(), "Apply failed with 2 conflicts: conflicts with \"a\":\n- .spec.color\n- .spec.replicas");
+  EXPECT_EQ(refused->message(),
+            "Apply failed with 2 conflicts: conflicts with \"a\":\n- .spec.color\n- .spec.replicas");
   EXPECT_EQ(string_at(refused->json()["details"]["causes"][0], {"reason"}), "FieldManagerConflict");
   EXPECT_EQ(as("b", "color: green", "&force=true")->response.status, 200);
   const auto back = as("a", "color: red, replicas: 3");
@@ -121,7 +140,9 @@ TEST_F(Apply, list_items_merge_by_key_and_leave_with_their_owner) {
 TEST_F(Apply, an_update_takes_fields_over_and_is_named_with_its_time) {
   as("a", "color: red");
   merge(std::string(kWidgets) + "/w?fieldManager=editor", "{spec: {color: green}}");
-  EXPECT_EQ(as("a", "color: red")->message(), "Apply failed with 1 conflict: conflict with \"editor\" using test.dev/v1 at 2026-11-22T10:00:00Z: .spec.color");
+  EXPECT_EQ(
+      as("a", "color: red")->message(),
+      "Apply failed with 1 conflict: conflict with \"editor\" using test.dev/v1 at 2026-11-22T10:00:00Z: .spec.color");
 }
 
 TEST_F(Apply, an_apply_without_effect_writes_nothing) {
@@ -132,7 +153,9 @@ TEST_F(Apply, an_apply_without_effect_writes_nothing) {
 
 TEST_F(Apply, status_is_applied_apart) {
   as("a", "color: red");
-  const auto status = apply(std::string(kWidgets) + "/w/status", "s", "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: w}, spec: {color: green}, status: {phase: Good}}");
+  const auto status = apply(
+      std::string(kWidgets) + "/w/status", "s",
+      "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: w}, spec: {color: green}, status: {phase: Good}}");
   EXPECT_EQ(status->response.status, 200) << status->response.body;
   EXPECT_EQ(string_at(status->json(), {"spec", "color"}), "red");
   EXPECT_EQ(string_at(status->json(), {"status", "phase"}), "Good");
@@ -142,16 +165,27 @@ TEST_F(Apply, status_is_applied_apart) {
 
 TEST_F(Apply, refused_for_what_cannot_be_applied) {
   EXPECT_EQ(as("a", "color: pink")->response.status, 422);
-  EXPECT_EQ(apply(std::string(kWidgets) + "/w", "a", "{apiVersion: test.dev/v2, kind: Widget, metadata: {name: w}}")->response.status, 400);
-  EXPECT_EQ(apply(std::string(kWidgets) + "/w", "a", "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: v}}")->response.status, 400);
-  EXPECT_EQ(apply(std::string(kWidgets) + "/none/status", "a", "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: none}}")->response.status, 404);
+  EXPECT_EQ(apply(std::string(kWidgets) + "/w", "a", "{apiVersion: test.dev/v2, kind: Widget, metadata: {name: w}}")
+                ->response.status,
+            400);
+  EXPECT_EQ(apply(std::string(kWidgets) + "/w", "a", "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: v}}")
+                ->response.status,
+            400);
+  EXPECT_EQ(apply(std::string(kWidgets) + "/none/status", "a",
+                  "{apiVersion: test.dev/v1, kind: Widget, metadata: {name: none}}")
+                ->response.status,
+            404);
 }
 
 TEST(FieldSets, are_sets) {
-  const Json schema = y("{type: object, properties: {a: {type: object, additionalProperties: {type: string}}, l: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], "
-                        "items: {type: object, properties: {k: {type: string}, v: {type: integer}}}}}}");
+  const Json schema =
+      y("{type: object, properties: {a: {type: object, additionalProperties: {type: string}}, l: {type: array, "
+        "x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], "
+        "items: {type: object, properties: {k: {type: string}, v: {type: integer}}}}}}");
   uint64_t seed = 1;
-  const auto random = [&](int n) { return static_cast<int>((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 33) % n; };
+  const auto random = [&](int n) {
+    return static_cast<int>((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 33) % n;
+  };
   const auto value = [&] {
     Json out = Json::object();
     for (int i = random(4); i > 0; --i) out["a"]["f" + std::to_string(random(4))] = "x";
@@ -172,19 +206,33 @@ TEST(FieldSets, are_sets) {
     Json merged = merge_applied(schema, before, after);
     EXPECT_TRUE(subtract(b, fields_of(schema, merged)).empty());
     remove_fields(schema, merged, b, {});
-    EXPECT_TRUE(intersect(fields_of(schema, merged), b).empty()) << dump_json(before) << dump_json(after) << dump_json(merged);
+    EXPECT_TRUE(intersect(fields_of(schema, merged), b).empty())
+        << dump_json(before) << dump_json(after) << dump_json(merged);
   }
 }
 
 TEST(Tables, say_how_long_ago) {
-  const std::pair<int, const char*> rows[] = {{0, "0s"}, {119, "119s"}, {120, "2m"}, {125, "2m5s"}, {600, "10m"}, {10'800, "3h"}, {11'100, "3h5m"}, {86'400, "24h"}, {3 * 86'400 + 7'200, "3d2h"}, {100 * 86'400, "100d"}, {800 * 86'400, "2y70d"}};
+  const std::pair<int, const char*> rows[] = {{0, "0s"},
+                                              {119, "119s"},
+                                              {120, "2m"},
+                                              {125, "2m5s"},
+                                              {600, "10m"},
+                                              {10'800, "3h"},
+                                              {11'100, "3h5m"},
+                                              {86'400, "24h"},
+                                              {3 * 86'400 + 7'200, "3d2h"},
+                                              {100 * 86'400, "100d"},
+                                              {800 * 86'400, "2y70d"}};
   for (const auto& [seconds, want] : rows) EXPECT_EQ(human_duration(std::chrono::seconds(seconds)), want);
 }
 
 TEST(Tables, json_path_subset) {
-  const Json value = y("{a: {b.c: 1, d: [x, z]}, conditions: [{type: Ready, status: 'True'}, {type: Other, status: 'False'}]}");
-  const std::pair<const char*, const char*> rows[] = {{".a.d[1]", "[\"z\"]"}, {".a.d[-1]", "[\"z\"]"}, {".a.d[*]", "[\"x\",\"z\"]"}, {".a['b.c']", "[1]"}, {".a.b\\.c", "[1]"},
-                                                      {".conditions[?(@.type==\"Ready\")].status", "[\"True\"]"}, {"{.a.d[0]}", "[\"x\"]"}, {".none.x", "[]"}, {".a[", "[]"}};
+  const Json value =
+      y("{a: {b.c: 1, d: [x, z]}, conditions: [{type: Ready, status: 'True'}, {type: Other, status: 'False'}]}");
+  const std::pair<const char*, const char*> rows[] = {
+      {".a.d[1]", "[\"z\"]"},   {".a.d[-1]", "[\"z\"]"}, {".a.d[*]", "[\"x\",\"z\"]"},
+      {".a['b.c']", "[1]"},     {".a.b\\.c", "[1]"},     {".conditions[?(@.type==\"Ready\")].status", "[\"True\"]"},
+      {"{.a.d[0]}", "[\"x\"]"}, {".none.x", "[]"},       {".a[", "[]"}};
   for (const auto& [path, want] : rows) EXPECT_EQ(dump_json(Json(json_path(value, path))), want) << path;
 }
 

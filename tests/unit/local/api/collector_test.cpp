@@ -1,5 +1,5 @@
 // The garbage collector: orphans go, foreground deletion waits for what it must, namespaces empty themselves.
-#include "api_fixture.h"
+#include "tests/unit/local/api/api_fixture.h"
 
 namespace clops::local {
 namespace {
@@ -11,10 +11,15 @@ class CollectorTest : public ApiTest {
     collector_ = start_garbage_collector(*api_, executor_, *log_);
   }
   void TearDown() override { collector_.reset(); }
-  std::string make(const std::string& name, const std::string& owner_uid = "", const std::string& owner = "", bool block = false) {
+  std::string make(const std::string& name, const std::string& owner_uid = "", const std::string& owner = "",
+                   bool block = false) {
     Json object{{"metadata", {{"name", name}, {"namespace", "default"}}}};
     if (!owner_uid.empty()) {
-      object["metadata"]["ownerReferences"] = {{{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"name", owner}, {"uid", owner_uid}, {"blockOwnerDeletion", block}}};
+      object["metadata"]["ownerReferences"] = {{{"apiVersion", "v1"},
+                                                {"kind", "ConfigMap"},
+                                                {"name", owner},
+                                                {"uid", owner_uid},
+                                                {"blockOwnerDeletion", block}}};
     }
     const auto made = api_->create(types::kConfigMaps, object);
     EXPECT_TRUE(made) << made.error().message;
@@ -49,7 +54,8 @@ TEST_F(CollectorTest, an_owner_of_the_same_name_but_another_uid_owns_nothing) {
 TEST_F(CollectorTest, foreground_deletion_takes_the_dependents_first) {
   const auto uid = make("owner");
   make("child", uid, "owner", true);
-  call("PATCH", std::string(kMaps) + "/child", R"({"metadata":{"finalizers":["a.dev/hold"]}})", "application/merge-patch+json");
+  call("PATCH", std::string(kMaps) + "/child", R"({"metadata":{"finalizers":["a.dev/hold"]}})",
+       "application/merge-patch+json");
   call("DELETE", std::string(kMaps) + "/owner?propagationPolicy=Foreground");
   settle();
   EXPECT_TRUE(there("owner")) << "its dependent is still being deleted";
@@ -66,19 +72,27 @@ TEST_F(CollectorTest, orphaned_dependents_stay) {
   settle();
   EXPECT_FALSE(there("owner"));
   ASSERT_TRUE(there("child"));
-  EXPECT_TRUE(api_->get(types::kConfigMaps, {"default", "child"}).value()->json["metadata"].value("ownerReferences", Json::array()).empty());
+  EXPECT_TRUE(api_->get(types::kConfigMaps, {"default", "child"})
+                  .value()
+                  ->json["metadata"]
+                  .value("ownerReferences", Json::array())
+                  .empty());
 }
 
 TEST_F(CollectorTest, a_namespace_takes_its_contents_along) {
   call("POST", "/api/v1/namespaces", R"({"metadata":{"name":"room"}})");
-  ASSERT_EQ(call("POST", "/api/v1/namespaces/room/configmaps", R"({"metadata":{"name":"x","finalizers":["a.dev/hold"]}})")->response.status, 201);
+  ASSERT_EQ(
+      call("POST", "/api/v1/namespaces/room/configmaps", R"({"metadata":{"name":"x","finalizers":["a.dev/hold"]}})")
+          ->response.status,
+      201);
   call("DELETE", "/api/v1/namespaces/room");
   settle();
   EXPECT_EQ(string_at(call("GET", "/api/v1/namespaces/room")->json(), {"status", "phase"}), "Terminating");
   const auto refused = call("POST", "/api/v1/namespaces/room/configmaps", R"({"metadata":{"name":"y"}})");
   EXPECT_EQ(refused->response.status, 403);
   EXPECT_NE(refused->message().find("because it is being terminated"), std::string::npos);
-  call("PATCH", "/api/v1/namespaces/room/configmaps/x", R"({"metadata":{"finalizers":null}})", "application/merge-patch+json");
+  call("PATCH", "/api/v1/namespaces/room/configmaps/x", R"({"metadata":{"finalizers":null}})",
+       "application/merge-patch+json");
   settle();
   EXPECT_EQ(call("GET", "/api/v1/namespaces/room")->response.status, 404);
 }
@@ -86,7 +100,10 @@ TEST_F(CollectorTest, a_namespace_takes_its_contents_along) {
 TEST_F(CollectorTest, a_definition_takes_its_objects_along) {
   const std::string crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
   call("POST", crds, yaml(kWidgetCrd));
-  ASSERT_EQ(call("POST", kWidgets, yaml("{apiVersion: test.dev/v1, kind: Widget, metadata: {name: a}, spec: {color: red}}"))->response.status, 201);
+  ASSERT_EQ(
+      call("POST", kWidgets, yaml("{apiVersion: test.dev/v1, kind: Widget, metadata: {name: a}, spec: {color: red}}"))
+          ->response.status,
+      201);
   call("DELETE", crds + "/widgets.test.dev");
   settle();
   EXPECT_EQ(call("GET", crds + "/widgets.test.dev")->response.status, 404);

@@ -1,5 +1,5 @@
 // Watches: what a client sees, from where, and how one ends.
-#include "api_fixture.h"
+#include "tests/unit/local/api/api_fixture.h"
 
 namespace clops::local {
 namespace {
@@ -7,13 +7,15 @@ namespace {
 class WatchTest : public ApiTest {
  protected:
   void put(const std::string& name, const std::string& label) {
-    const std::string text = "{apiVersion: v1, kind: ConfigMap, metadata: {name: " + name + ", labels: {l: " + label + "}}}";
+    const std::string text =
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: " + name + ", labels: {l: " + label + "}}}";
     const auto answer = apply(std::string(kMaps) + "/" + name, "m", text, "&force=true");
     ASSERT_LT(answer->response.status, 300) << answer->response.body;
   }
   static std::string seen(const Answer& answer) {
     std::string out;
-    for (const auto& event : answer->events()) out += string_at(event, {"type"}).substr(0, 1) + string_at(event, {"object", "metadata", "name"}) + " ";
+    for (const auto& event : answer->events())
+      out += string_at(event, {"type"}).substr(0, 1) + string_at(event, {"object", "metadata", "name"}) + " ";
     return out;
   }
   std::string url(const std::string& more = "") { return std::string(kMaps) + "?watch=true" + more; }
@@ -60,12 +62,14 @@ TEST_F(WatchTest, bookmarks_name_the_version_reached) {
   put("a", "x");
   executor_.advance(std::chrono::milliseconds(1'500));
   ASSERT_EQ(seen(watch), "Aa B ");
-  EXPECT_EQ(string_at(watch->events()[1], {"object", "metadata", "resourceVersion"}), std::to_string(store_->revision()));
+  EXPECT_EQ(string_at(watch->events()[1], {"object", "metadata", "resourceVersion"}),
+            std::to_string(store_->revision()));
 }
 
 TEST_F(WatchTest, initial_events_end_with_a_bookmark_that_says_so) {
   put("a", "x");
-  const auto watch = call("GET", url("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"));
+  const auto watch =
+      call("GET", url("&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"));
   ASSERT_EQ(seen(watch), "Aa B ");
   EXPECT_EQ(string_at(watch->events()[1], {"object", "metadata", "annotations", "k8s.io/initial-events-end"}), "true");
   EXPECT_EQ(call("GET", url("&sendInitialEvents=true"))->response.status, 422);
@@ -97,7 +101,9 @@ TEST_F(WatchTest, the_end_of_the_server_ends_its_watches) {
 TEST_F(WatchTest, in_process_watches_start_with_the_state) {
   put("a", "x");
   std::string got;
-  const auto watch = api_->watch(types::kConfigMaps, "", [&](const StoreEvent& e) { got += (e.type == EventType::Added ? "A" : "M") + e.key.name + " "; });
+  const auto watch = api_->watch(types::kConfigMaps, "", [&](const StoreEvent& e) {
+    got += (e.type == EventType::Added ? "A" : "M") + e.key.name + " ";
+  });
   put("a", "w");
   put("b", "x");
   EXPECT_EQ(got, "Aa Ma Ab ");

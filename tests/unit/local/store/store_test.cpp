@@ -1,5 +1,5 @@
-// The store's promises: all or nothing, one order for everyone, no gap between a list and its watch, and nothing acknowledged
-// lost when the process is killed in mid-write.
+// The store's promises: all or nothing, one order for everyone, no gap between a list and its watch, and nothing
+// acknowledged lost when the process is killed in mid-write.
 #include "local/store/store.h"
 
 #include <gtest/gtest.h>
@@ -33,8 +33,12 @@ std::unique_ptr<Store> open(const std::filesystem::path& path, size_t log_events
   return store ? std::move(*store) : nullptr;
 }
 
-Json object(const std::string& name, int value) { return {{"metadata", {{"name", name}}}, {"value", value}}; }
-StoreKey pod(const std::string& name) { return {"pods", "ns", name}; }
+Json object(const std::string& name, int value) {
+  return {{"metadata", {{"name", name}}}, {"value", value}};
+}
+StoreKey pod(const std::string& name) {
+  return {"pods", "ns", name};
+}
 
 Status put(Store& store, const std::string& name, int value) {
   return store.transact([&](Transaction& t) -> Status {
@@ -72,7 +76,8 @@ TEST(Store, every_change_has_its_own_revision_and_is_seen_once_in_order) {
     t.erase(pod("a"));
     return {};
   }));
-  const std::vector<std::pair<EventType, int64_t>> want{{EventType::Added, 1}, {EventType::Modified, 2}, {EventType::Deleted, 4}};
+  const std::vector<std::pair<EventType, int64_t>> want{
+      {EventType::Added, 1}, {EventType::Modified, 2}, {EventType::Deleted, 4}};
   EXPECT_EQ(seen, want);
   EXPECT_EQ(store->revision(), 4);
 }

@@ -34,7 +34,8 @@ TEST(StoreThreads, a_list_and_its_watch_have_no_gap_and_no_overlap) {
         std::vector<int64_t> seen;  // written by committing threads, one at a time; read after the watch has gone
         int64_t from = 0;
         {
-          auto [list, watch] = store.list_and_watch("pods", "", [&](const StoreEvent& e) { seen.push_back(e.revision); });
+          auto [list, watch] =
+              store.list_and_watch("pods", "", [&](const StoreEvent& e) { seen.push_back(e.revision); });
           from = list.revision;
           const int64_t until = std::min<int64_t>(from + 20, kWriters * kWrites);
           while (store.revision() < until) std::this_thread::yield();
