@@ -123,8 +123,7 @@ std::string first_difference(const Json& wanted, const Json& found) {
 TEST(Crash, crash_at_any_write_converges) {
   constexpr std::pair<Fate::Kind, const char*> kFates[] = {{Fate::Kind::CrashBefore, "killed before"},
                                                            {Fate::Kind::CrashAfter, "killed after"},
-                                                           {Fate::Kind::AnswerLost, "answer lost of"},
-                                                           {Fate::Kind::Lost, "lost"}};
+                                                           {Fate::Kind::AnswerLost, "answer lost of"}};
   uint64_t runs = 0;
   for (const Story& story : stories()) {
     const End clean = run(story, {});

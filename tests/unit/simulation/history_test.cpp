@@ -1,4 +1,5 @@
-// Thousands of random histories; each holds to every named invariant that can be seen from here.
+// Random histories by the hundred (by the thousand when asked); each holds to every named invariant that can be seen
+// from here.
 //
 // A failure prints the seed and what happened. SIM_SEED=n replays one history with its trace; CLOPS_SIM_HISTORIES=n
 // runs so many.
@@ -25,7 +26,7 @@ void print(const Verdict& verdict, size_t lines_max) {
 
 TEST(History, crash_at_any_write_converges__and_all_other_invariants_hold_in_random_histories) {
   const uint64_t only = number_from("SIM_SEED", 0);
-  const uint64_t first = only != 0 ? only : 1, count = only != 0 ? 1 : number_from("CLOPS_SIM_HISTORIES", 2'000);
+  const uint64_t first = only != 0 ? only : 1, count = only != 0 ? 1 : number_from("CLOPS_SIM_HISTORIES", 250);
   uint64_t writes = 0, steps = 0;
   int failures = 0;
   for (uint64_t seed = first; seed < first + count && failures < 5; ++seed) {
@@ -43,7 +44,7 @@ TEST(History, crash_at_any_write_converges__and_all_other_invariants_hold_in_ran
 }
 
 TEST(History, the_same_seed_gives_the_same_history) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
     const Verdict one = run_history(seed, true), two = run_history(seed, true);
     ASSERT_EQ(one.trace, two.trace) << "seed " << seed;
     ASSERT_EQ(one.steps, two.steps);

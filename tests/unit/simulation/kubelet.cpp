@@ -205,6 +205,7 @@ void Cluster::stop_pod(const ApiKey& key, const std::string& uid) {
   if (object == nullptr || string_at(*object, {"metadata", "uid"}) != uid) return;
   pods_.erase(key);
   (void)api_.remove("kubelet", key, {.uid = uid, .grace_seconds = 0});
+  if (api_.get(key) != nullptr) loop_.post(kWorld, std::chrono::seconds(1), [this, key, uid] { stop_pod(key, uid); });
 }
 
 void Cluster::refresh_mounts(const ApiKey& config_map) {

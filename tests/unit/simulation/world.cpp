@@ -131,7 +131,8 @@ void World::stop(int slot) {
   auto& process = processes_[static_cast<size_t>(slot)];
   if (!process || loop.running(process->owner)) return;
   trace(process->name + " stops");
-  loop.freeze(process->owner);  // stop() waits for answers in the caller's own thread, and holds what its tasks may want
+  loop.freeze(
+      process->owner);  // stop() waits for answers in the caller's own thread, and holds what its tasks may want
   process->op->stop();
   loop.kill(process->owner);
   loop.kill(process->reader);
