@@ -37,17 +37,22 @@ void default_container(Json& container) {
   set_missing(container, "imagePullPolicy", latest ? "Always" : "IfNotPresent");
   set_missing(container, "terminationMessagePath", "/dev/termination-log");
   set_missing(container, "terminationMessagePolicy", "File");
-  Json& resources = object_at(container, "resources");
-  if (const auto limits = resources.find("limits"); limits != resources.end() && limits->is_object()) {
-    for (const auto& [name, value] : limits->items())
-      set_missing(object_at(resources, "requests"), name.c_str(), value);
-  }
+  object_at(container, "resources");
   for (const char* probe : {"livenessProbe", "readinessProbe", "startupProbe"}) default_probe(container, probe);
   if (const auto env = container.find("env"); env != container.end() && env->is_array()) {
     for (auto& item : *env) {
       if (find_path(item, {"valueFrom", "fieldRef"})) set_missing(item["valueFrom"]["fieldRef"], "apiVersion", "v1");
     }
   }
+}
+
+// Only in a pod itself: a template keeps what was written.
+void default_requests(Json& container) {
+  Json& resources = object_at(container, "resources");
+  const auto limits = resources.find("limits");
+  if (limits == resources.end() || !limits->is_object()) return;
+  const Json limited = *limits;
+  for (const auto& [name, value] : limited.items()) set_missing(object_at(resources, "requests"), name.c_str(), value);
 }
 
 void default_volume(Json& volume) {
@@ -168,6 +173,12 @@ void default_builtin(const std::string& kind, Json& object) {
     set_missing(spec, "enableServiceLinks", true);
     set_missing(spec, "serviceAccountName", "default");
     default_pod_spec(spec);
+    for (const char* list : {"containers", "initContainers"}) {
+      if (!spec.contains(list) || !spec[list].is_array()) continue;
+      for (auto& container : spec[list]) {
+        if (container.is_object()) default_requests(container);
+      }
+    }
   } else if (kind == "Deployment") {
     default_deployment(spec);
   } else if (kind == "ReplicaSet") {

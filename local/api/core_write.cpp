@@ -271,8 +271,13 @@ Outcome<StoredPtr> Core::finish(Transaction& transaction, Change change, const W
     }
   }
   const WriterIdentity writer{context.manager, resource.type.api_version(), change.subresource, now()};
-  if (!change.owners_noted)
+  if (!change.owners_noted) {
+    // A new object's first status is the server's own: nobody owns it.
+    const Json first = !change.before && resource.status ? after.value("status", Json()) : Json();
+    if (!first.is_null()) after.erase("status");
     after = note_update(resource.schema, change.before ? change.before->json : Json(), std::move(after), writer);
+    if (!first.is_null()) after["status"] = first;
+  }
   if (counts_generations(resource)) {
     Json& meta = meta_of(after);
     if (!change.before) {
