@@ -100,8 +100,8 @@ TEST(Sizes, a_long_function_is_named) {
     for (int i = 0; i < body; ++i) text += "  ++x;\n";
     return text + "}\n\n}  // namespace a\n";
   };
-  EXPECT_TRUE(check_sizes({"base/a.cpp", function(80)}).empty());
-  const Complaints complaints = check_sizes({"base/a.cpp", function(81)});
+  EXPECT_TRUE(check_sizes({"base/a.cpp", function(85)}).empty());
+  const Complaints complaints = check_sizes({"base/a.cpp", function(86)});
   ASSERT_EQ(complaints.size(), 1u);
   EXPECT_NE(complaints.front().find("base/a.cpp:3:"), std::string::npos) << complaints.front();
   EXPECT_NE(complaints.front().find("f(int x)"), std::string::npos);

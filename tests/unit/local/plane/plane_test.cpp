@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/http_client.h"
 #include "local/plane/plane_files.h"
+#include "tests/support/eventually.h"
 
 namespace clops::local {
 namespace {
@@ -51,12 +52,7 @@ class PlaneTest : public ::testing::Test {
     return object ? string_at(*object, {"status", "phase"}) : "";
   }
   bool wait(const std::function<bool()>& done) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    while (!done()) {
-      if (std::chrono::steady_clock::now() > deadline) return false;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return true;
+    return eventually(done);
   }
   SystemClock clock_;
   std::unique_ptr<Log> log_ = make_null_log();
