@@ -156,7 +156,7 @@ Result<Access> in_cluster(const std::string& host, const std::string& port, cons
   out.server = "https://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
   out.tls.ca_file = (folder / "ca.crt").string();
   out.token_file = (folder / "token").string();
-  out.proxy = "-";
+  out.proxy = std::string("-");
   CLOPS_TRY(read_file(out.token_file, kFileBytesMax));
   if (auto ns = read_file(folder / "namespace", kFileBytesMax); ns && !ns->empty()) out.ns = *ns;
   return out;
