@@ -410,7 +410,7 @@ void PodWorker::stop_container(Container& container, seconds grace) {
   container.process->signal(grace.count() > 0 ? SIGTERM : SIGKILL);
   parts_.loop.cancel(container.kill);
   if (grace.count() == 0) return;
-  container.kill = parts_.loop.after(grace, [this, &container] {
+  container.kill = parts_.loop.after(grace, [&container] {
     container.kill = 0;
     if (container.process) container.process->signal(SIGKILL);
   });

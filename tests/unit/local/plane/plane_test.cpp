@@ -100,7 +100,7 @@ TEST_F(PlaneTest, pods_outlive_a_plane_and_their_logs_are_read_by_the_next) {
   const std::string before = call("GET", "/api/v1/namespaces/default/pods/p").body;
   plane_.reset();
   up();
-  EXPECT_EQ(call("GET", "/api/v1/namespaces/default/pods/p/log?timestamps=true").body.substr(20, 1), ".");
+  EXPECT_EQ(call("GET", "/api/v1/namespaces/default/pods/p/log?timestamps=true").body.substr(19, 1), ".");
   EXPECT_EQ(call("GET", "/api/v1/namespaces/default/pods/p/log?tailLines=0").body, "");
   EXPECT_EQ(call("GET", "/api/v1/namespaces/default/pods/p").body, before);
   EXPECT_EQ(call("GET", "/api/v1/namespaces/default/pods/p/log?previous=true").status, 400);
