@@ -32,11 +32,15 @@ struct Sha256::Impl {
   ~Impl() { EVP_MD_CTX_free(ctx); }
 };
 
-Sha256::Sha256() : impl_(std::make_unique<Impl>()) { EVP_DigestInit_ex(impl_->ctx, EVP_sha256(), nullptr); }
+Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
+  EVP_DigestInit_ex(impl_->ctx, EVP_sha256(), nullptr);
+}
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
-void Sha256::update(std::string_view bytes) { EVP_DigestUpdate(impl_->ctx, bytes.data(), bytes.size()); }
+void Sha256::update(std::string_view bytes) {
+  EVP_DigestUpdate(impl_->ctx, bytes.data(), bytes.size());
+}
 std::string Sha256::finish() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
@@ -51,13 +55,15 @@ std::string sha256(std::string_view bytes) {
 }
 
 bool is_sha256(std::string_view digest) {
-  return digest.size() == 71 && digest.starts_with("sha256:") && digest.substr(7).find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return digest.size() == 71 && digest.starts_with("sha256:") &&
+         digest.substr(7).find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()), message.size(), digest, &size);
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(message.data()),
+       message.size(), digest, &size);
   return hex(digest, size);
 }
 
@@ -80,7 +86,9 @@ HmacSha256::HmacSha256(std::string_view key) : impl_(std::make_unique<Impl>()) {
   SHA256_Update(&impl_->outer, block.data(), block.size());
   OPENSSL_cleanse(block.data(), block.size());
 }
-HmacSha256::~HmacSha256() { OPENSSL_cleanse(impl_.get(), sizeof(Impl)); }
+HmacSha256::~HmacSha256() {
+  OPENSSL_cleanse(impl_.get(), sizeof(Impl));
+}
 
 std::array<unsigned char, 32> HmacSha256::sign(std::string_view message) const {
   std::array<unsigned char, 32> out{};
@@ -105,7 +113,8 @@ std::string random_hex(size_t bytes) {
 
 std::string base64_encode(std::string_view bytes) {
   std::string out(4 * ((bytes.size() + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(bytes.data()),
+                  static_cast<int>(bytes.size()));
   return out;
 }
 
@@ -119,11 +128,14 @@ Result<std::string> base64_decode(std::string_view text) {
     return fail(Code::InvalidArgument, "not base64: padding before the end");
   }
   std::string out(clean.size() / 4 * 3, '\0');
-  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(clean.data()), static_cast<int>(clean.size()));
+  const int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                reinterpret_cast<const unsigned char*>(clean.data()), static_cast<int>(clean.size()));
   if (n < 0) return fail(Code::InvalidArgument, "not base64");
   size_t size = static_cast<size_t>(n);
-  if (clean.ends_with("==")) size -= 2;
-  else if (clean.ends_with("=")) size -= 1;
+  if (clean.ends_with("=="))
+    size -= 2;
+  else if (clean.ends_with("="))
+    size -= 1;
   out.resize(size);
   return out;
 }

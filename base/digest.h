@@ -29,8 +29,8 @@ class Sha256 {
 [[nodiscard]] bool is_sha256(std::string_view digest);
 [[nodiscard]] std::string hmac_sha256_hex(std::string_view key, std::string_view message);  // 64 hex digits
 
-// HMAC-SHA256 with its key already worked in, for many short messages: a fifth of a microsecond each, and no allocation.
-// Immutable once made; safe from any thread.
+// HMAC-SHA256 with its key already worked in, for many short messages: a fifth of a microsecond each, and no
+// allocation. Immutable once made; safe from any thread.
 class HmacSha256 {
  public:
   explicit HmacSha256(std::string_view key);
@@ -43,8 +43,8 @@ class HmacSha256 {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-[[nodiscard]] bool equal_constant_time(std::string_view a, std::string_view b);             // for keys and tokens
-[[nodiscard]] std::string random_hex(size_t bytes);                                         // from the system's generator
+[[nodiscard]] bool equal_constant_time(std::string_view a, std::string_view b);  // for keys and tokens
+[[nodiscard]] std::string random_hex(size_t bytes);                              // from the system's generator
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 [[nodiscard]] Result<std::string> base64_decode(std::string_view text);
 

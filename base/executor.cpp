@@ -57,6 +57,8 @@ class ThreadPool final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_thread_pool(int threads) { return std::make_unique<ThreadPool>(threads); }
+std::unique_ptr<Executor> make_thread_pool(int threads) {
+  return std::make_unique<ThreadPool>(threads);
+}
 
 }  // namespace clops

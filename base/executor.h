@@ -1,5 +1,6 @@
-// Where control-plane work runs: now, or after a while. Production: a pool of threads with a timer. Simulation: one thread
-// and a virtual clock. Thread rule: safe from any thread; tasks run concurrently on a pool, so they guard what they share.
+// Where control-plane work runs: now, or after a while. Production: a pool of threads with a timer. Simulation: one
+// thread and a virtual clock. Thread rule: safe from any thread; tasks run concurrently on a pool, so they guard what
+// they share.
 #pragma once
 
 #include <functional>

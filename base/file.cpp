@@ -29,7 +29,7 @@ struct Fd {
 Result<std::string> read_file(const std::filesystem::path& path, size_t bytes_max) {
   const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) return io_error(path, errno);
-  struct stat st {};
+  struct stat st{};
   if (::fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode)) return io_error(path, EISDIR);
   std::string out;
   char buffer[65536];

@@ -39,7 +39,8 @@ std::string url_encode(std::string_view text) {
   std::string out;
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
-    const bool plain = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '-' || u == '_' || u == '.' || u == '~';
+    const bool plain = (u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9') || u == '-' ||
+                       u == '_' || u == '.' || u == '~';
     if (plain) {
       out += c;
     } else {
@@ -82,7 +83,8 @@ Target parse_target(std::string_view url) {
     const std::string_view part = rest.substr(0, amp);
     const size_t eq = part.find('=');
     if (!part.empty()) {
-      out.query.emplace_back(url_decode(part.substr(0, eq)), eq == std::string_view::npos ? "" : url_decode(part.substr(eq + 1)));
+      out.query.emplace_back(url_decode(part.substr(0, eq)),
+                             eq == std::string_view::npos ? "" : url_decode(part.substr(eq + 1)));
     }
     if (amp == std::string_view::npos) break;
     rest.remove_prefix(amp + 1);

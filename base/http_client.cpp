@@ -17,8 +17,9 @@ namespace clops {
 namespace {
 
 using Steady = std::chrono::steady_clock;
-constexpr size_t kTransfersMax = 4'096;      // running and waiting for a connection
-constexpr unsigned kUserTimeoutMs = 20'000;  // unacknowledged bytes for this long end the connection (7.88 has no HTTP/2 ping)
+constexpr size_t kTransfersMax = 4'096;  // running and waiting for a connection
+constexpr unsigned kUserTimeoutMs =
+    20'000;  // unacknowledged bytes for this long end the connection (7.88 has no HTTP/2 ping)
 
 struct Transfer {
   HttpRequest request;
@@ -71,7 +72,8 @@ size_t on_header(char* bytes, size_t size, size_t count, void* user) {
   if (!line.empty()) {
     const size_t colon = line.find(':');
     if (colon != std::string_view::npos) {
-      transfer.head.items.emplace_back(std::string(line.substr(0, colon)), std::string(trimmed(line.substr(colon + 1))));
+      transfer.head.items.emplace_back(std::string(line.substr(0, colon)),
+                                       std::string(trimmed(line.substr(colon + 1))));
     }
     return size * count;
   }
@@ -81,9 +83,11 @@ size_t on_header(char* bytes, size_t size, size_t count, void* user) {
   transfer.head_done = true;
   transfer.status = static_cast<int>(status);
   if (transfer.streaming) {
-    transfer.deadline = transfer.limits.idle.count() > 0 ? Steady::now() + transfer.limits.idle : Steady::time_point::max();
+    transfer.deadline =
+        transfer.limits.idle.count() > 0 ? Steady::now() + transfer.limits.idle : Steady::time_point::max();
   }
-  if (call_sink(transfer, [&](StreamSink& sink) { return sink.on_head(transfer.status, transfer.head); })) return size * count;
+  if (call_sink(transfer, [&](StreamSink& sink) { return sink.on_head(transfer.status, transfer.head); }))
+    return size * count;
   transfer.stopped = true;
   return 0;
 }
@@ -101,7 +105,9 @@ int on_socket(void*, curl_socket_t socket, curlsocktype) {
   return CURL_SOCKOPT_OK;
 }
 
-curl_blob blob(const std::string& text) { return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY}; }
+curl_blob blob(const std::string& text) {
+  return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+}
 
 struct UrlParts {
   std::string scheme, host, port;
@@ -144,7 +150,8 @@ class Collector final : public StreamSink {
   Result<HttpResponse> wait() {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [&] { return ended_.has_value(); });
-    if (too_large_) return fail(Code::TooLarge, "the answer is over the limit of " + std::to_string(bytes_max_) + " bytes");
+    if (too_large_)
+      return fail(Code::TooLarge, "the answer is over the limit of " + std::to_string(bytes_max_) + " bytes");
     if (!*ended_) return std::unexpected(ended_->error());
     return std::move(response_);
   }
@@ -249,7 +256,8 @@ class Loop {
     while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
-      const auto it = std::ranges::find_if(active_, [&](const TransferPtr& t) { return t->easy == message->easy_handle; });
+      const auto it =
+          std::ranges::find_if(active_, [&](const TransferPtr& t) { return t->easy == message->easy_handle; });
       if (it == active_.end()) continue;
       const TransferPtr transfer = *it;
       finish(transfer, outcome(*transfer, code));
@@ -267,8 +275,9 @@ class Loop {
         continue;
       }
       const bool idle = transfer->streaming && transfer->head_done;
-      finish(transfer, fail(Code::DeadlineExceeded, idle ? "no data for " + std::to_string(transfer->limits.idle.count()) + " ms"
-                                                         : "no answer within " + std::to_string(transfer->limits.total.count()) + " ms"));
+      finish(transfer, fail(Code::DeadlineExceeded,
+                            idle ? "no data for " + std::to_string(transfer->limits.idle.count()) + " ms"
+                                 : "no answer within " + std::to_string(transfer->limits.total.count()) + " ms"));
     }
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
   }
@@ -333,8 +342,10 @@ class Loop {
     std::string url = transfer.request.url;
     if (!tls.server_name.empty() && parts.scheme == "https") {
       // libcurl verifies (and names in SNI) the URL's host: so the URL takes the name, and the connection the address.
-      url.replace(url.find("://") + 3, url.find_first_of("/?#", url.find("://") + 3) - (url.find("://") + 3), tls.server_name + ":" + parts.port);
-      transfer.connect_to = curl_slist_append(nullptr, (tls.server_name + ":" + parts.port + ":" + parts.host + ":" + parts.port).c_str());
+      url.replace(url.find("://") + 3, url.find_first_of("/?#", url.find("://") + 3) - (url.find("://") + 3),
+                  tls.server_name + ":" + parts.port);
+      transfer.connect_to = curl_slist_append(
+          nullptr, (tls.server_name + ":" + parts.port + ":" + parts.host + ":" + parts.port).c_str());
       curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer.connect_to);
     }
     curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
@@ -361,14 +372,18 @@ class Loop {
   void prepare_message(Transfer& transfer, const UrlParts& parts) const {
     const HttpRequest& request = transfer.request;
     CURL* easy = transfer.easy;
-    const auto add = [&](const std::string& line) { transfer.headers = curl_slist_append(transfer.headers, line.c_str()); };
+    const auto add = [&](const std::string& line) {
+      transfer.headers = curl_slist_append(transfer.headers, line.c_str());
+    };
     for (const auto& [name, value] : request.headers.items) add(value.empty() ? name + ";" : name + ": " + value);
     add("Expect:");
-    const bool sends_body = !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
+    const bool sends_body =
+        !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
     if (sends_body && !request.headers.get("content-type")) add("Content-Type:");
     if (transfer.connect_to && !request.headers.get("host")) add("Host: " + parts.host + ":" + parts.port);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
-    if (!transfer.streaming && !request.headers.get("accept-encoding")) curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+    if (!transfer.streaming && !request.headers.get("accept-encoding"))
+      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (sends_body) {
       curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
       curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
@@ -392,7 +407,8 @@ class Loop {
 
 class CurlStream final : public HttpStream {
  public:
-  CurlStream(std::shared_ptr<Loop> loop, TransferPtr transfer) : loop_(std::move(loop)), transfer_(std::move(transfer)) {}
+  CurlStream(std::shared_ptr<Loop> loop, TransferPtr transfer)
+      : loop_(std::move(loop)), transfer_(std::move(transfer)) {}
   ~CurlStream() override { loop_->cancel(transfer_); }
 
  private:
@@ -432,7 +448,8 @@ class CurlClient final : public HttpClient {
 }  // namespace
 
 Result<std::unique_ptr<HttpClient>> make_curl_client(CurlOptions options) {
-  static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);  // once a process; libcurl offers nothing smaller
+  static const CURLcode ready =
+      curl_global_init(CURL_GLOBAL_DEFAULT);  // once a process; libcurl offers nothing smaller
   if (ready != CURLE_OK) return fail(Code::Internal, curl_easy_strerror(ready));
   if (options.connections_max == 0) return fail(Code::InvalidArgument, "connections_max must be at least 1");
   return std::make_unique<CurlClient>(std::move(options));

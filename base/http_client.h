@@ -3,9 +3,9 @@
 // Two forms: `send` waits for a whole bounded answer; `open` streams one until it ends or is cancelled (watches, logs,
 // downloads). Both are interfaces so that a simulation can stand in for the network.
 // Thread rule: HttpClient is safe from any thread. A StreamSink is called from one thread at a time and never after
-// the HttpStream it belongs to has been destroyed (the destructor waits for a running call, and may be called from one).
-// Errors: Unavailable (cannot connect, reset, TLS failure; the message says which), DeadlineExceeded, TooLarge. An HTTP
-// status is an answer, never an error here.
+// the HttpStream it belongs to has been destroyed (the destructor waits for a running call, and may be called from
+// one). Errors: Unavailable (cannot connect, reset, TLS failure; the message says which), DeadlineExceeded, TooLarge.
+// An HTTP status is an answer, never an error here.
 #pragma once
 
 #include <chrono>
@@ -21,8 +21,8 @@ namespace clops {
 struct HttpLimits {
   std::chrono::milliseconds connect{5'000};
   std::chrono::milliseconds total{30'000};  // of `send`; 0 = none. For `open`: only until the response head has come
-  std::chrono::milliseconds idle{0};        // of `open`: ended with DeadlineExceeded after this long without a byte; 0 = none
-  size_t body_bytes_max = 32u << 20;        // of `send`; for `open` the sink decides
+  std::chrono::milliseconds idle{0};  // of `open`: ended with DeadlineExceeded after this long without a byte; 0 = none
+  size_t body_bytes_max = 32u << 20;  // of `send`; for `open` the sink decides
 };
 
 // Called in order: head once, data any number of times, end exactly once (with ok, or why it broke).
@@ -43,7 +43,8 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   [[nodiscard]] virtual Result<HttpResponse> send(const HttpRequest& request, const HttpLimits& limits) = 0;
-  [[nodiscard]] virtual std::unique_ptr<HttpStream> open(const HttpRequest& request, const HttpLimits& limits, StreamSink& sink) = 0;
+  [[nodiscard]] virtual std::unique_ptr<HttpStream> open(const HttpRequest& request, const HttpLimits& limits,
+                                                         StreamSink& sink) = 0;
 };
 
 struct TlsClientOptions {

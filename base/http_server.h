@@ -3,7 +3,8 @@
 //
 // Thread rule: the handler is called on a pool of `threads` threads, concurrently; it may keep the Responder and answer
 // later from any thread. Exactly one of respond() or start() is called; a Responder dropped unanswered answers 500.
-// Errors: make_http_server: InvalidArgument (address), Unavailable (port in use). Bodies over the limit answer 413 by themselves.
+// Errors: make_http_server: InvalidArgument (address), Unavailable (port in use). Bodies over the limit answer 413 by
+// themselves.
 #pragma once
 
 #include <functional>
@@ -15,8 +16,8 @@
 
 namespace clops {
 
-// A response body that is sent piece by piece. write() never blocks: it returns false once the client is gone or more than
-// `stream_buffer_bytes_max` wait for it (a slow watcher is cut off, not remembered for ever).
+// A response body that is sent piece by piece. write() never blocks: it returns false once the client is gone or more
+// than `stream_buffer_bytes_max` wait for it (a slow watcher is cut off, not remembered for ever).
 class ResponseStream {
  public:
   virtual ~ResponseStream() = default;  // closes
@@ -32,15 +33,15 @@ class Responder {
 };
 
 struct ServerRequest {
-  HttpRequest http;         // url is path and query
-  std::string remote;       // address of the peer
+  HttpRequest http;    // url is path and query
+  std::string remote;  // address of the peer
 };
 
 using HttpHandler = std::function<void(ServerRequest request, std::shared_ptr<Responder> responder)>;
 
 struct HttpServerOptions {
   std::string address = "127.0.0.1";
-  int port = 0;  // 0: any free one, see port()
+  int port = 0;                           // 0: any free one, see port()
   std::string tls_cert_pem, tls_key_pem;  // both empty: plain HTTP
   int threads = 4;
   size_t body_bytes_max = 4u << 20;

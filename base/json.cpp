@@ -3,15 +3,22 @@
 namespace clops {
 namespace {
 
-// nlohmann's own parser is iterative, but destroying and copying a deep value recurse: so depth is bounded while parsing.
+// nlohmann's own parser is iterative, but destroying and copying a deep value recurse: so depth is bounded while
+// parsing.
 class BoundedSax final : public nlohmann::detail::json_sax_dom_parser<Json> {
  public:
   using Base = nlohmann::detail::json_sax_dom_parser<Json>;
   BoundedSax(Json& out, int depth_max) : Base(out, false), depth_max_(depth_max) {}
   bool start_object(std::size_t n) { return enter() && Base::start_object(n); }
   bool start_array(std::size_t n) { return enter() && Base::start_array(n); }
-  bool end_object() { --depth_; return Base::end_object(); }
-  bool end_array() { --depth_; return Base::end_array(); }
+  bool end_object() {
+    --depth_;
+    return Base::end_object();
+  }
+  bool end_array() {
+    --depth_;
+    return Base::end_array();
+  }
   template <class E>
   bool parse_error(std::size_t, const std::string&, const E& e) {
     what = e.what();
@@ -34,7 +41,8 @@ class BoundedSax final : public nlohmann::detail::json_sax_dom_parser<Json> {
 
 Result<Json> parse_json(std::string_view text, JsonLimits limits) {
   if (text.size() > limits.bytes_max) {
-    return fail(Code::TooLarge, "JSON of " + std::to_string(text.size()) + " bytes is over the limit of " + std::to_string(limits.bytes_max));
+    return fail(Code::TooLarge, "JSON of " + std::to_string(text.size()) + " bytes is over the limit of " +
+                                    std::to_string(limits.bytes_max));
   }
   Json out;
   BoundedSax sax(out, limits.depth_max);

@@ -1,7 +1,8 @@
-// The one door to nlohmann-json: parsing and printing that cannot throw past it and cannot be driven into deep recursion.
+// The one door to nlohmann-json: parsing and printing that cannot throw past it and cannot be driven into deep
+// recursion.
 //
-// For Kubernetes objects and configuration. Never on the request path of serving/ (tests/unit/house holds files to this).
-// Thread rule: values. Errors: InvalidArgument (names line and column), TooLarge.
+// For Kubernetes objects and configuration. Never on the request path of serving/ (tests/unit/house holds files to
+// this). Thread rule: values. Errors: InvalidArgument (names line and column), TooLarge.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -27,7 +28,8 @@ struct JsonLimits {
 
 // Look-ups that do not throw: the value at a path of object keys, or nullptr where any step is absent or no object.
 [[nodiscard]] const Json* find_path(const Json& value, std::initializer_list<std::string_view> path);
-[[nodiscard]] std::string string_at(const Json& value, std::initializer_list<std::string_view> path, std::string_view fallback = "");
+[[nodiscard]] std::string string_at(const Json& value, std::initializer_list<std::string_view> path,
+                                    std::string_view fallback = "");
 [[nodiscard]] int64_t int_at(const Json& value, std::initializer_list<std::string_view> path, int64_t fallback = 0);
 [[nodiscard]] bool bool_at(const Json& value, std::initializer_list<std::string_view> path, bool fallback = false);
 

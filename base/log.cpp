@@ -11,8 +11,14 @@ std::string quoted(std::string_view value) {
   std::string out = "\"";
   for (const char c : value) {
     if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n') { out += "\\n"; continue; }
-    if (c == '\r') { out += "\\r"; continue; }
+    if (c == '\n') {
+      out += "\\n";
+      continue;
+    }
+    if (c == '\r') {
+      out += "\\r";
+      continue;
+    }
     out += c;
   }
   return out + '"';
@@ -37,10 +43,14 @@ class SpdLog final : public Log {
  private:
   static spdlog::level::level_enum convert(Level level) {
     switch (level) {
-      case Level::Debug: return spdlog::level::debug;
-      case Level::Info: return spdlog::level::info;
-      case Level::Warn: return spdlog::level::warn;
-      case Level::Error: return spdlog::level::err;
+      case Level::Debug:
+        return spdlog::level::debug;
+      case Level::Info:
+        return spdlog::level::info;
+      case Level::Warn:
+        return spdlog::level::warn;
+      case Level::Error:
+        return spdlog::level::err;
     }
     return spdlog::level::info;
   }
@@ -57,6 +67,8 @@ class NullLog final : public Log {
 std::unique_ptr<Log> make_stderr_log(std::string_view program, Level least) {
   return std::make_unique<SpdLog>(program, least);
 }
-std::unique_ptr<Log> make_null_log() { return std::make_unique<NullLog>(); }
+std::unique_ptr<Log> make_null_log() {
+  return std::make_unique<NullLog>();
+}
 
 }  // namespace clops

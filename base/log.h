@@ -1,6 +1,7 @@
 // Structured log lines, and the one door to spdlog. A Log is passed by reference from cmd/; there is no global logger.
 //
-// Thread rule: safe from any thread. Secrets never get here: callers log names and digests, never keys, tokens or bodies.
+// Thread rule: safe from any thread. Secrets never get here: callers log names and digests, never keys, tokens or
+// bodies.
 #pragma once
 
 #include <cstdint>

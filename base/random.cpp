@@ -22,7 +22,9 @@ class SplitMix final : public Random {  // a counter, so that any thread may dra
 
 }  // namespace
 
-std::unique_ptr<Random> make_random(uint64_t seed) { return std::make_unique<SplitMix>(seed); }
+std::unique_ptr<Random> make_random(uint64_t seed) {
+  return std::make_unique<SplitMix>(seed);
+}
 
 std::unique_ptr<Random> make_system_random() {
   std::random_device device;

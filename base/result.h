@@ -1,6 +1,7 @@
 // Errors as values: Result<T> is either a T or an Error (a code from a short list, and text for the person reading it).
 //
-// Thread rule: values. Ownership: values. A new failure never gets a new code unless a caller would act differently on it.
+// Thread rule: values. Ownership: values. A new failure never gets a new code unless a caller would act differently on
+// it.
 #pragma once
 
 #include <expected>
@@ -52,12 +53,12 @@ using Status = std::expected<void, Error>;
 // CLOPS_TRY(expr): on error returns it from the enclosing function. CLOPS_ASSIGN(auto x, expr): the value, or return.
 #define CLOPS_CONCAT_(a, b) a##b
 #define CLOPS_CONCAT(a, b) CLOPS_CONCAT_(a, b)
-#define CLOPS_TRY(expr)                                                                          \
-  do {                                                                                           \
+#define CLOPS_TRY(expr)                                                                             \
+  do {                                                                                              \
     if (auto clops_status_ = (expr); !clops_status_) return std::unexpected(clops_status_.error()); \
   } while (0)
 #define CLOPS_ASSIGN(decl, expr) CLOPS_ASSIGN_(CLOPS_CONCAT(clops_result_, __LINE__), decl, expr)
-#define CLOPS_ASSIGN_(tmp, decl, expr)                    \
-  auto tmp = (expr);                                      \
+#define CLOPS_ASSIGN_(tmp, decl, expr)                      \
+  auto tmp = (expr);                                        \
   if (!tmp) return std::unexpected(std::move(tmp).error()); \
   decl = std::move(*tmp)

@@ -45,11 +45,17 @@ WallTime SystemClock::wall() const {
   return std::chrono::time_point_cast<microseconds>(std::chrono::system_clock::now());
 }
 
-std::string to_rfc3339(WallTime time) { return render(time, false); }
-std::string to_rfc3339_micro(WallTime time) { return render(time, true); }
+std::string to_rfc3339(WallTime time) {
+  return render(time, false);
+}
+std::string to_rfc3339_micro(WallTime time) {
+  return render(time, true);
+}
 
 Result<WallTime> from_rfc3339(std::string_view text) {
-  const auto bad = [&] { return fail(Code::InvalidArgument, "not an RFC 3339 time: \"" + std::string(text.substr(0, 64)) + "\""); };
+  const auto bad = [&] {
+    return fail(Code::InvalidArgument, "not an RFC 3339 time: \"" + std::string(text.substr(0, 64)) + "\"");
+  };
   int y, mo, d, h, mi, s;
   if (text.size() < 20 || !digits(text, 0, 4, &y) || text[4] != '-' || !digits(text, 5, 2, &mo) || text[7] != '-' ||
       !digits(text, 8, 2, &d) || (text[10] != 'T' && text[10] != 't') || !digits(text, 11, 2, &h) || text[13] != ':' ||
@@ -63,18 +69,19 @@ Result<WallTime> from_rfc3339(std::string_view text) {
   int64_t micros = 0;
   if (text[at] == '.') {
     int64_t scale = 100'000;
-    for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10) micros += (text[at] - '0') * scale;
+    for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, scale /= 10)
+      micros += (text[at] - '0') * scale;
   }
   std::chrono::minutes offset{0};
   if (at + 1 == text.size() && (text[at] == 'Z' || text[at] == 'z')) {
-  } else if (int oh, om; at + 6 == text.size() && (text[at] == '+' || text[at] == '-') && digits(text, at + 1, 2, &oh) &&
-                         text[at + 3] == ':' && digits(text, at + 4, 2, &om)) {
+  } else if (int oh, om; at + 6 == text.size() && (text[at] == '+' || text[at] == '-') &&
+                         digits(text, at + 1, 2, &oh) && text[at + 3] == ':' && digits(text, at + 4, 2, &om)) {
     offset = std::chrono::minutes{(oh * 60 + om) * (text[at] == '-' ? -1 : 1)};
   } else {
     return bad();
   }
-  return WallTime{std::chrono::sys_days{ymd}} + std::chrono::hours{h} + std::chrono::minutes{mi} + std::chrono::seconds{s} +
-         microseconds{micros} - offset;
+  return WallTime{std::chrono::sys_days{ymd}} + std::chrono::hours{h} + std::chrono::minutes{mi} +
+         std::chrono::seconds{s} + microseconds{micros} - offset;
 }
 
 }  // namespace clops

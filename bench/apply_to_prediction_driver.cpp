@@ -1,8 +1,10 @@
-// Times the road from `apply` to the first correct prediction: bench_apply_to_prediction_driver KUBECONFIG MODEL_URI ROWS_TSV ROUNDS
+// Times the road from `apply` to the first correct prediction: bench_apply_to_prediction_driver KUBECONFIG MODEL_URI
+// ROWS_TSV ROUNDS
 //
-// Each round applies a ModelVersion and a ModelDeployment of new names by server-side apply, asks for the Service's address
-// and then for a prediction until the answer is the framework's own, and deletes both again, waiting until they are gone.
-// One line a round: milliseconds to the Service, to the ModelVersion's Ready, to the first correct prediction.
+// Each round applies a ModelVersion and a ModelDeployment of new names by server-side apply, asks for the Service's
+// address and then for a prediction until the answer is the framework's own, and deletes both again, waiting until they
+// are gone. One line a round: milliseconds to the Service, to the ModelVersion's Ready, to the first correct
+// prediction.
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -50,10 +52,16 @@ struct Bench {
   }
 
   Status apply(const std::string& name) {
-    const Json version = {{"apiVersion", "clops.dev/v1alpha1"}, {"kind", "ModelVersion"}, {"metadata", {{"name", name + "-1"}, {"namespace", "default"}}},
-                          {"spec", {{"model", name}, {"version", "1"}, {"modelFormat", {{"name", "xgboost"}}}, {"storageUri", uri}}}};
-    const Json deployment = {{"apiVersion", "clops.dev/v1alpha1"}, {"kind", "ModelDeployment"}, {"metadata", {{"name", name}, {"namespace", "default"}}},
-                             {"spec", {{"variants", {{{"name", "champion"}, {"modelVersion", name + "-1"}, {"weight", 100}}}}}}};
+    const Json version = {
+        {"apiVersion", "clops.dev/v1alpha1"},
+        {"kind", "ModelVersion"},
+        {"metadata", {{"name", name + "-1"}, {"namespace", "default"}}},
+        {"spec", {{"model", name}, {"version", "1"}, {"modelFormat", {{"name", "xgboost"}}}, {"storageUri", uri}}}};
+    const Json deployment = {
+        {"apiVersion", "clops.dev/v1alpha1"},
+        {"kind", "ModelDeployment"},
+        {"metadata", {{"name", name}, {"namespace", "default"}}},
+        {"spec", {{"variants", {{{"name", "champion"}, {"modelVersion", name + "-1"}, {"weight", 100}}}}}}};
     CLOPS_TRY(plane.client->apply(kVersions, version, {.field_manager = "bench"}));
     CLOPS_TRY(plane.client->apply(kDeployments, deployment, {.field_manager = "bench"}));
     return {};
@@ -70,12 +78,14 @@ struct Bench {
   }
 
   bool predicts(const std::string& url) {
-    const auto answer = http->send({.method = "POST", .url = url, .headers = {}, .body = row.body}, {.connect = std::chrono::milliseconds(200)});
+    const auto answer = http->send({.method = "POST", .url = url, .headers = {}, .body = row.body},
+                                   {.connect = std::chrono::milliseconds(200)});
     return answer && answer->status == 200 && answer->body.find("\"data\":[" + row.expected + "]") != std::string::npos;
   }
 
   bool gone(const std::string& name) {
-    if (plane.client->get(kServices, {"default", name}) || plane.client->get(kDeployments, {"default", name})) return false;
+    if (plane.client->get(kServices, {"default", name}) || plane.client->get(kDeployments, {"default", name}))
+      return false;
     const auto pods = plane.client->list(kPods, "default", {.label_selector = "clops.dev/model-deployment=" + name});
     return pods && pods->items.empty();
   }
@@ -88,7 +98,8 @@ struct Bench {
           const auto service = plane.client->get(kServices, {"default", name});
           address = service ? string_at(*service, {"spec", "clusterIP"}) : "";
           return !address.empty();
-        })) return failed("service", "no clusterIP");
+        }))
+      return failed("service", "no clusterIP");
     const double service_ms = ms_since(start);
     if (!until([&] { return version_ready(name); })) return failed("ModelVersion", "not Ready");
     const double version_ms = ms_since(start);
@@ -98,7 +109,8 @@ struct Bench {
     std::printf("%.1f %.1f %.1f\n", service_ms, version_ms, prediction_ms);
     std::fflush(stdout);
     for (const auto& [type, object] : {std::pair{kDeployments, name}, std::pair{kVersions, name + "-1"}}) {
-      if (const auto removed = plane.client->remove(type, {"default", object}); !removed) return failed("delete", removed.error().message);
+      if (const auto removed = plane.client->remove(type, {"default", object}); !removed)
+        return failed("delete", removed.error().message);
     }
     if (!until([&] { return gone(name); })) return failed("delete", "children stayed");
     return 0;
@@ -114,7 +126,8 @@ Row first_row(const char* path) {  // columns: user, prediction of version 1, pr
   std::ifstream file(path);
   std::string user, second;
   Row row;
-  std::getline(file, user, '\t') && std::getline(file, row.expected, '\t') && std::getline(file, second, '\t') && std::getline(file, row.body);
+  std::getline(file, user, '\t') && std::getline(file, row.expected, '\t') && std::getline(file, second, '\t') &&
+      std::getline(file, row.body);
   return row;
 }
 

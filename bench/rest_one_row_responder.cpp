@@ -2,7 +2,8 @@
 //
 //   bench_rest_one_row_responder PORT FILE      FILE: the whole answer, head and body, byte for byte
 //
-// It finds the end of a request by its Content-Length and reads nothing else of it: the bar of bench/rest_one_row, not a server.
+// It finds the end of a request by its Content-Length and reads nothing else of it: the bar of bench/rest_one_row, not
+// a server.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <strings.h>
@@ -29,7 +30,8 @@ size_t request_bytes(std::string_view in) {
   size_t body = 0;
   for (size_t line = in.find("\r\n"); line < head; line = in.find("\r\n", line + 2)) {
     const std::string_view rest = in.substr(line + 2);
-    if (rest.size() > 15 && ::strncasecmp(rest.data(), "content-length:", 15) == 0) body = std::strtoul(rest.data() + 15, nullptr, 10);
+    if (rest.size() > 15 && ::strncasecmp(rest.data(), "content-length:", 15) == 0)
+      body = std::strtoul(rest.data() + 15, nullptr, 10);
   }
   const size_t whole = head + 4 + body;
   return in.size() < whole ? 0 : whole;
@@ -62,8 +64,10 @@ class Responder {
     for (;;) {
       const int count = ::epoll_wait(poll_, events.data(), events.size(), -1);
       for (int i = 0; i < count; ++i) {
-        if (events[i].data.fd == listener_) accept();
-        else answer(events[i].data.fd);
+        if (events[i].data.fd == listener_)
+          accept();
+        else
+          answer(events[i].data.fd);
       }
     }
   }

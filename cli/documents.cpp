@@ -55,7 +55,8 @@ Result<std::string> read_all(std::istream& in, size_t bytes_max) {
   char buffer[16'384];
   while (in.read(buffer, sizeof buffer), in.gcount() > 0) {
     text.append(buffer, static_cast<size_t>(in.gcount()));
-    if (text.size() > bytes_max) return fail(Code::TooLarge, "standard input: more than " + std::to_string(bytes_max) + " bytes");
+    if (text.size() > bytes_max)
+      return fail(Code::TooLarge, "standard input: more than " + std::to_string(bytes_max) + " bytes");
   }
   return text;
 }

@@ -58,7 +58,8 @@ std::string log_since(const fs::path& log, size_t from) {
 Status spawn_plane(const Options& options, const local::PlanePaths& paths, const Context& context) {
   int ready[2];
   if (::pipe2(ready, O_CLOEXEC) != 0) return fail(Code::Unavailable, std::string("pipe: ") + std::strerror(errno));
-  std::vector<std::string> argv = {context.program, "local", "run", "--state-dir=" + paths.state_dir.string(), "--ready-fd=" + std::to_string(ready[1])};
+  std::vector<std::string> argv = {context.program, "local", "run", "--state-dir=" + paths.state_dir.string(),
+                                   "--ready-fd=" + std::to_string(ready[1])};
   if (options.no_operator) argv.push_back("--no-operator");
   std::vector<char*> pointers;
   for (auto& word : argv) pointers.push_back(word.data());
@@ -89,7 +90,8 @@ Status spawn_plane(const Options& options, const local::PlanePaths& paths, const
   const bool up = answered == 1 && ::read(ready[0], &byte, 1) == 1;
   ::close(ready[0]);
   if (up) return {};
-  if (answered == 0) return fail(Code::DeadlineExceeded, "the plane has not come up within 30 s; its log: " + paths.log().string());
+  if (answered == 0)
+    return fail(Code::DeadlineExceeded, "the plane has not come up within 30 s; its log: " + paths.log().string());
   return fail(Code::Unavailable, "the plane could not start:\n" + log_since(paths.log(), log_before));
 }
 
@@ -105,7 +107,8 @@ Status up(const Options& options, const Context& context) {
   if (error) return fail(Code::PermissionDenied, paths.state_dir.string() + ": " + error.message());
   fs::permissions(paths.state_dir, fs::perms::owner_all, error);
   // One older log is kept, so that the folder does not grow with every day the plane runs.
-  if (fs::exists(paths.log(), error) && fs::file_size(paths.log(), error) > (8u << 20)) fs::rename(paths.log(), paths.log().string() + ".1", error);
+  if (fs::exists(paths.log(), error) && fs::file_size(paths.log(), error) > (8u << 20))
+    fs::rename(paths.log(), paths.log().string() + ".1", error);
   context.out << "Starting the embedded plane in " << paths.state_dir.string() << " ... " << std::flush;
   const auto begun = std::chrono::steady_clock::now();
   CLOPS_TRY(spawn_plane(options, paths, context));
@@ -123,7 +126,8 @@ Status run_plane(const Options& options, const Context& context, const local::Pl
                                     .environment = {},
                                     .run_operator = !options.no_operator,
                                     .kinds = kinds};
-  for (const char* name : {"PATH", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
+  for (const char* name :
+       {"PATH", "LANG", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "ASAN_OPTIONS", "TSAN_OPTIONS", "UBSAN_OPTIONS"}) {
     if (const auto value = context.env(name)) plane_options.environment[name] = *value;
   }
   CLOPS_ASSIGN(const auto plane, local::start_plane(std::move(plane_options), context.clock, context.log));
@@ -145,12 +149,14 @@ Status down(const Options& options, const Context& context) {
     context.out << "Ending the pods and the plane (pid " << *pid << ") ... " << std::flush;
     const int fd = *pid > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, *pid, 0)) : -1;
     if (fd < 0 || ::kill(*pid, SIGTERM) != 0) {
-      return fail(Code::Unavailable, "the plane holds " + paths.lock().string() + " but pid " + std::to_string(*pid) + " cannot be reached");
+      return fail(Code::Unavailable, "the plane holds " + paths.lock().string() + " but pid " + std::to_string(*pid) +
+                                         " cannot be reached");
     }
     pollfd polled{fd, POLLIN, 0};
     const int ended = ::poll(&polled, 1, static_cast<int>(kDownWithin.count()));
     ::close(fd);
-    if (ended != 1) return fail(Code::DeadlineExceeded, "the plane has not ended within 40 s; its log: " + paths.log().string());
+    if (ended != 1)
+      return fail(Code::DeadlineExceeded, "the plane has not ended within 40 s; its log: " + paths.log().string());
     context.out << "done.\n";
   } else {
     context.out << "No embedded plane runs over " << paths.state_dir.string() << ".\n";
@@ -168,12 +174,15 @@ Status down(const Options& options, const Context& context) {
 
 AddCommand add_local(local::PlaneKinds kinds) {
   return [kinds = std::move(kinds)](CLI::App& root, const Context& context, int& exit_code) {
-    CLI::App* group = root.add_subcommand("local", "The embedded plane: a Kubernetes API on this machine, with clops in it");
+    CLI::App* group =
+        root.add_subcommand("local", "The embedded plane: a Kubernetes API on this machine, with clops in it");
     group->require_subcommand(1);
     const auto options = std::make_shared<Options>();
     const auto command = [&](const char* name, const char* about) {
       CLI::App* out = group->add_subcommand(name, about);
-      out->add_option("--state-dir", options->state_dir, "The plane's folder (else $CLOPS_LOCAL_DIR, $XDG_STATE_HOME/clops/local, ~/.local/state/clops/local)");
+      out->add_option(
+          "--state-dir", options->state_dir,
+          "The plane's folder (else $CLOPS_LOCAL_DIR, $XDG_STATE_HOME/clops/local, ~/.local/state/clops/local)");
       return out;
     };
     CLI::App* up_command = command("up", "Start it in the background, or find it running");
@@ -190,15 +199,16 @@ AddCommand add_local(local::PlaneKinds kinds) {
     CLI::App* logs_command = command("logs", "What the operator, the plane or a pod wrote");
     logs_command->add_option("what", options->what, "operator, plane, or a pod as NAME or NAMESPACE/NAME");
     logs_command->add_option("--tail", options->tail, "How many of the last lines")->check(CLI::NonNegativeNumber);
-    on_run(*logs_command, context, exit_code,
-           [options, &context]() -> Status {
-             CLOPS_ASSIGN(const auto paths, paths_of(*options, context));
-             return local_logs(paths, options->what, options->tail, context);
-           });
-    CLI::App* run_command = command("run", "The plane in the foreground (what `up` starts); SIGTERM ends its pods and itself");
+    on_run(*logs_command, context, exit_code, [options, &context]() -> Status {
+      CLOPS_ASSIGN(const auto paths, paths_of(*options, context));
+      return local_logs(paths, options->what, options->tail, context);
+    });
+    CLI::App* run_command =
+        command("run", "The plane in the foreground (what `up` starts); SIGTERM ends its pods and itself");
     run_command->add_flag("--no-operator", options->no_operator, "Only the API and the node, without clops's operator");
     run_command->add_option("--ready-fd", options->ready_fd, "Written to once the plane answers")->group("");
-    on_run(*run_command, context, exit_code, [options, &context, kinds] { return run_plane(*options, context, kinds); });
+    on_run(*run_command, context, exit_code,
+           [options, &context, kinds] { return run_plane(*options, context, kinds); });
   };
 }
 

@@ -12,17 +12,21 @@
 namespace clops::cli {
 namespace {
 
-ClusterOptions plane_cluster(const local::PlanePaths& paths) { return {.kubeconfig = paths.kubeconfig().string(), .context_name = "", .ns = ""}; }
+ClusterOptions plane_cluster(const local::PlanePaths& paths) {
+  return {.kubeconfig = paths.kubeconfig().string(), .context_name = "", .ns = ""};
+}
 
 std::string ready_of(const Json& deployment) {
-  return std::to_string(int_at(deployment, {"status", "readyReplicas"})) + "/" + std::to_string(int_at(deployment, {"spec", "replicas"}, 1));
+  return std::to_string(int_at(deployment, {"status", "readyReplicas"})) + "/" +
+         std::to_string(int_at(deployment, {"spec", "replicas"}, 1));
 }
 
 Status print_deployments(Cluster& cluster, const Context& context) {
   CLOPS_ASSIGN(const kube::ListPage page, cluster.client().list(*kind_named("deployments"), ""));
   std::vector<Row> rows = {{"NAMESPACE", "DEPLOYMENT", "READY", "AGE"}};
   for (const Json& deployment : page.items) {
-    rows.push_back({string_at(deployment, {"metadata", "namespace"}), string_at(deployment, {"metadata", "name"}), ready_of(deployment),
+    rows.push_back({string_at(deployment, {"metadata", "namespace"}), string_at(deployment, {"metadata", "name"}),
+                    ready_of(deployment),
                     age(string_at(deployment, {"metadata", "creationTimestamp"}), context.clock.wall())});
   }
   print_columns(context.out, rows);
@@ -41,9 +45,10 @@ std::string last_lines(const std::string& text, int count) {
 }
 
 Result<std::string> operator_pod(Cluster& cluster) {
-  CLOPS_ASSIGN(const kube::ListPage page,
-               cluster.client().list(*kind_named("pods"), local::kOperatorNamespace,
-                                     {.label_selector = std::string("app.kubernetes.io/name=") + local::kOperatorName}));
+  CLOPS_ASSIGN(
+      const kube::ListPage page,
+      cluster.client().list(*kind_named("pods"), local::kOperatorNamespace,
+                            {.label_selector = std::string("app.kubernetes.io/name=") + local::kOperatorName}));
   if (page.items.empty()) return fail(Code::NotFound, "no operator runs on this plane");
   return string_at(page.items.back(), {"metadata", "name"});
 }
@@ -52,12 +57,18 @@ Result<std::string> operator_pod(Cluster& cluster) {
 
 Status local_status(const local::PlanePaths& paths, const Context& context) {
   const auto pid = local::running_plane(paths.lock());
-  if (!pid) return fail(Code::NotFound, "no embedded plane runs over " + paths.state_dir.string() + ": start one with `clops local up`");
+  if (!pid)
+    return fail(Code::NotFound,
+                "no embedded plane runs over " + paths.state_dir.string() + ": start one with `clops local up`");
   context.out << "plane: up (pid " << *pid << ")\n"
               << "folder: " << paths.state_dir.string() << "\nkubeconfig: " << paths.kubeconfig().string() << "\n";
   return with_cluster(plane_cluster(paths), context, [&](Cluster& cluster) -> Status {
-    const auto deployment = cluster.client().get(*kind_named("deployments"), {local::kOperatorNamespace, local::kOperatorName});
-    const std::string state = !deployment ? "none" : int_at(*deployment, {"status", "readyReplicas"}) > 0 ? "ready" : "not ready: see `clops local logs operator`";
+    const auto deployment =
+        cluster.client().get(*kind_named("deployments"), {local::kOperatorNamespace, local::kOperatorName});
+    const std::string state = !deployment ? "none"
+                              : int_at(*deployment, {"status", "readyReplicas"}) > 0
+                                  ? "ready"
+                                  : "not ready: see `clops local logs operator`";
     context.out << "operator: " << state << "\n\n";
     return print_deployments(cluster, context);
   });

@@ -12,6 +12,7 @@ namespace clops::cli {
 [[nodiscard]] Status local_status(const local::PlanePaths& paths, const Context& context);
 
 // `what`: "plane", "operator", or a pod as NAME or NAMESPACE/NAME.
-[[nodiscard]] Status local_logs(const local::PlanePaths& paths, const std::string& what, int tail, const Context& context);
+[[nodiscard]] Status local_logs(const local::PlanePaths& paths, const std::string& what, int tail,
+                                const Context& context);
 
 }  // namespace clops::cli

@@ -27,7 +27,8 @@ class TemporaryFolder {
   static Result<TemporaryFolder> make() {
     std::error_code error;
     std::string pattern = (fs::temp_directory_path(error) / "clops-serve-XXXXXX").string();
-    if (error || ::mkdtemp(pattern.data()) == nullptr) return fail(Code::Unavailable, "no temporary folder can be made: set TMPDIR to one that is writable");
+    if (error || ::mkdtemp(pattern.data()) == nullptr)
+      return fail(Code::Unavailable, "no temporary folder can be made: set TMPDIR to one that is writable");
     return TemporaryFolder(pattern);
   }
   TemporaryFolder(TemporaryFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
@@ -54,8 +55,17 @@ std::string name_of(const fs::path& model) {
 crds::ServingConfig config_of(const Options& options, const fs::path& path, const crds::Inspection& inspection) {
   const std::string name = options.name.empty() ? name_of(path) : options.name;
   crds::ServingVariant variant{.name = "only", .weight = 100, .model = {}, .fallback = {}};
-  variant.model = {.model_version = name, .version = "1", .uri = "file://" + path.string(), .digest = inspection.digest, .format = inspection.format};
-  crds::ServingModel model{.name = name, .salt = name, .sticky_header = {}, .rules = {}, .variants = {variant}, .stable = "only",
+  variant.model = {.model_version = name,
+                   .version = "1",
+                   .uri = "file://" + path.string(),
+                   .digest = inspection.digest,
+                   .format = inspection.format};
+  crds::ServingModel model{.name = name,
+                           .salt = name,
+                           .sticky_header = {},
+                           .rules = {},
+                           .variants = {variant},
+                           .stable = "only",
                            .buckets = {{.begin = 0, .end = crds::kBuckets, .variant = "only"}}};
   return {.generation = 1, .models = {std::move(model)}};
 }
@@ -67,7 +77,8 @@ std::string example(const crds::Inspection& inspection) {
   const int64_t columns = input.shape[1];
   std::string row;
   for (int64_t i = 0; i < columns; ++i) row += i == 0 ? "0" : ",0";
-  return R"({"inputs":[{"name":")" + input.name + R"(","shape":[1,)" + std::to_string(columns) + R"(],"datatype":"FP32","data":[)" + row + "]}]}";
+  return R"({"inputs":[{"name":")" + input.name + R"(","shape":[1,)" + std::to_string(columns) +
+         R"(],"datatype":"FP32","data":[)" + row + "]}]}";
 }
 
 Status serve(const Options& options, const Context& context) {
@@ -81,13 +92,15 @@ Status serve(const Options& options, const Context& context) {
   std::vector<std::unique_ptr<serving::EngineFactory>> factories;
   factories.push_back(serving::make_forest_engine_factory());
   context.arm_stop();
-  serving::ServerOptions server{.listen = options.listen, .port = options.port, .admin_port = options.admin_port, .threads = options.threads};
+  serving::ServerOptions server{
+      .listen = options.listen, .port = options.port, .admin_port = options.admin_port, .threads = options.threads};
   server.cache_folder = cache.path().string();
   server.pod_name = "local";
   server.drain_delay = std::chrono::milliseconds(0);
   server.drain_most = std::chrono::seconds(5);
   server.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
-  CLOPS_ASSIGN(const auto running, serving::InferenceServer::start(std::move(server), context.clock, context.log, std::move(factories), config));
+  CLOPS_ASSIGN(const auto running, serving::InferenceServer::start(std::move(server), context.clock, context.log,
+                                                                   std::move(factories), config));
   bool stopped = false;
   while (!stopped && !running->state().ready) {
     for (const crds::VariantState& variant : running->state().variants) {
@@ -97,9 +110,11 @@ Status serve(const Options& options, const Context& context) {
   }
   const std::string url = "http://" + options.listen + ":" + std::to_string(running->port());
   const std::string& name = config.models.front().name;
-  context.out << "serving " << name << " (" << inspection.framework << ", " << inspection.format << ") at " << url << "/v2/models/" << name << '\n'
+  context.out << "serving " << name << " (" << inspection.framework << ", " << inspection.format << ") at " << url
+              << "/v2/models/" << name << '\n'
               << "metrics at http://" << options.listen << ":" << running->admin_port() << "/metrics; Ctrl-C ends\n\n"
-              << "try:\n  curl -s " << url << "/v2/models/" << name << "/infer -H 'Content-Type: application/json' -d '" << example(inspection) << "'\n"
+              << "try:\n  curl -s " << url << "/v2/models/" << name << "/infer -H 'Content-Type: application/json' -d '"
+              << example(inspection) << "'\n"
               << std::flush;
   while (!stopped) stopped = context.wait_stop(std::chrono::hours(1));
   running->drain();
@@ -114,9 +129,12 @@ void add_serve(CLI::App& root, const Context& context, int& exit_code) {
   command->add_option("MODEL", options->model, "the model's file, or a folder with one model in it")->required();
   command->add_option("--name", options->name, "the model's name in URLs; default: the file's");
   command->add_option("--listen", options->listen, "IP address to listen on");
-  command->add_option("--port", options->port, "port of the Open Inference Protocol; 0: any free one")->check(CLI::Range(0, 65535));
-  command->add_option("--admin-port", options->admin_port, "port of metrics and health; 0: any free one")->check(CLI::Range(0, 65535));
-  command->add_option("--threads", options->threads, "serving threads; 0: as many as the CPU quota allows")->check(CLI::Range(0, 256));
+  command->add_option("--port", options->port, "port of the Open Inference Protocol; 0: any free one")
+      ->check(CLI::Range(0, 65535));
+  command->add_option("--admin-port", options->admin_port, "port of metrics and health; 0: any free one")
+      ->check(CLI::Range(0, 65535));
+  command->add_option("--threads", options->threads, "serving threads; 0: as many as the CPU quota allows")
+      ->check(CLI::Range(0, 256));
   on_run(*command, context, exit_code, [options, &context] { return serve(*options, context); });
 }
 

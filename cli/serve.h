@@ -1,5 +1,5 @@
-// `clops serve MODEL`: one model file served over the Open Inference Protocol, with no plane and no cluster, until interrupted.
-// Thread rule and errors as cli/command_line.h.
+// `clops serve MODEL`: one model file served over the Open Inference Protocol, with no plane and no cluster, until
+// interrupted. Thread rule and errors as cli/command_line.h.
 #pragma once
 
 #include "cli/command_line.h"

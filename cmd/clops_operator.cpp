@@ -1,4 +1,5 @@
-// clops-operator: reconciles ModelVersions and ModelDeployments. Everything it does is wired here; nothing is decided here.
+// clops-operator: reconciles ModelVersions and ModelDeployments. Everything it does is wired here; nothing is decided
+// here.
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
@@ -29,24 +30,39 @@ struct Flags {
 };
 
 void declare(CLI::App& app, Flags& flags) {
-  const std::map<std::string, Level> levels{{"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}};
+  const std::map<std::string, Level> levels{
+      {"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}};
   app.set_version_flag("--version", kProgramVersion);
-  app.add_option("--kubeconfig", flags.kubeconfig, "file; without it, the service account of the pod it runs in")->envname("KUBECONFIG");
+  app.add_option("--kubeconfig", flags.kubeconfig, "file; without it, the service account of the pod it runs in")
+      ->envname("KUBECONFIG");
   app.add_option("--context", flags.context, "of the kubeconfig; without it, its current one");
-  app.add_option("--namespace", flags.lease_namespace, "where the Lease is kept; without it, the namespace of the pod or context");
-  app.add_option("--identity", flags.identity, "name in the Lease; a pod's own name lets a restarted container go on at once. Without it, a new one each time");
-  app.add_flag("--no-leader-election", flags.no_election, "lead without asking: only where nothing else runs an operator");
+  app.add_option("--namespace", flags.lease_namespace,
+                 "where the Lease is kept; without it, the namespace of the pod or context");
+  app.add_option(
+      "--identity", flags.identity,
+      "name in the Lease; a pod's own name lets a restarted container go on at once. Without it, a new one each time");
+  app.add_flag("--no-leader-election", flags.no_election,
+               "lead without asking: only where nothing else runs an operator");
   app.add_option("--watch-namespace", flags.watch_namespace, "the only namespace to serve; without it, all");
-  app.add_option("--listen", flags.listen, "address of /healthz, /readyz, /metrics and /scaling")->capture_default_str();
-  app.add_option("--port", flags.port, "their port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  app.add_option("--workers", flags.workers, "reconciles at once, per kind")->check(CLI::Range(1, 64))->capture_default_str();
+  app.add_option("--listen", flags.listen, "address of /healthz, /readyz, /metrics and /scaling")
+      ->capture_default_str();
+  app.add_option("--port", flags.port, "their port; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--workers", flags.workers, "reconciles at once, per kind")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
   app.add_option("--server-image", flags.controllers.server_image, "image of clops-server")->capture_default_str();
   app.add_option("--image-pull-policy", flags.controllers.image_pull_policy, "of that image")
       ->check(CLI::IsMember({"Always", "IfNotPresent", "Never"}))
       ->capture_default_str();
   app.add_flag("--allow-file-uris", flags.controllers.allow_file_uris, "take file:// sources (the embedded plane's)");
-  app.add_option("--service-urls", flags.service_urls, "what status.url names: dns or cluster-ip")->check(CLI::IsMember({"dns", "cluster-ip"}))->capture_default_str();
-  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))->default_str("info");
+  app.add_option("--service-urls", flags.service_urls, "what status.url names: dns or cluster-ip")
+      ->check(CLI::IsMember({"dns", "cluster-ip"}))
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+      ->default_str("info");
 }
 
 std::string env(const char* name) {
@@ -73,27 +89,38 @@ Status run(Flags flags) {
   const std::string agent = std::string("clops-operator/") + kProgramVersion;
   CLOPS_ASSIGN(const kube::Connection api, kube::connect(access, clock, {.user_agent = agent}));
   CLOPS_ASSIGN(const kube::Connection lease_api,
-               kube::connect(access, clock, {.limits = {.connect = 2s, .total = 4s}, .connections_max = 1, .user_agent = agent}));
+               kube::connect(access, clock,
+                             {.limits = {.connect = 2s, .total = 4s}, .connections_max = 1, .user_agent = agent}));
   CLOPS_ASSIGN(const auto pods, make_curl_client({.user_agent = agent, .proxy = "-"}));
 
   const auto random = make_system_random();
   auto executor = make_thread_pool(2 * flags.workers + 2);
   auto lease_executor = make_thread_pool(1);
   flags.controllers.cluster_ip_urls = flags.service_urls == "cluster-ip";
-  controllers::Controllers both({*executor, *pods, [] { return random_hex(32); }}, flags.controllers, flags.workers, flags.watch_namespace);
+  controllers::Controllers both({*executor, *pods, [] { return random_hex(32); }}, flags.controllers, flags.workers,
+                                flags.watch_namespace);
   op::ManagerOptions options;
   options.identity = flags.identity.empty() ? "clops-operator-" + random_hex(6) : flags.identity;
   if (!flags.no_election) options.lease_namespace = flags.lease_namespace.empty() ? access.ns : flags.lease_namespace;
-  op::Manager manager({.executor = *executor, .clock = clock, .random = *random, .log = *log, .client = *api.client,
-                       .lease_client = lease_api.client.get(), .lease_executor = lease_executor.get()},
+  op::Manager manager({.executor = *executor,
+                       .clock = clock,
+                       .random = *random,
+                       .log = *log,
+                       .client = *api.client,
+                       .lease_client = lease_api.client.get(),
+                       .lease_executor = lease_executor.get()},
                       options, both.informers(), both.specs());
   both.attach(manager);
-  CLOPS_ASSIGN(auto server, make_http_server({.address = flags.listen, .port = flags.port, .threads = 1, .body_bytes_max = 4'096},
-                                             [&manager](ServerRequest request, std::shared_ptr<Responder> responder) {
-                                               responder->respond(manager.serve(request.http));
-                                             }));
+  CLOPS_ASSIGN(auto server,
+               make_http_server({.address = flags.listen, .port = flags.port, .threads = 1, .body_bytes_max = 4'096},
+                                [&manager](ServerRequest request, std::shared_ptr<Responder> responder) {
+                                  responder->respond(manager.serve(request.http));
+                                }));
   CLOPS_TRY(manager.start());
-  log->info("started", {{"version", kProgramVersion}, {"server", access.server}, {"identity", options.identity}, {"port", server->port()}});
+  log->info("started", {{"version", kProgramVersion},
+                        {"server", access.server},
+                        {"identity", options.identity},
+                        {"port", server->port()}});
 
   (void)stop.wait(std::chrono::milliseconds(-1));
   log->info("stopping");

@@ -57,7 +57,8 @@ int failed(const Error& error) {
 
 int serve(Flags& flags) {
   if (flags.server.config_file.empty() && flags.server.push_key_file.empty()) {
-    std::cerr << "error: nothing says what to serve: give --config=serving.json, or --push-key-file to be told by push\n";
+    std::cerr
+        << "error: nothing says what to serve: give --config=serving.json, or --push-key-file to be told by push\n";
     return 2;
   }
   const SystemClock clock;
@@ -76,7 +77,8 @@ int serve(Flags& flags) {
   factories.push_back(serving::make_forest_engine_factory());
   auto server = serving::InferenceServer::start(flags.server, clock, *log, std::move(factories));
   if (!server) return failed(server.error());
-  std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(), flags.server.listen.c_str(), (*server)->admin_port());
+  std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(),
+              flags.server.listen.c_str(), (*server)->admin_port());
   std::fflush(stdout);
   (void)stop.wait(std::chrono::milliseconds(-1));
   (*server)->drain();
@@ -91,8 +93,10 @@ int inspect(const Flags& flags) {
   const auto options = source_options(flags, http->get());
   if (!options) return failed(options.error());
   // A folder of its own unless told otherwise: pods of the embedded plane share /tmp, and a cache has one process.
-  std::string folder = flags.cache.empty() ? (std::filesystem::temp_directory_path() / "clops-inspect-XXXXXX").string() : flags.cache;
-  if (flags.cache.empty() && ::mkdtemp(folder.data()) == nullptr) return failed({Code::Unavailable, folder + ": cannot be made"});
+  std::string folder =
+      flags.cache.empty() ? (std::filesystem::temp_directory_path() / "clops-inspect-XXXXXX").string() : flags.cache;
+  if (flags.cache.empty() && ::mkdtemp(folder.data()) == nullptr)
+    return failed({Code::Unavailable, folder + ": cannot be made"});
   auto store = registry::open_store({.folder = folder});
   if (!store) return failed(store.error());
   const registry::SourceTable sources = registry::make_sources(*options, clock);
@@ -103,23 +107,38 @@ int inspect(const Flags& flags) {
 }
 
 void declare_sources(CLI::App& command, Flags& flags) {
-  command.add_option("--pvc", flags.pvc, "CLAIM=FOLDER: where a PersistentVolumeClaim is mounted; may be repeated")->type_name("CLAIM=FOLDER");
+  command.add_option("--pvc", flags.pvc, "CLAIM=FOLDER: where a PersistentVolumeClaim is mounted; may be repeated")
+      ->type_name("CLAIM=FOLDER");
   command.add_flag("--allow-file-uris", flags.allow_file_uris, "take file:// sources (the embedded plane's)");
-  command.add_option("--cache", flags.cache, "folder of the model cache (serve: /tmp/clops-cache; inspect: a temporary one)");
+  command.add_option("--cache", flags.cache,
+                     "folder of the model cache (serve: /tmp/clops-cache; inspect: a temporary one)");
 }
 
 void declare_serve(CLI::App& command, Flags& flags) {
   serving::ServerOptions& o = flags.server;
-  const std::map<std::string, Level> levels{{"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}};
+  const std::map<std::string, Level> levels{
+      {"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}};
   command.add_option("--listen", o.listen, "IP address to listen on")->capture_default_str();
-  command.add_option("--port", o.port, "inference port; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
-  command.add_option("--admin-port", o.admin_port, "health, metrics and configuration; 0: any free one")->check(CLI::Range(0, 65535))->capture_default_str();
+  command.add_option("--port", o.port, "inference port; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  command.add_option("--admin-port", o.admin_port, "health, metrics and configuration; 0: any free one")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
   command.add_option("--config", o.config_file, "serving.json; re-read when its content changes");
   command.add_option("--push-key-file", o.push_key_file, "file with the key that a pushed configuration must carry");
-  command.add_option("--threads", o.threads, "serving threads; 0: by the cgroup's CPU quota")->check(CLI::Range(0, 256))->capture_default_str();
-  command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")->check(CLI::Range(size_t{1024}, size_t{1} << 30))->capture_default_str();
-  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to keep accepting after SIGTERM")->check(CLI::Range(0, 600'000))->capture_default_str();
-  command.add_option("--log-level", flags.log_level, "debug, info, warn or error")->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))->default_str("info");
+  command.add_option("--threads", o.threads, "serving threads; 0: by the cgroup's CPU quota")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")
+      ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
+      ->capture_default_str();
+  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to keep accepting after SIGTERM")
+      ->check(CLI::Range(0, 600'000))
+      ->capture_default_str();
+  command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+      ->default_str("info");
   declare_sources(command, flags);
 }
 
@@ -134,7 +153,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   CLI::App* const serve_command = app.add_subcommand("serve", "serve what serving.json names, until SIGTERM");
   declare_serve(*serve_command, flags);
-  CLI::App* const inspect_command = app.add_subcommand("inspect", "fetch, verify and describe one model; the last line printed is one JSON document");
+  CLI::App* const inspect_command =
+      app.add_subcommand("inspect", "fetch, verify and describe one model; the last line printed is one JSON document");
   inspect_command->add_option("--uri", flags.inspect.uri, "where the model is")->required();
   inspect_command->add_option("--digest", flags.inspect.digest, "what its digest must be (sha256:...)");
   inspect_command->add_option("--format", flags.inspect.format, "xgboost or auto")->capture_default_str();

@@ -1,5 +1,5 @@
-// The CustomResourceDefinitions of clops's kinds, as YAML: the files crds/*.yaml, built into the programs that install them.
-// Values; safe anywhere.
+// The CustomResourceDefinitions of clops's kinds, as YAML: the files crds/*.yaml, built into the programs that install
+// them. Values; safe anywhere.
 #pragma once
 
 #include <span>

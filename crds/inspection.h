@@ -5,9 +5,10 @@
 //    "format":"xgboost-json","framework":"xgboost 3.2.0",
 //    "schema":{"inputs":[{"name","datatype","shape"}],"outputs":[..],"featureNames":[..]}}
 //   {"inspection":1,"ok":false,"reason":"DigestMismatch","message":"..."}
-// reason: NotFound | PermissionDenied | DigestMismatch | UnsupportedFormat | InvalidModel | TooLarge | SourceUnavailable |
-// UnsupportedUri | Timeout | Internal. Of these SourceUnavailable, Timeout and Internal are worth another try.
-// Digest of one file: sha256 of its bytes. Of a folder: sha256 over the lines "DIGEST  PATH\n" sorted by path.
+// reason: NotFound | PermissionDenied | DigestMismatch | UnsupportedFormat | InvalidModel | TooLarge |
+// SourceUnavailable | UnsupportedUri | Timeout | Internal. Of these SourceUnavailable, Timeout and Internal are worth
+// another try. Digest of one file: sha256 of its bytes. Of a folder: sha256 over the lines "DIGEST  PATH\n" sorted by
+// path.
 #pragma once
 
 #include <string>

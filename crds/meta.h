@@ -25,7 +25,8 @@ struct ResourceType {
   [[nodiscard]] std::string api_version() const { return group.empty() ? version : group + "/" + version; }
   // "/api/v1/namespaces/ns/pods" or "/apis/apps/v1/namespaces/ns/deployments"; ns empty = across namespaces
   [[nodiscard]] std::string path(const std::string& ns = "") const {
-    return (group.empty() ? "/api/" : "/apis/" + group + "/") + version + (namespaced && !ns.empty() ? "/namespaces/" + ns : "") + "/" + plural;
+    return (group.empty() ? "/api/" : "/apis/" + group + "/") + version +
+           (namespaced && !ns.empty() ? "/namespaces/" + ns : "") + "/" + plural;
   }
   auto operator<=>(const ResourceType&) const = default;
 };

@@ -52,7 +52,7 @@ struct ScalingStatus {  // decisions, not readings
   bool operator==(const ScalingStatus&) const = default;
 };
 
-struct HistoryEntry {  // newest first; at most 10
+struct HistoryEntry {      // newest first; at most 10
   int64_t generation = 0;  // of serving.json
   std::string time;
   std::vector<TrafficStatus> traffic;

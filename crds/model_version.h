@@ -73,8 +73,8 @@ struct ModelVersionStatus {
   std::string resolved_digest;
   std::vector<ModelFile> files;
   int64_t bytes = 0;
-  std::string format;      // what it turned out to be: "xgboost-json", "xgboost-ubj"
-  std::string framework;   // "xgboost 3.2.0" where the file says
+  std::string format;     // what it turned out to be: "xgboost-json", "xgboost-ubj"
+  std::string framework;  // "xgboost 3.2.0" where the file says
   ModelSchema schema;
   bool operator==(const ModelVersionStatus&) const = default;
 };

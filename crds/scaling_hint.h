@@ -20,13 +20,13 @@ struct VariantHint {
 struct ScalingHint {
   int version = 1;
   double window_seconds = 0;
-  double utilisation = 0;        // busy share of the serving threads, 0..1
-  double loop_lag_seconds = 0;   // worst time between an event being ready and handled, in the window
+  double utilisation = 0;       // busy share of the serving threads, 0..1
+  double loop_lag_seconds = 0;  // worst time between an event being ready and handled, in the window
   double requests_per_second = 0;
   double errors_per_second = 0;
   int in_flight = 0;
   int threads = 0;
-  double wanted_replicas = 0;    // utilisation over the target (0.7), as a multiple of this pod
+  double wanted_replicas = 0;  // utilisation over the target (0.7), as a multiple of this pod
   std::vector<VariantHint> variants;
   bool operator==(const ScalingHint&) const = default;
 };

@@ -1,11 +1,11 @@
-// serving.json: what one serving pod serves, by reference only. Written by the operator, to a ConfigMap (the durable copy)
-// and by push to every ready pod; the highest generation wins.
+// serving.json: what one serving pod serves, by reference only. Written by the operator, to a ConfigMap (the durable
+// copy) and by push to every ready pod; the highest generation wins.
 //
-// Version rule: `version` is the schema's. A reader accepts its own and the one before (N-1), ignores unknown fields, and
-// refuses newer versions with a clear error, so that operator and server can be updated in either order.
-// Push: PUT http://POD:8081/clops/v1/config, header "Authorization: Bearer KEY" (KEY: the deployment's Secret
-// NAME-push, key "key"); the answer is a PodState (also GET). 401 wrong key, 409 generation lower than what is in force.
-// Thread rule: values. Errors of the codec: InvalidArgument naming the JSON path, Unsupported (version).
+// Version rule: `version` is the schema's. A reader accepts its own and the one before (N-1), ignores unknown fields,
+// and refuses newer versions with a clear error, so that operator and server can be updated in either order. Push: PUT
+// http://POD:8081/clops/v1/config, header "Authorization: Bearer KEY" (KEY: the deployment's Secret NAME-push, key
+// "key"); the answer is a PodState (also GET). 401 wrong key, 409 generation lower than what is in force. Thread rule:
+// values. Errors of the codec: InvalidArgument naming the JSON path, Unsupported (version).
 #pragma once
 
 #include <optional>
@@ -21,7 +21,7 @@ namespace clops::crds {
 inline constexpr int kServingConfigVersion = 1;
 inline constexpr int kHttpPort = 8080, kGrpcPort = 9000, kAdminPort = 8081;
 
-struct ModelRef {  // what is needed to fetch, verify and name one artifact
+struct ModelRef {             // what is needed to fetch, verify and name one artifact
   std::string model_version;  // the ModelVersion object's name
   std::string version;        // its spec.version: the protocol's version
   std::string uri;
@@ -34,7 +34,8 @@ struct ServingVariant {
   std::string name;
   int weight = 0;
   ModelRef model;
-  std::optional<ModelRef> fallback;  // the last reference that every pod loaded for this variant, when `model` is not yet that
+  std::optional<ModelRef>
+      fallback;  // the last reference that every pod loaded for this variant, when `model` is not yet that
   bool operator==(const ServingVariant&) const = default;
 };
 
@@ -43,13 +44,14 @@ struct ServingRule {
   bool operator==(const ServingRule&) const = default;
 };
 
-struct ServingModel {  // one ModelDeployment
-  std::string name;    // the protocol's model name
-  std::string salt;    // the ModelDeployment's UID
+struct ServingModel {         // one ModelDeployment
+  std::string name;           // the protocol's model name
+  std::string salt;           // the ModelDeployment's UID
   std::string sticky_header;  // empty: split per request
   std::vector<ServingRule> rules;
   std::vector<ServingVariant> variants;
-  std::string stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
+  std::string
+      stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
   BucketLayout buckets;
   bool operator==(const ServingModel&) const = default;
 };
@@ -64,10 +66,10 @@ struct ServingConfig {
 // What a pod says of itself, in answer to a push.
 struct VariantState {
   std::string model, variant;
-  std::string state;           // Pending | Loading | Loaded | FailedToLoad (of the wanted reference)
-  std::string model_version;   // what in fact serves this variant's share now; empty = nothing
+  std::string state;          // Pending | Loading | Loaded | FailedToLoad (of the wanted reference)
+  std::string model_version;  // what in fact serves this variant's share now; empty = nothing
   std::string digest;
-  std::string message;         // why it failed: names the file or field
+  std::string message;  // why it failed: names the file or field
   bool operator==(const VariantState&) const = default;
 };
 struct PodState {

@@ -11,8 +11,10 @@ std::map<std::string, std::string> string_map(const Json* value) {
   std::map<std::string, std::string> out;
   if (value == nullptr || !value->is_object()) return out;
   for (const auto& [key, item] : value->items()) {
-    if (item.is_string()) out[key] = item.get<std::string>();
-    else if (item.is_number()) out[key] = dump_json(item);  // quantities may be written as numbers
+    if (item.is_string())
+      out[key] = item.get<std::string>();
+    else if (item.is_number())
+      out[key] = dump_json(item);  // quantities may be written as numbers
   }
   return out;
 }
@@ -49,7 +51,8 @@ std::string text_of(const Json* value) {  // an int-or-string
 }
 
 KeyRef key_ref(const Json& value) {
-  return {.name = string_at(value, {"name"}), .key = string_at(value, {"key"}), .optional = bool_at(value, {"optional"})};
+  return {
+      .name = string_at(value, {"name"}), .key = string_at(value, {"key"}), .optional = bool_at(value, {"optional"})};
 }
 
 Result<EnvVar> decode_env(const Json& value, const std::string& where) {
@@ -64,7 +67,8 @@ Result<EnvVar> decode_env(const Json& value, const std::string& where) {
   } else if (const Json* secret = find_path(*from, {"secretKeyRef"})) {
     out.secret = key_ref(*secret);
   } else {
-    return fail(Code::Unsupported, where + ".valueFrom: only fieldRef, configMapKeyRef and secretKeyRef are known here");
+    return fail(Code::Unsupported,
+                where + ".valueFrom: only fieldRef, configMapKeyRef and secretKeyRef are known here");
   }
   return out;
 }
@@ -86,7 +90,8 @@ Result<Probe> decode_probe(const Json& value, const std::string& where) {
     out.port = text_of(find_path(*http, {"port"}));
     if (out.scheme != "HTTP") return fail(Code::Unsupported, where + ".httpGet.scheme: only HTTP is probed here");
     if (const Json* headers = find_path(*http, {"httpHeaders"}); headers != nullptr && headers->is_array()) {
-      for (const Json& header : *headers) out.headers.emplace_back(string_at(header, {"name"}), string_at(header, {"value"}));
+      for (const Json& header : *headers)
+        out.headers.emplace_back(string_at(header, {"name"}), string_at(header, {"value"}));
     }
   } else if (const Json* tcp = find_path(value, {"tcpSocket"})) {
     out.kind = Probe::Kind::Tcp;
@@ -99,7 +104,8 @@ Result<Probe> decode_probe(const Json& value, const std::string& where) {
   } else {
     return fail(Code::Unsupported, where + ": only httpGet, tcpSocket and exec probes are known here");
   }
-  if (out.kind != Probe::Kind::Exec && out.port.empty()) return fail(Code::InvalidArgument, where + ": port is required");
+  if (out.kind != Probe::Kind::Exec && out.port.empty())
+    return fail(Code::InvalidArgument, where + ": port is required");
   const auto at_least = [&](const char* key, int least, int fallback) {
     return static_cast<int>(std::max<int64_t>(least, int_at(value, {key}, fallback)));
   };
@@ -127,7 +133,9 @@ Result<ContainerPort> decode_container_port(const Json& value, const std::string
 }
 
 Result<Container> decode_container(const Json& value, const std::string& where) {
-  Container out{.name = string_at(value, {"name"}), .image = string_at(value, {"image"}), .working_dir = string_at(value, {"workingDir"})};
+  Container out{.name = string_at(value, {"name"}),
+                .image = string_at(value, {"image"}),
+                .working_dir = string_at(value, {"workingDir"})};
   if (out.name.empty()) return fail(Code::InvalidArgument, where + ".name: is required");
   out.command = strings(find_path(value, {"command"}));
   out.args = strings(find_path(value, {"args"}));
@@ -166,10 +174,16 @@ std::optional<VolumePart> decode_part(const Json& value, const char* secret_name
   using Kind = VolumePart::Kind;
   if (find_path(value, {"emptyDir"})) return VolumePart{.kind = Kind::EmptyDir};
   if (const Json* at = find_path(value, {"configMap"})) {
-    return VolumePart{.kind = Kind::ConfigMap, .name = string_at(*at, {"name"}), .items = key_items(*at), .optional = bool_at(*at, {"optional"})};
+    return VolumePart{.kind = Kind::ConfigMap,
+                      .name = string_at(*at, {"name"}),
+                      .items = key_items(*at),
+                      .optional = bool_at(*at, {"optional"})};
   }
   if (const Json* at = find_path(value, {"secret"})) {
-    return VolumePart{.kind = Kind::Secret, .name = string_at(*at, {secret_name}), .items = key_items(*at), .optional = bool_at(*at, {"optional"})};
+    return VolumePart{.kind = Kind::Secret,
+                      .name = string_at(*at, {secret_name}),
+                      .items = key_items(*at),
+                      .optional = bool_at(*at, {"optional"})};
   }
   if (const Json* at = find_path(value, {"persistentVolumeClaim"})) {
     return VolumePart{.kind = Kind::Claim, .name = string_at(*at, {"claimName"})};
@@ -195,8 +209,9 @@ Result<Volume> decode_volume(const Json& value, const std::string& where) {
   }
   auto part = decode_part(value, "secretName");
   if (!part) {
-    return fail(Code::Unsupported, where + ": volume \"" + out.name +
-                                       "\" is none of emptyDir, configMap, secret, persistentVolumeClaim, projected, downwardAPI");
+    return fail(Code::Unsupported,
+                where + ": volume \"" + out.name +
+                    "\" is none of emptyDir, configMap, secret, persistentVolumeClaim, projected, downwardAPI");
   }
   out.parts.push_back(std::move(*part));
   return out;
@@ -208,7 +223,8 @@ Result<IntOrPercent> int_or_percent(const Json* value, IntOrPercent fallback, co
   const std::string text = value->is_string() ? value->get<std::string>() : "";
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || number < 0) return fail(Code::InvalidArgument, where + ": must be a number or a percentage");
+  if (error != std::errc{} || number < 0)
+    return fail(Code::InvalidArgument, where + ": must be a number or a percentage");
   const std::string_view rest(end, static_cast<size_t>(text.data() + text.size() - end));
   if (rest != "%" && !rest.empty()) return fail(Code::InvalidArgument, where + ": must be a number or a percentage");
   return IntOrPercent{number, rest == "%"};
@@ -267,7 +283,9 @@ Result<PodSpec> decode_pod_spec(const Json& spec, const std::string& where) {
   if (policy != "Always" && policy != "OnFailure" && policy != "Never") {
     return fail(Code::InvalidArgument, where + ".restartPolicy: must be Always, OnFailure or Never");
   }
-  out.restart_policy = policy == "Always" ? RestartPolicy::Always : policy == "Never" ? RestartPolicy::Never : RestartPolicy::OnFailure;
+  out.restart_policy = policy == "Always"  ? RestartPolicy::Always
+                       : policy == "Never" ? RestartPolicy::Never
+                                           : RestartPolicy::OnFailure;
   out.service_account = string_at(spec, {"serviceAccountName"}, "default");
   out.node_name = string_at(spec, {"nodeName"});
   out.termination_grace_seconds = std::max<int64_t>(0, int_at(spec, {"terminationGracePeriodSeconds"}, 30));
@@ -283,7 +301,8 @@ Result<Pod> decode_pod(const Json& object) {
   CLOPS_ASSIGN(out.spec, decode_pod_spec(*spec));
   out.pod_ip = string_at(object, {"status", "podIP"});
   out.phase = string_at(object, {"status", "phase"});
-  if (const Json* conditions = find_path(object, {"status", "conditions"}); conditions != nullptr && conditions->is_array()) {
+  if (const Json* conditions = find_path(object, {"status", "conditions"});
+      conditions != nullptr && conditions->is_array()) {
     for (const Json& condition : *conditions) {
       if (string_at(condition, {"type"}) == "Ready") out.ready = string_at(condition, {"status"}) == "True";
     }
@@ -298,10 +317,11 @@ Result<Deployment> decode_deployment(const Json& object) {
   out.match_labels = string_map(find_path(object, {"spec", "selector", "matchLabels"}));
   out.pod_template = pod_template_of(object);
   out.recreate = string_at(object, {"spec", "strategy", "type"}) == "Recreate";
-  CLOPS_ASSIGN(out.max_surge, int_or_percent(find_path(object, {"spec", "strategy", "rollingUpdate", "maxSurge"}), {25, true},
-                                             "spec.strategy.rollingUpdate.maxSurge"));
-  CLOPS_ASSIGN(out.max_unavailable, int_or_percent(find_path(object, {"spec", "strategy", "rollingUpdate", "maxUnavailable"}),
-                                                   {25, true}, "spec.strategy.rollingUpdate.maxUnavailable"));
+  CLOPS_ASSIGN(out.max_surge, int_or_percent(find_path(object, {"spec", "strategy", "rollingUpdate", "maxSurge"}),
+                                             {25, true}, "spec.strategy.rollingUpdate.maxSurge"));
+  CLOPS_ASSIGN(out.max_unavailable,
+               int_or_percent(find_path(object, {"spec", "strategy", "rollingUpdate", "maxUnavailable"}), {25, true},
+                              "spec.strategy.rollingUpdate.maxUnavailable"));
   out.min_ready_seconds = static_cast<int>(int_at(object, {"spec", "minReadySeconds"}));
   out.progress_deadline_seconds = static_cast<int>(int_at(object, {"spec", "progressDeadlineSeconds"}, 600));
   out.paused = bool_at(object, {"spec", "paused"});
@@ -330,14 +350,17 @@ Result<Service> decode_service(const Json& object) {
   out.cluster_ip = string_at(object, {"spec", "clusterIP"});
   out.selector = string_map(find_path(object, {"spec", "selector"}));
   out.publish_not_ready = bool_at(object, {"spec", "publishNotReadyAddresses"});
-  CLOPS_ASSIGN(out.ports, (list_of<ServicePort>(object.value("spec", Json::object()), "ports", "spec", [](const Json& value, const std::string&) -> Result<ServicePort> {
-                 ServicePort port{.name = string_at(value, {"name"}),
-                                  .protocol = string_at(value, {"protocol"}, "TCP"),
-                                  .port = static_cast<int>(int_at(value, {"port"})),
-                                  .target_port = text_of(find_path(value, {"targetPort"}))};
-                 if (port.target_port.empty()) port.target_port = std::to_string(port.port);
-                 return port;
-               })));
+  CLOPS_ASSIGN(out.ports, (list_of<ServicePort>(object.value("spec", Json::object()), "ports", "spec",
+                                                [](const Json& value, const std::string&) -> Result<ServicePort> {
+                                                  ServicePort port{
+                                                      .name = string_at(value, {"name"}),
+                                                      .protocol = string_at(value, {"protocol"}, "TCP"),
+                                                      .port = static_cast<int>(int_at(value, {"port"})),
+                                                      .target_port = text_of(find_path(value, {"targetPort"}))};
+                                                  if (port.target_port.empty())
+                                                    port.target_port = std::to_string(port.port);
+                                                  return port;
+                                                })));
   return out;
 }
 
@@ -364,9 +387,17 @@ Result<int64_t> parse_cpu_millis(const std::string& quantity) {
 
 Result<int64_t> parse_bytes(const std::string& quantity) {
   CLOPS_ASSIGN(const auto parts, split_quantity(quantity));
-  static const std::map<std::string, double> kUnits = {
-      {"", 1},           {"k", 1e3},         {"M", 1e6},        {"G", 1e9},         {"T", 1e12},        {"P", 1e15},
-      {"Ki", 1024.0},    {"Mi", 1048576.0},  {"Gi", 1073741824.0}, {"Ti", 1099511627776.0}, {"Pi", 1125899906842624.0}};
+  static const std::map<std::string, double> kUnits = {{"", 1},
+                                                       {"k", 1e3},
+                                                       {"M", 1e6},
+                                                       {"G", 1e9},
+                                                       {"T", 1e12},
+                                                       {"P", 1e15},
+                                                       {"Ki", 1024.0},
+                                                       {"Mi", 1048576.0},
+                                                       {"Gi", 1073741824.0},
+                                                       {"Ti", 1099511627776.0},
+                                                       {"Pi", 1125899906842624.0}};
   const auto unit = kUnits.find(parts.second);
   if (unit == kUnits.end()) return fail(Code::InvalidArgument, "\"" + quantity + "\" is not an amount of memory");
   return static_cast<int64_t>(parts.first * unit->second);

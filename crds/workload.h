@@ -1,8 +1,8 @@
 // Pods, Deployments, Jobs and Services as far as the embedded plane runs them: typed values decoded from API objects.
 //
-// Only what is acted on is here. Decoding is lenient about what is absent (Kubernetes' defaults are filled in) and strict
-// about what is present and wrong. Thread rule: values. Errors: InvalidArgument naming the field; Unsupported naming the
-// field, for what a process on this machine cannot honour.
+// Only what is acted on is here. Decoding is lenient about what is absent (Kubernetes' defaults are filled in) and
+// strict about what is present and wrong. Thread rule: values. Errors: InvalidArgument naming the field; Unsupported
+// naming the field, for what a process on this machine cannot honour.
 #pragma once
 
 #include <cstdint>

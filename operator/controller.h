@@ -13,8 +13,8 @@
 
 namespace clops::op {
 
-// Which primaries look at this object, e.g. the ModelDeployments that name a ModelVersion. Called with the object as it is
-// now (for a deletion: as it was last), from one thread at a time; pure but for reading the cache.
+// Which primaries look at this object, e.g. the ModelDeployments that name a ModelVersion. Called with the object as it
+// is now (for a deletion: as it was last), from one thread at a time; pure but for reading the cache.
 using KeysOf = std::function<std::vector<ObjectKey>(const Object& object, const Cache& cache)>;
 
 struct Mapping {
@@ -29,8 +29,8 @@ struct ControllerSpec {
   std::vector<Mapping> mapped;
   Reconciler* reconciler = nullptr;  // borrowed
   int workers = 1;
-  // Changes of the primary that only touch its status or metadata.managedFields need no reconcile: true skips those where
-  // generation, labels, annotations, deletionTimestamp and owners are unchanged.
+  // Changes of the primary that only touch its status or metadata.managedFields need no reconcile: true skips those
+  // where generation, labels, annotations, deletionTimestamp and owners are unchanged.
   bool ignore_status_changes = true;
 };
 

@@ -1,10 +1,10 @@
 // The contract between the framework and a kind's controller: bring one object's world to what its spec says.
 //
 // Thread rule: reconcile() is called from `workers` threads at once, never for the same key on two.
-// Rules of the house: everything is read first, then the time; the plan is pure; writes go through context.client, which
-// refuses them once this process no longer leads, and remembers them: the key comes back only after the cache has seen
-// them (with a limit), so a reconcile never reads its own past.
-// It may wait for answers of the API and of pods, never sleep.
+// Rules of the house: everything is read first, then the time; the plan is pure; writes go through context.client,
+// which refuses them once this process no longer leads, and remembers them: the key comes back only after the cache has
+// seen them (with a limit), so a reconcile never reads its own past. It may wait for answers of the API and of pods,
+// never sleep.
 #pragma once
 
 #include <variant>

@@ -1,8 +1,8 @@
 // Tasks one after another on an Executor: what makes the state of an informer or a recorder its own without locks.
 //
 // Thread rule: post() from any thread. Tasks of one strand never run at once and keep their order; they may post more.
-// End: after the strand is destroyed its waiting tasks do nothing; a task that runs just then is not waited for (end the
-// executor first where that matters).
+// End: after the strand is destroyed its waiting tasks do nothing; a task that runs just then is not waited for (end
+// the executor first where that matters).
 #pragma once
 
 #include <deque>

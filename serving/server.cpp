@@ -35,7 +35,8 @@ struct Lane {
 std::string prediction_key(const std::string& file) {
   if (!file.empty()) {
     // Derived, so that what is printed in answers says nothing of the key that guards pushes.
-    if (const auto key = read_file(file, 4096); key && !key->empty()) return hmac_sha256_hex(*key, "clops prediction id");
+    if (const auto key = read_file(file, 4096); key && !key->empty())
+      return hmac_sha256_hex(*key, "clops prediction id");
   }
   return random_hex(32);
 }
@@ -101,7 +102,8 @@ Status InferenceServer::Impl::open_models() {
   lanes.resize(static_cast<size_t>(threads));
   sources = registry::make_sources(options.sources, clock);
   CLOPS_ASSIGN(store, registry::open_store({.folder = options.cache_folder}));
-  loader = make_registry_loader({.sources = sources, .store = *store, .factories = factories, .clock = clock, .limits = {}});
+  loader =
+      make_registry_loader({.sources = sources, .store = *store, .factories = factories, .clock = clock, .limits = {}});
   counters = std::make_unique<CounterRegistry>(lanes.size(), kSeriesMax);
   tables = std::make_unique<Epochs<ModelTable>>(lanes.size(), std::make_unique<const ModelTable>());
   return {};
@@ -109,11 +111,13 @@ Status InferenceServer::Impl::open_models() {
 
 Status InferenceServer::Impl::open_lanes() {
   const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20)};
-  const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max}, .out_bytes_max = limits.out_bytes_max};
+  const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
+                                .out_bytes_max = limits.out_bytes_max};
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
-    lane.models = std::make_unique<TableService>(TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i});
+    lane.models = std::make_unique<TableService>(
+        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i});
     lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, kProgramVersion);
     lane.protocol = http::make_http1(*lane.rest, http, draining);
     CLOPS_ASSIGN(lane.loop, Loop::make({clock, *lane.protocol, *lane.models, listener->socket()}, limits));
@@ -124,10 +128,16 @@ Status InferenceServer::Impl::open_lanes() {
 }
 
 Status InferenceServer::Impl::open_admin() {
-  ModelManager::Parts parts{.loader = *loader, .tables = *tables, .counters = *counters, .clock = clock, .log = log,
-                            .wake_readers = [this] { wake_lanes(); }, .on_change = [this] { admin_loop->wake(); }};
+  ModelManager::Parts parts{.loader = *loader,
+                            .tables = *tables,
+                            .counters = *counters,
+                            .clock = clock,
+                            .log = log,
+                            .wake_readers = [this] { wake_lanes(); },
+                            .on_change = [this] { admin_loop->wake(); }};
   manager = std::make_unique<ModelManager>(std::move(parts), ManagerOptions{.config_file = options.config_file});
-  admin = std::make_unique<AdminFront>(AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); }, options.push_key_file});
+  admin = std::make_unique<AdminFront>(
+      AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); }, options.push_key_file});
   const http::Http1Options http{.parser = {.body_bytes_max = kAdminBodyBytesMax}};
   admin_protocol = http::make_http1(*admin, http, draining);
   const LoopLimits limits{.connections_max = kAdminConnectionsMax, .in_bytes_max = kAdminBodyBytesMax + (1u << 20)};
@@ -169,8 +179,8 @@ void InferenceServer::Impl::stop() {
 }
 
 Result<std::unique_ptr<InferenceServer>> InferenceServer::start(ServerOptions options, const Clock& clock, Log& log,
-                                                               std::vector<std::unique_ptr<EngineFactory>> factories,
-                                                               std::optional<crds::ServingConfig> bare) {
+                                                                std::vector<std::unique_ptr<EngineFactory>> factories,
+                                                                std::optional<crds::ServingConfig> bare) {
   auto impl = std::make_unique<Impl>(std::move(options), clock, log, std::move(factories));
   CLOPS_TRY(impl->open());
   if (bare) CLOPS_TRY(impl->manager->submit(std::move(*bare)));
@@ -180,9 +190,17 @@ Result<std::unique_ptr<InferenceServer>> InferenceServer::start(ServerOptions op
 
 InferenceServer::InferenceServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 InferenceServer::~InferenceServer() = default;
-int InferenceServer::port() const { return impl_->listener->port(); }
-int InferenceServer::admin_port() const { return impl_->admin_listener->port(); }
-crds::PodState InferenceServer::state() const { return impl_->manager->state(); }
-void InferenceServer::drain() { impl_->drain(); }
+int InferenceServer::port() const {
+  return impl_->listener->port();
+}
+int InferenceServer::admin_port() const {
+  return impl_->admin_listener->port();
+}
+crds::PodState InferenceServer::state() const {
+  return impl_->manager->state();
+}
+void InferenceServer::drain() {
+  impl_->drain();
+}
 
 }  // namespace clops::serving

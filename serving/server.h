@@ -1,8 +1,8 @@
 // The inference server put together: loops, front ends, models. Used by clops-server and by `clops serve`.
 //
-// Thread rule: start(), drain() and stop() are called by one thread (main). Ownership: borrows clock and log, owns the rest.
-// Errors: start(): InvalidArgument (addresses), Unavailable (ports, cache folder). A bad configuration is logged and leaves the
-// server unready: a push may put it right.
+// Thread rule: start(), drain() and stop() are called by one thread (main). Ownership: borrows clock and log, owns the
+// rest. Errors: start(): InvalidArgument (addresses), Unavailable (ports, cache folder). A bad configuration is logged
+// and leaves the server unready: a push may put it right.
 #pragma once
 
 #include <chrono>
@@ -29,17 +29,17 @@ struct ServerOptions {
   std::string config_file, push_key_file;  // empty: none
   std::string cache_folder;
   std::string pod_name;
-  std::chrono::milliseconds drain_delay{5'000};    // keeps accepting after readiness is off
-  std::chrono::milliseconds drain_most{20'000};    // then waits at most this long for requests under way
+  std::chrono::milliseconds drain_delay{5'000};  // keeps accepting after readiness is off
+  std::chrono::milliseconds drain_most{20'000};  // then waits at most this long for requests under way
   registry::SourceOptions sources;
 };
 
 class InferenceServer {
  public:
   // `bare`: what to serve when there is no configuration file.
-  [[nodiscard]] static Result<std::unique_ptr<InferenceServer>> start(ServerOptions options, const Clock& clock, Log& log,
-                                                                     std::vector<std::unique_ptr<EngineFactory>> factories,
-                                                                     std::optional<crds::ServingConfig> bare = {});
+  [[nodiscard]] static Result<std::unique_ptr<InferenceServer>> start(
+      ServerOptions options, const Clock& clock, Log& log, std::vector<std::unique_ptr<EngineFactory>> factories,
+      std::optional<crds::ServingConfig> bare = {});
   ~InferenceServer();
   InferenceServer(const InferenceServer&) = delete;
   InferenceServer& operator=(const InferenceServer&) = delete;

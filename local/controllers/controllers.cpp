@@ -40,7 +40,9 @@ std::map<std::string, std::string> labels_at(const Json& object, std::initialize
   return out;
 }
 
-WallTime time_at(const std::string& text) { return from_rfc3339(text).value_or(WallTime{}); }
+WallTime time_at(const std::string& text) {
+  return from_rfc3339(text).value_or(WallTime{});
+}
 
 WallTime ready_since(const Json& pod) {
   const Json* conditions = find_path(pod, {"status", "conditions"});
@@ -55,20 +57,29 @@ WallTime finished_at(const Json& pod) {
   WallTime out{};
   const Json* statuses = find_path(pod, {"status", "containerStatuses"});
   if (statuses == nullptr || !statuses->is_array()) return out;
-  for (const Json& status : *statuses) out = std::max(out, time_at(string_at(status, {"state", "terminated", "finishedAt"})));
+  for (const Json& status : *statuses)
+    out = std::max(out, time_at(string_at(status, {"state", "terminated", "finishedAt"})));
   return out;
 }
 
 class ControllersImpl final : public Controllers {
  public:
   ControllersImpl(Api& api, const Clock& clock, Log& log, ControllerOptions options)
-      : api_(api), clock_(clock), log_(log), options_(std::move(options)), proxy_loop_(clock), proxy_(make_proxy(proxy_loop_, log)), loop_(clock) {}
+      : api_(api),
+        clock_(clock),
+        log_(log),
+        options_(std::move(options)),
+        proxy_loop_(clock),
+        proxy_(make_proxy(proxy_loop_, log)),
+        loop_(clock) {}
   ~ControllersImpl() override { watches_.clear(); }
 
   void begin() {
     watch(types::kNamespaces, [this](const StoreEvent& event) { dirty(What::Namespace, "", event.key.name); });
-    watch(types::kPersistentVolumeClaims, [this](const StoreEvent& event) { dirty(What::Claim, event.key.ns, event.key.name); });
-    watch(types::kDeployments, [this](const StoreEvent& event) { dirty(What::Deployment, event.key.ns, event.key.name); });
+    watch(types::kPersistentVolumeClaims,
+          [this](const StoreEvent& event) { dirty(What::Claim, event.key.ns, event.key.name); });
+    watch(types::kDeployments,
+          [this](const StoreEvent& event) { dirty(What::Deployment, event.key.ns, event.key.name); });
     watch(types::kJobs, [this](const StoreEvent& event) { dirty(What::Job, event.key.ns, event.key.name); });
     watch(types::kServices, [this](const StoreEvent& event) {
       dirty(What::Service, event.key.ns, event.key.name);
@@ -77,7 +88,8 @@ class ControllersImpl final : public Controllers {
     watch(types::kEndpointSlices, [this](const StoreEvent& event) {
       dirty(What::Proxy, event.key.ns, string_at(event.object->json, {"metadata", "labels", kServiceNameLabel}));
     });
-    watch(types::kPodDisruptionBudgets, [this](const StoreEvent& event) { dirty(What::Budget, event.key.ns, event.key.name); });
+    watch(types::kPodDisruptionBudgets,
+          [this](const StoreEvent& event) { dirty(What::Budget, event.key.ns, event.key.name); });
     watch(types::kPods, [this](const StoreEvent& event) { on_pod(event); });
   }
 
@@ -88,8 +100,8 @@ class ControllersImpl final : public Controllers {
     }));
   }
 
-  // Any number of events between two turns of the loop are one piece of work; in the order of What, so that a pod is made
-  // before budgets are counted.
+  // Any number of events between two turns of the loop are one piece of work; in the order of What, so that a pod is
+  // made before budgets are counted.
   void dirty(What what, const std::string& ns, const std::string& name) {
     if (work_.empty()) loop_.post([this] { run_work(); });
     work_.insert({what, ns, name});
@@ -116,13 +128,20 @@ class ControllersImpl final : public Controllers {
 
   Status run_one(What what, const crds::ObjectKey& key) {
     switch (what) {
-      case What::Namespace: return do_namespace(key.name);
-      case What::Claim: return do_claim(key);
-      case What::Deployment: return do_deployment(key);
-      case What::Job: return do_job(key);
-      case What::Service: return do_service(key);
-      case What::Proxy: return do_proxy(key);
-      case What::Budget: return do_budget(key);
+      case What::Namespace:
+        return do_namespace(key.name);
+      case What::Claim:
+        return do_claim(key);
+      case What::Deployment:
+        return do_deployment(key);
+      case What::Job:
+        return do_job(key);
+      case What::Service:
+        return do_service(key);
+      case What::Proxy:
+        return do_proxy(key);
+      case What::Budget:
+        return do_budget(key);
     }
     return {};
   }
@@ -141,7 +160,8 @@ class ControllersImpl final : public Controllers {
       if (!all) return;
       for (const auto& object : all->items) {
         const auto wanted = labels_at(object->json, selector);
-        if (selects(wanted, labels) || selects(wanted, before)) dirty(what, event.key.ns, string_at(object->json, {"metadata", "name"}));
+        if (selects(wanted, labels) || selects(wanted, before))
+          dirty(what, event.key.ns, string_at(object->json, {"metadata", "name"}));
       }
     };
     mark(types::kServices, What::Service, {"spec", "selector"});
@@ -152,9 +172,11 @@ class ControllersImpl final : public Controllers {
     CLOPS_ASSIGN(const StoredPtr object, api_.get(types::kNamespaces, {"", name}));
     if (!string_at(object->json, {"metadata", "deletionTimestamp"}).empty()) return {};
     if (api_.get(types::kServiceAccounts, {name, "default"})) return {};
-    const Json account = {{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "default"}, {"namespace", name}}}};
+    const Json account = {
+        {"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", {{"name", "default"}, {"namespace", name}}}};
     const auto made = api_.create(types::kServiceAccounts, account);
-    if (!made && made.error().code != Code::AlreadyExists && made.error().code != Code::PermissionDenied) return std::unexpected(made.error());
+    if (!made && made.error().code != Code::AlreadyExists && made.error().code != Code::PermissionDenied)
+      return std::unexpected(made.error());
     return {};
   }
 
@@ -169,7 +191,8 @@ class ControllersImpl final : public Controllers {
     CLOPS_TRY(api_.mutate(types::kPersistentVolumeClaims, key, "status", [](Json& claim) -> Status {
       claim["status"]["phase"] = "Bound";
       if (const Json* modes = find_path(claim, {"spec", "accessModes"})) claim["status"]["accessModes"] = Json(*modes);
-      if (const Json* asked = find_path(claim, {"spec", "resources", "requests"})) claim["status"]["capacity"] = Json(*asked);
+      if (const Json* asked = find_path(claim, {"spec", "resources", "requests"}))
+        claim["status"]["capacity"] = Json(*asked);
       return {};
     }));
     return {};
@@ -213,20 +236,22 @@ class ControllersImpl final : public Controllers {
                       .ready_since = ready_since(pod->json)});
     }
     const DeploymentPlan plan = plan_deployment(deployment, pods, clock_.wall());
-    for (int i = 0; i < plan.create; ++i) CLOPS_TRY(api_.create(types::kPods, pod_of(deployment, plan.hash, options_.node_name)));
+    for (int i = 0; i < plan.create; ++i)
+      CLOPS_TRY(api_.create(types::kPods, pod_of(deployment, plan.hash, options_.node_name)));
     CLOPS_TRY(remove_pods(key.ns, plan.remove));
     const std::string revision = std::to_string(plan.revision);
     const auto recorded = deployment.meta.annotations.find(kRevision);
     const auto recorded_hash = deployment.meta.annotations.find(kRevisionHash);
-    if (recorded == deployment.meta.annotations.end() || recorded->second != revision || recorded_hash == deployment.meta.annotations.end() ||
-        recorded_hash->second != plan.hash) {
+    if (recorded == deployment.meta.annotations.end() || recorded->second != revision ||
+        recorded_hash == deployment.meta.annotations.end() || recorded_hash->second != plan.hash) {
       CLOPS_TRY(api_.mutate(types::kDeployments, key, "", [&](Json& it) -> Status {
         it["metadata"]["annotations"][kRevision] = revision;
         it["metadata"]["annotations"][kRevisionHash] = plan.hash;
         return {};
       }));
     }
-    if (plan.status != deployment.status) CLOPS_TRY(set_status(types::kDeployments, key, deployment.meta.uid, plan.status));
+    if (plan.status != deployment.status)
+      CLOPS_TRY(set_status(types::kDeployments, key, deployment.meta.uid, plan.status));
     if (plan.look_again) again(What::Deployment, key, *plan.look_again);
     return {};
   }
@@ -258,7 +283,8 @@ class ControllersImpl final : public Controllers {
     return {};
   }
 
-  Status set_status(const crds::ResourceType& type, const crds::ObjectKey& key, const std::string& uid, const Json& status) {
+  Status set_status(const crds::ResourceType& type, const crds::ObjectKey& key, const std::string& uid,
+                    const Json& status) {
     CLOPS_TRY(api_.mutate(type, key, "status", [&](Json& object) -> Status {
       if (string_at(object, {"metadata", "uid"}) != uid) return fail(Code::NotFound, "replaced by another of the name");
       object["status"] = status;
@@ -301,11 +327,14 @@ class ControllersImpl final : public Controllers {
       CLOPS_ASSIGN(const StoreList all, api_.list(types::kEndpointSlices, key.ns));
       std::vector<const Json*> slices;
       for (const auto& slice : all.items) {
-        if (string_at(slice->json, {"metadata", "labels", kServiceNameLabel}) == key.name) slices.push_back(&slice->json);
+        if (string_at(slice->json, {"metadata", "labels", kServiceNameLabel}) == key.name)
+          slices.push_back(&slice->json);
       }
       rules = proxy_rules(service, slices);
     }
-    proxy_loop_.post([this, service = key.ns + "/" + key.name, rules = std::move(rules)]() mutable { proxy_->set(service, std::move(rules)); });
+    proxy_loop_.post([this, service = key.ns + "/" + key.name, rules = std::move(rules)]() mutable {
+      proxy_->set(service, std::move(rules));
+    });
     return {};
   }
 
@@ -316,7 +345,9 @@ class ControllersImpl final : public Controllers {
     int expected = 0, healthy = 0;
     for (const auto& pod : stored.items) {
       const auto decoded = crds::decode_pod(pod->json);
-      if (!decoded || !selects(selector, decoded->meta.labels) || decoded->phase == "Succeeded" || decoded->phase == "Failed") continue;
+      if (!decoded || !selects(selector, decoded->meta.labels) || decoded->phase == "Succeeded" ||
+          decoded->phase == "Failed")
+        continue;
       ++expected;
       healthy += decoded->ready && decoded->meta.deletion_timestamp.empty() ? 1 : 0;
     }
@@ -331,8 +362,11 @@ class ControllersImpl final : public Controllers {
     const int allowed = std::max(0, healthy - desired);
     CLOPS_TRY(api_.mutate(types::kPodDisruptionBudgets, key, "status", [&](Json& it) -> Status {
       Json status = it.value("status", Json::object());
-      status.update({{"observedGeneration", int_at(it, {"metadata", "generation"})}, {"currentHealthy", healthy},
-                     {"desiredHealthy", desired}, {"expectedPods", expected}, {"disruptionsAllowed", allowed}});
+      status.update({{"observedGeneration", int_at(it, {"metadata", "generation"})},
+                     {"currentHealthy", healthy},
+                     {"desiredHealthy", desired},
+                     {"expectedPods", expected},
+                     {"disruptionsAllowed", allowed}});
       it["status"] = std::move(status);
       return {};
     }));
@@ -345,9 +379,9 @@ class ControllersImpl final : public Controllers {
   const ControllerOptions options_;
   EventLoop proxy_loop_;
   std::unique_ptr<Proxy> proxy_;
-  std::set<Work> work_;                           // on loop_
-  std::map<Work, EventLoop::TimerId> timers_;     // on loop_
-  EventLoop loop_;                                // ends before what its functions use
+  std::set<Work> work_;                        // on loop_
+  std::map<Work, EventLoop::TimerId> timers_;  // on loop_
+  EventLoop loop_;                             // ends before what its functions use
   std::vector<std::unique_ptr<StoreWatch>> watches_;
 };
 

@@ -1,8 +1,9 @@
-// What kube-controller-manager and kube-proxy do elsewhere, for the kinds the plane runs: Deployments and Jobs become pods,
-// Services get endpoints and a proxy, claims are bound, namespaces get their default ServiceAccount, budgets their counts.
+// What kube-controller-manager and kube-proxy do elsewhere, for the kinds the plane runs: Deployments and Jobs become
+// pods, Services get endpoints and a proxy, claims are bound, namespaces get their default ServiceAccount, budgets
+// their counts.
 //
-// Every loop reads the API in process, asks a pure plan, and writes; woken by watches and by the plan's own "look again".
-// Thread rule: works on two loops of its own (controllers; proxy). Ownership: api, clock and log outlive it.
+// Every loop reads the API in process, asks a pure plan, and writes; woken by watches and by the plan's own "look
+// again". Thread rule: works on two loops of its own (controllers; proxy). Ownership: api, clock and log outlive it.
 #pragma once
 
 #include <memory>
@@ -21,6 +22,7 @@ class Controllers {
   virtual ~Controllers() = default;  // stops; connections through the proxy end
 };
 
-[[nodiscard]] std::unique_ptr<Controllers> start_controllers(Api& api, const Clock& clock, Log& log, ControllerOptions options = {});
+[[nodiscard]] std::unique_ptr<Controllers> start_controllers(Api& api, const Clock& clock, Log& log,
+                                                             ControllerOptions options = {});
 
 }  // namespace clops::local

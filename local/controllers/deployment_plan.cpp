@@ -17,7 +17,8 @@ struct Bounds {
 };
 
 Bounds bounds_of(const crds::Deployment& deployment) {
-  Bounds out{resolve(deployment.max_surge, deployment.replicas, true), resolve(deployment.max_unavailable, deployment.replicas, false)};
+  Bounds out{resolve(deployment.max_surge, deployment.replicas, true),
+             resolve(deployment.max_unavailable, deployment.replicas, false)};
   if (out.surge == 0 && out.unavailable == 0) out.unavailable = 1;  // else nothing could ever move
   out.unavailable = std::min(out.unavailable, deployment.replicas);
   return out;
@@ -30,10 +31,12 @@ struct Count {
   std::optional<std::chrono::seconds> next_available;
 };
 
-bool active(const OwnedPod& pod) { return !pod.terminating && pod.phase != "Failed" && pod.phase != "Succeeded"; }
+bool active(const OwnedPod& pod) {
+  return !pod.terminating && pod.phase != "Failed" && pod.phase != "Succeeded";
+}
 
-Count count(const crds::Deployment& deployment, const std::vector<OwnedPod>& pods, const std::string& hash, WallTime now,
-            std::vector<std::string>& remove) {
+Count count(const crds::Deployment& deployment, const std::vector<OwnedPod>& pods, const std::string& hash,
+            WallTime now, std::vector<std::string>& remove) {
   Count out;
   const std::chrono::seconds least(deployment.min_ready_seconds);
   for (const OwnedPod& pod : pods) {
@@ -65,11 +68,13 @@ void remove_some(std::vector<const OwnedPod*> pods, int many, std::vector<std::s
     if (a->creation_timestamp != b->creation_timestamp) return a->creation_timestamp > b->creation_timestamp;
     return a->name > b->name;
   });
-  for (int i = 0; i < many && i < static_cast<int>(pods.size()); ++i) remove.push_back(pods[static_cast<size_t>(i)]->name);
+  for (int i = 0; i < many && i < static_cast<int>(pods.size()); ++i)
+    remove.push_back(pods[static_cast<size_t>(i)]->name);
 }
 
 void scale(const crds::Deployment& deployment, const Count& have, DeploymentPlan& plan) {
-  const int want = deployment.replicas, fresh = static_cast<int>(have.fresh.size()), old = static_cast<int>(have.old.size());
+  const int want = deployment.replicas, fresh = static_cast<int>(have.fresh.size()),
+            old = static_cast<int>(have.old.size());
   if (fresh > want) remove_some(have.fresh, fresh - want, plan.remove);
   if (deployment.recreate) {
     remove_some(have.old, old, plan.remove);
@@ -96,22 +101,28 @@ const Json* old_condition(const Json& status, const std::string& type) {
   return nullptr;
 }
 
-Json condition(const std::string& type, bool status, const std::string& reason, const std::string& message, const Json& before, bool moved,
-               const std::string& now) {
+Json condition(const std::string& type, bool status, const std::string& reason, const std::string& message,
+               const Json& before, bool moved, const std::string& now) {
   const Json* old = old_condition(before, type);
   const std::string text = status ? "True" : "False";
   const bool same = old != nullptr && string_at(*old, {"status"}) == text;
   const bool untouched = same && !moved && string_at(*old, {"reason"}) == reason;
-  return {{"type", type}, {"status", text}, {"reason", reason}, {"message", message},
+  return {{"type", type},
+          {"status", text},
+          {"reason", reason},
+          {"message", message},
           {"lastTransitionTime", same ? string_at(*old, {"lastTransitionTime"}, now) : now},
           {"lastUpdateTime", untouched ? string_at(*old, {"lastUpdateTime"}, now) : now}};
 }
 
-Json progressing(const crds::Deployment& deployment, const Json& status, bool complete, WallTime now, DeploymentPlan& plan) {
+Json progressing(const crds::Deployment& deployment, const Json& status, bool complete, WallTime now,
+                 DeploymentPlan& plan) {
   const Json& before = deployment.status;
   const Json* old = old_condition(before, "Progressing");
   const std::string time = to_rfc3339(now), name = "Deployment \"" + deployment.meta.name + "\" ";
-  if (complete) return condition("Progressing", true, "NewReplicaSetAvailable", name + "has successfully progressed.", before, false, time);
+  if (complete)
+    return condition("Progressing", true, "NewReplicaSetAvailable", name + "has successfully progressed.", before,
+                     false, time);
   bool moved = old == nullptr || string_at(*old, {"reason"}) == "NewReplicaSetAvailable" ||
                int_at(before, {"observedGeneration"}) != deployment.meta.generation;
   for (const char* field : {"updatedReplicas", "readyReplicas", "availableReplicas", "replicas"}) {
@@ -122,12 +133,14 @@ Json progressing(const crds::Deployment& deployment, const Json& status, bool co
     const std::chrono::seconds deadline(deployment.progress_deadline_seconds);
     const auto spent = since ? now - *since : WallTime::duration{0};
     if (spent >= deadline || string_at(*old, {"reason"}) == "ProgressDeadlineExceeded") {
-      return condition("Progressing", false, "ProgressDeadlineExceeded", name + "has timed out progressing.", before, false, time);
+      return condition("Progressing", false, "ProgressDeadlineExceeded", name + "has timed out progressing.", before,
+                       false, time);
     }
     const auto left = std::chrono::ceil<std::chrono::seconds>(deadline - spent);
     if (!plan.look_again || left < *plan.look_again) plan.look_again = left;
   } else {
-    plan.look_again = std::min(plan.look_again.value_or(std::chrono::seconds::max()), std::chrono::seconds(deployment.progress_deadline_seconds));
+    plan.look_again = std::min(plan.look_again.value_or(std::chrono::seconds::max()),
+                               std::chrono::seconds(deployment.progress_deadline_seconds));
   }
   return condition("Progressing", true, "ReplicaSetUpdated", name + "is progressing.", before, moved, time);
 }
@@ -148,8 +161,8 @@ Json status_of(const crds::Deployment& deployment, const Count& have, WallTime n
   const bool complete = fresh == deployment.replicas && total == fresh && have.available >= deployment.replicas;
   status["conditions"] = Json::array(
       {condition("Available", available, available ? "MinimumReplicasAvailable" : "MinimumReplicasUnavailable",
-                 available ? "Deployment has minimum availability." : "Deployment does not have minimum availability.", deployment.status,
-                 false, to_rfc3339(now)),
+                 available ? "Deployment has minimum availability." : "Deployment does not have minimum availability.",
+                 deployment.status, false, to_rfc3339(now)),
        progressing(deployment, status, complete, now, plan)});
   return status;
 }
@@ -187,8 +200,12 @@ Json pod_of(const crds::Deployment& deployment, const std::string& hash, const s
   pod["metadata"]["generateName"] = deployment.meta.name + "-" + hash + "-";
   pod["metadata"]["namespace"] = deployment.meta.ns;
   pod["metadata"]["labels"][kTemplateHash] = hash;
-  pod["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"name", deployment.meta.name},
-                                                     {"uid", deployment.meta.uid}, {"controller", true}, {"blockOwnerDeletion", true}}});
+  pod["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "apps/v1"},
+                                                     {"kind", "Deployment"},
+                                                     {"name", deployment.meta.name},
+                                                     {"uid", deployment.meta.uid},
+                                                     {"controller", true},
+                                                     {"blockOwnerDeletion", true}}});
   const Json* spec = find_path(deployment.pod_template, {"spec"});
   pod["spec"] = spec != nullptr ? *spec : Json::object();
   pod["spec"]["nodeName"] = node_name;

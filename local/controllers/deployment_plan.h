@@ -1,7 +1,8 @@
-// What a Deployment needs next, from the pods it has: pure. There is no ReplicaSet: a pod is a Deployment's own, and the
-// label pod-template-hash says which template it was made from.
+// What a Deployment needs next, from the pods it has: pure. There is no ReplicaSet: a pod is a Deployment's own, and
+// the label pod-template-hash says which template it was made from.
 //
-// Thread rule: free functions over values. Source: the Deployment controller's rules for rolling updates and conditions.
+// Thread rule: free functions over values. Source: the Deployment controller's rules for rolling updates and
+// conditions.
 #pragma once
 
 #include <chrono>
@@ -26,8 +27,8 @@ struct OwnedPod {  // of one Deployment: what the decision needs
 };
 
 struct DeploymentPlan {
-  std::string hash;             // of the template now
-  int create = 0;               // pods of that template
+  std::string hash;  // of the template now
+  int create = 0;    // pods of that template
   std::vector<std::string> remove;
   int64_t revision = 1;
   Json status;
@@ -37,7 +38,8 @@ struct DeploymentPlan {
 
 [[nodiscard]] std::string template_hash(const Json& pod_template);
 
-[[nodiscard]] DeploymentPlan plan_deployment(const crds::Deployment& deployment, const std::vector<OwnedPod>& pods, WallTime now);
+[[nodiscard]] DeploymentPlan plan_deployment(const crds::Deployment& deployment, const std::vector<OwnedPod>& pods,
+                                             WallTime now);
 
 // A pod of the Deployment, to be created; its name is generated.
 [[nodiscard]] Json pod_of(const crds::Deployment& deployment, const std::string& hash, const std::string& node_name);

@@ -42,10 +42,11 @@ Json endpoint_slice(const crds::Service& service, const std::vector<crds::Pod>& 
   Json endpoints = Json::array();
   for (const auto& pod : matching) {
     const bool terminating = !pod.meta.deletion_timestamp.empty(), serving = pod.ready || service.publish_not_ready;
-    endpoints.push_back({{"addresses", Json::array({pod.pod_ip})},
-                         {"conditions", {{"ready", serving && !terminating}, {"serving", serving}, {"terminating", terminating}}},
-                         {"nodeName", pod.spec.node_name},
-                         {"targetRef", {{"kind", "Pod"}, {"namespace", pod.meta.ns}, {"name", pod.meta.name}, {"uid", pod.meta.uid}}}});
+    endpoints.push_back(
+        {{"addresses", Json::array({pod.pod_ip})},
+         {"conditions", {{"ready", serving && !terminating}, {"serving", serving}, {"terminating", terminating}}},
+         {"nodeName", pod.spec.node_name},
+         {"targetRef", {{"kind", "Pod"}, {"namespace", pod.meta.ns}, {"name", pod.meta.name}, {"uid", pod.meta.uid}}}});
   }
   Json labels = Json::object();
   for (const auto& [name, value] : service.meta.labels) labels[name] = value;
@@ -53,11 +54,16 @@ Json endpoint_slice(const crds::Service& service, const std::vector<crds::Pod>& 
   labels["endpointslice.kubernetes.io/managed-by"] = "endpointslice-controller.k8s.io";
   return {{"apiVersion", "discovery.k8s.io/v1"},
           {"kind", "EndpointSlice"},
-          {"metadata", {{"name", service.meta.name + "-local"},
-                        {"namespace", service.meta.ns},
-                        {"labels", labels},
-                        {"ownerReferences", Json::array({{{"apiVersion", "v1"}, {"kind", "Service"}, {"name", service.meta.name}, {"uid", service.meta.uid},
-                                                          {"controller", true}, {"blockOwnerDeletion", true}}})}}},
+          {"metadata",
+           {{"name", service.meta.name + "-local"},
+            {"namespace", service.meta.ns},
+            {"labels", labels},
+            {"ownerReferences", Json::array({{{"apiVersion", "v1"},
+                                              {"kind", "Service"},
+                                              {"name", service.meta.name},
+                                              {"uid", service.meta.uid},
+                                              {"controller", true},
+                                              {"blockOwnerDeletion", true}}})}}},
           {"addressType", "IPv4"},
           {"ports", std::move(ports)},
           {"endpoints", std::move(endpoints)}};
@@ -80,8 +86,10 @@ std::vector<ProxyRule> proxy_rules(const crds::Service& service, const std::vect
         for (const Json& address : endpoint.value("addresses", Json::array())) {
           if (!address.is_string()) continue;
           const Backend backend{address.get<std::string>(), target};
-          if (bool_at(endpoint, {"conditions", "ready"}, true)) rule.backends.push_back(backend);
-          else if (bool_at(endpoint, {"conditions", "serving"}) && bool_at(endpoint, {"conditions", "terminating"})) ending.push_back(backend);
+          if (bool_at(endpoint, {"conditions", "ready"}, true))
+            rule.backends.push_back(backend);
+          else if (bool_at(endpoint, {"conditions", "serving"}) && bool_at(endpoint, {"conditions", "terminating"}))
+            ending.push_back(backend);
         }
       }
     }

@@ -1,6 +1,7 @@
 // Which pods stand behind a Service, as an EndpointSlice; and what the proxy reads out of slices. Pure.
 //
-// Thread rule: free functions over values. One slice per Service: the plane's Services have tens of pods, not thousands.
+// Thread rule: free functions over values. One slice per Service: the plane's Services have tens of pods, not
+// thousands.
 #pragma once
 
 #include <map>
@@ -13,7 +14,8 @@ namespace clops::local {
 
 inline constexpr const char* kServiceNameLabel = "kubernetes.io/service-name";
 
-[[nodiscard]] bool selects(const std::map<std::string, std::string>& selector, const std::map<std::string, std::string>& labels);
+[[nodiscard]] bool selects(const std::map<std::string, std::string>& selector,
+                           const std::map<std::string, std::string>& labels);
 
 // `pods`: of the Service's namespace; those that match and have an address are in the slice, ready or not.
 [[nodiscard]] Json endpoint_slice(const crds::Service& service, const std::vector<crds::Pod>& pods);

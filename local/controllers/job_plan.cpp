@@ -45,9 +45,15 @@ void look_within(JobPlan& plan, seconds delay) {
   plan.look_again = std::min(plan.look_again.value_or(seconds::max()), std::max(delay, seconds(1)));
 }
 
-void add_condition(Json& status, const std::string& type, const std::string& reason, const std::string& message, const std::string& now) {
+void add_condition(Json& status, const std::string& type, const std::string& reason, const std::string& message,
+                   const std::string& now) {
   if (!status.contains("conditions")) status["conditions"] = Json::array();
-  status["conditions"].push_back({{"type", type}, {"status", "True"}, {"reason", reason}, {"message", message}, {"lastProbeTime", now}, {"lastTransitionTime", now}});
+  status["conditions"].push_back({{"type", type},
+                                  {"status", "True"},
+                                  {"reason", reason},
+                                  {"message", message},
+                                  {"lastProbeTime", now},
+                                  {"lastTransitionTime", now}});
 }
 
 // After its end: only its pods that still run, and its time to live.
@@ -58,8 +64,10 @@ void plan_finished(const crds::Job& job, const Count& have, const Json& conditio
   const auto ended = from_rfc3339(string_at(condition, {"lastTransitionTime"}));
   if (!ended) return;
   const auto left = std::chrono::ceil<seconds>(*ended + seconds(*job.ttl_seconds_after_finished) - now);
-  if (left <= seconds(0)) plan.remove_job = true;
-  else look_within(plan, left);
+  if (left <= seconds(0))
+    plan.remove_job = true;
+  else
+    look_within(plan, left);
 }
 
 seconds retry_delay(int failures) {
@@ -93,7 +101,8 @@ JobPlan plan_job(const crds::Job& job, const std::vector<JobPod>& pods, WallTime
     plan.remove = have.active_names;
     active = 0;
     status["completionTime"] = time;
-    add_condition(status, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods", time);
+    add_condition(status, "SuccessCriteriaMet", "CompletionsReached", "Reached expected number of succeeded pods",
+                  time);
     add_condition(status, "Complete", "CompletionsReached", "Reached expected number of succeeded pods", time);
     if (job.ttl_seconds_after_finished) look_within(plan, seconds(*job.ttl_seconds_after_finished));
   } else if (have.failed > job.backoff_limit) {
@@ -106,7 +115,8 @@ JobPlan plan_job(const crds::Job& job, const std::vector<JobPod>& pods, WallTime
     plan.remove = have.active_names;
     active = 0;
   } else {
-    if (job.active_deadline_seconds && started) look_within(plan, std::chrono::ceil<seconds>(*started + seconds(*job.active_deadline_seconds) - now));
+    if (job.active_deadline_seconds && started)
+      look_within(plan, std::chrono::ceil<seconds>(*started + seconds(*job.active_deadline_seconds) - now));
     const int wanted = std::min(job.parallelism, job.completions - have.succeeded);
     const auto retry_at = have.last_failure + retry_delay(have.failed);
     if (have.active > wanted) {
@@ -120,8 +130,10 @@ JobPlan plan_job(const crds::Job& job, const std::vector<JobPod>& pods, WallTime
     }
   }
   const auto set = [&](const char* field, int value) {
-    if (value > 0) status[field] = value;
-    else status.erase(field);
+    if (value > 0)
+      status[field] = value;
+    else
+      status.erase(field);
   };
   set("active", active);
   set("ready", active == 0 ? 0 : have.ready);
@@ -140,8 +152,12 @@ Json pod_of(const crds::Job& job, const std::string& node_name) {
   Json& labels = pod["metadata"]["labels"];
   for (const char* name : {"job-name", "batch.kubernetes.io/job-name"}) labels[name] = job.meta.name;
   for (const char* name : {"controller-uid", "batch.kubernetes.io/controller-uid"}) labels[name] = job.meta.uid;
-  pod["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "batch/v1"}, {"kind", "Job"}, {"name", job.meta.name},
-                                                     {"uid", job.meta.uid}, {"controller", true}, {"blockOwnerDeletion", true}}});
+  pod["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "batch/v1"},
+                                                     {"kind", "Job"},
+                                                     {"name", job.meta.name},
+                                                     {"uid", job.meta.uid},
+                                                     {"controller", true},
+                                                     {"blockOwnerDeletion", true}}});
   const Json* spec = find_path(job.pod_template, {"spec"});
   pod["spec"] = spec != nullptr ? *spec : Json::object();
   pod["spec"]["nodeName"] = node_name;

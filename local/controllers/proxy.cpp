@@ -41,7 +41,8 @@ class Connection {
  public:
   using Next = std::function<bool(Backend&)>;  // another backend to try; false: there is none
   using Done = std::function<void()>;
-  Connection(EventLoop& loop, int client, Next next, Done done) : loop_(loop), client_(client), next_(std::move(next)), done_(std::move(done)) {}
+  Connection(EventLoop& loop, int client, Next next, Done done)
+      : loop_(loop), client_(client), next_(std::move(next)), done_(std::move(done)) {}
   ~Connection() {
     for (const int fd : {client_, server_}) {
       if (fd < 0) continue;
@@ -64,7 +65,9 @@ class Connection {
       no_delay(server_);
       const sockaddr_in to = socket_address(backend.address, backend.port);
       const int made = ::connect(server_, reinterpret_cast<const sockaddr*>(&to), sizeof to);
-      if ((made == 0 || errno == EINPROGRESS) && loop_.watch(server_, EPOLLOUT, [this](uint32_t events) { server_ready(events); })) return;
+      if ((made == 0 || errno == EINPROGRESS) &&
+          loop_.watch(server_, EPOLLOUT, [this](uint32_t events) { server_ready(events); }))
+        return;
       ::close(server_);
       server_ = -1;
     }
@@ -188,14 +191,18 @@ class ProxyImpl final : public Proxy {
     const int one = 1;
     listener.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     ::setsockopt(listener.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    const bool bound = ::bind(listener.fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 && ::listen(listener.fd, 1024) == 0;
+    const bool bound =
+        ::bind(listener.fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 && ::listen(listener.fd, 1024) == 0;
     if (bound && loop_.watch(listener.fd, EPOLLIN, [this, &listener](uint32_t) { accept_some(listener); })) return;
     const int error = errno;
     ::close(listener.fd);
     listener.fd = -1;
     // Ports under 1024 need a privilege this plane does not ask for; a port that is in use may become free.
     if (tries == 0) {
-      log_.warn("a Service's port cannot be listened on", {{"service", listener.service}, {"address", rule.address}, {"port", rule.port}, {"why", std::strerror(error)}});
+      log_.warn("a Service's port cannot be listened on", {{"service", listener.service},
+                                                           {"address", rule.address},
+                                                           {"port", rule.port},
+                                                           {"why", std::strerror(error)}});
     }
     if (error == EACCES) return;
     listener.retry = loop_.after(std::chrono::seconds(1), [this, &listener, rule, tries] {
@@ -221,7 +228,8 @@ class ProxyImpl final : public Proxy {
         continue;
       }
       // Each backend once, beginning with whose turn it is.
-      const auto next = [backends = listener.backends, turn = listener.turn++, tried = size_t{0}](Backend& out) mutable {
+      const auto next = [backends = listener.backends, turn = listener.turn++,
+                         tried = size_t{0}](Backend& out) mutable {
         if (tried == backends.size()) return false;
         out = backends[(turn + tried++) % backends.size()];
         return true;
@@ -250,6 +258,8 @@ class ProxyImpl final : public Proxy {
 
 }  // namespace
 
-std::unique_ptr<Proxy> make_proxy(EventLoop& loop, Log& log, ProxyLimits limits) { return std::make_unique<ProxyImpl>(loop, log, limits); }
+std::unique_ptr<Proxy> make_proxy(EventLoop& loop, Log& log, ProxyLimits limits) {
+  return std::make_unique<ProxyImpl>(loop, log, limits);
+}
 
 }  // namespace clops::local

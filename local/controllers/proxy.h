@@ -1,9 +1,9 @@
 // Services as TCP: listens on each Service's address and passes connections on to the pods behind it.
 //
-// New connections go to the backends in turn; one that refuses is passed over for the next. A connection stays with its pod
-// until either side ends it, whatever becomes of the Service's endpoints. Nothing is parsed.
-// Thread rule: set() on the loop's thread. Ownership: the loop outlives it. Limits: connections at once; 16 KiB held each way
-// of one (a fast side waits for a slow one).
+// New connections go to the backends in turn; one that refuses is passed over for the next. A connection stays with its
+// pod until either side ends it, whatever becomes of the Service's endpoints. Nothing is parsed. Thread rule: set() on
+// the loop's thread. Ownership: the loop outlives it. Limits: connections at once; 16 KiB held each way of one (a fast
+// side waits for a slow one).
 #pragma once
 
 #include <cstddef>

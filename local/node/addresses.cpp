@@ -15,7 +15,7 @@
 namespace clops::local {
 namespace {
 
-constexpr int kClaimPort = 7946;          // held on 127.X.255.254 by the plane that owns 127.X
+constexpr int kClaimPort = 7946;               // held on 127.X.255.254 by the plane that owns 127.X
 constexpr int kFirstOctet = 10, kPairs = 100;  // pods take even octets from here, services the odd ones after them
 
 int bind_socket(const std::string& address, int port) {
@@ -27,8 +27,8 @@ int bind_socket(const std::string& address, int port) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(static_cast<uint16_t>(port));
-  if (::inet_pton(AF_INET, address.c_str(), &to.sin_addr) == 1 && ::bind(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 &&
-      ::listen(fd, 1) == 0) {
+  if (::inet_pton(AF_INET, address.c_str(), &to.sin_addr) == 1 &&
+      ::bind(fd, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0 && ::listen(fd, 1) == 0) {
     return fd;
   }
   ::close(fd);
@@ -58,8 +58,9 @@ Result<NetworkClaim> NetworkClaim::make(const std::filesystem::path& file) {
     std::from_chars(remembered->data(), remembered->data() + remembered->size(), octet);
     if (octet >= kFirstOctet && octet < kFirstOctet + 2 * kPairs) {
       if (const int fd = claim(octet); fd >= 0) return NetworkClaim(fd, octet);
-      return fail(Code::Unavailable, "another plane uses 127." + std::to_string(octet) +
-                                         ".0.0/16, where this one's pods are: stop it, or start this one with another --state-dir");
+      return fail(Code::Unavailable,
+                  "another plane uses 127." + std::to_string(octet) +
+                      ".0.0/16, where this one's pods are: stop it, or start this one with another --state-dir");
     }
   }
   const size_t start = std::hash<std::string>{}(file.string());
@@ -73,7 +74,8 @@ Result<NetworkClaim> NetworkClaim::make(const std::filesystem::path& file) {
     }
     return NetworkClaim(fd, octet);
   }
-  return fail(Code::Unavailable, "no loopback network is free: every 127.X.255.254:" + std::to_string(kClaimPort) + " is taken");
+  return fail(Code::Unavailable,
+              "no loopback network is free: every 127.X.255.254:" + std::to_string(kClaimPort) + " is taken");
 }
 
 Result<std::string> AddressPool::take(const std::vector<int>& ports) {
@@ -92,7 +94,8 @@ Result<std::string> AddressPool::take(const std::vector<int>& ports) {
     busy = std::to_string(*blocked);
   }
   if (busy.empty()) return fail(Code::Unavailable, "no address of " + network_ + ".0.0/16 is free");
-  return fail(Code::Unavailable, "port " + busy + " is taken on every address: another program listens on 0.0.0.0:" + busy);
+  return fail(Code::Unavailable,
+              "port " + busy + " is taken on every address: another program listens on 0.0.0.0:" + busy);
 }
 
 }  // namespace clops::local

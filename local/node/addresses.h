@@ -1,7 +1,7 @@
 // Addresses of this machine's loopback network given out to pods, so that every pod can listen on the usual ports.
 //
-// A plane owns one 127.x.0.0/16 for pods and one for services; it holds a socket in the first for as long as it lives, so
-// that two planes on a machine never share. Thread rule: one thread. Errors: Unavailable (none is free).
+// A plane owns one 127.x.0.0/16 for pods and one for services; it holds a socket in the first for as long as it lives,
+// so that two planes on a machine never share. Thread rule: one thread. Errors: Unavailable (none is free).
 #pragma once
 
 #include <filesystem>
@@ -13,7 +13,8 @@
 
 namespace clops::local {
 
-// "127.40" for pods, "127.41" for services; remembered in `file`, so that a restarted plane finds its pods where they were.
+// "127.40" for pods, "127.41" for services; remembered in `file`, so that a restarted plane finds its pods where they
+// were.
 class NetworkClaim {
  public:
   static Result<NetworkClaim> make(const std::filesystem::path& file);

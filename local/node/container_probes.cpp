@@ -19,8 +19,8 @@ int resolve_port(const crds::Container& container, const std::string& port) {
 
 }  // namespace
 
-ContainerProbes::ContainerProbes(EventLoop& loop, const crds::Container& container, ProbeTarget target, Decisions decisions,
-                                 bool started, bool ready)
+ContainerProbes::ContainerProbes(EventLoop& loop, const crds::Container& container, ProbeTarget target,
+                                 Decisions decisions, bool started, bool ready)
     : loop_(loop), decisions_(std::move(decisions)), ready_(ready) {
   const auto set = [&](Run& run, const std::optional<crds::Probe>& probe) {
     run.probe = probe;
@@ -41,8 +41,10 @@ ContainerProbes::ContainerProbes(EventLoop& loop, const crds::Container& contain
   // From the loop, never from inside the constructor: a decision may destroy this object.
   startup_.timer = loop_.after(Duration{0}, [this, started] {
     startup_.timer = 0;
-    if (startup_.probe && !started) begin(startup_, "Startup", &ContainerProbes::judge_startup);
-    else begin_after_startup();
+    if (startup_.probe && !started)
+      begin(startup_, "Startup", &ContainerProbes::judge_startup);
+    else
+      begin_after_startup();
   });
 }
 
@@ -53,7 +55,8 @@ ContainerProbes::~ContainerProbes() {
 
 void ContainerProbes::begin(Run& run, const char* name, void (ContainerProbes::*judge)(bool)) {
   run.counted_at = loop_.now();
-  // A program that has just been started is not yet alive, but not dead either: its liveness is first asked after a period.
+  // A program that has just been started is not yet alive, but not dead either: its liveness is first asked after a
+  // period.
   const int delay = run.probe->initial_delay_seconds + (&run == &liveness_ ? run.probe->period_seconds : 0);
   run.timer = loop_.after(std::chrono::seconds(delay), [this, &run, name, judge] {
     run.timer = 0;
@@ -95,8 +98,10 @@ void ContainerProbes::begin_after_startup() {
   decisions_.started();
   if (!*alive) return;
   if (liveness_.probe) begin(liveness_, "Liveness", &ContainerProbes::judge_liveness);
-  if (readiness_.probe) begin(readiness_, "Readiness", &ContainerProbes::judge_readiness);
-  else set_ready(true);
+  if (readiness_.probe)
+    begin(readiness_, "Readiness", &ContainerProbes::judge_readiness);
+  else
+    set_ready(true);
 }
 
 void ContainerProbes::judge_startup(bool success) {
@@ -110,8 +115,10 @@ void ContainerProbes::judge_startup(bool success) {
 }
 
 void ContainerProbes::judge_readiness(bool success) {
-  if (success && readiness_.successes >= readiness_.probe->success_threshold) set_ready(true);
-  else if (!success && readiness_.failures >= readiness_.probe->failure_threshold) set_ready(false);
+  if (success && readiness_.successes >= readiness_.probe->success_threshold)
+    set_ready(true);
+  else if (!success && readiness_.failures >= readiness_.probe->failure_threshold)
+    set_ready(false);
 }
 
 void ContainerProbes::judge_liveness(bool success) {

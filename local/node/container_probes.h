@@ -1,7 +1,7 @@
 // The three probes of one running container, and what they decide: started, ready, to be restarted.
 //
-// Unlike the kubelet, a startup or readiness probe that has never succeeded is tried again within milliseconds (backing off
-// to a quarter of a second); failures still count once a period. After its first success the declared period holds.
+// Unlike the kubelet, a startup or readiness probe that has never succeeded is tried again within milliseconds (backing
+// off to a quarter of a second); failures still count once a period. After its first success the declared period holds.
 // Thread rule: on the loop's thread. Ownership: destroying it stops every probe; no callback comes after.
 #pragma once
 
@@ -18,12 +18,13 @@ class ContainerProbes {
  public:
   struct Decisions {
     std::function<void()> started;
-    std::function<void(bool ready)> ready;                                     // on every change
+    std::function<void(bool ready)> ready;                                            // on every change
     std::function<void(const std::string& probe, const std::string& why)> unhealthy;  // a failure that counted
-    std::function<void(const std::string& why)> restart;                       // startup or liveness is out of failures; once
+    std::function<void(const std::string& why)> restart;  // startup or liveness is out of failures; once
   };
   // `started`, `ready`: what is already known of a container found running.
-  ContainerProbes(EventLoop& loop, const crds::Container& container, ProbeTarget target, Decisions decisions, bool started, bool ready);
+  ContainerProbes(EventLoop& loop, const crds::Container& container, ProbeTarget target, Decisions decisions,
+                  bool started, bool ready);
   ~ContainerProbes();
   ContainerProbes(const ContainerProbes&) = delete;
 

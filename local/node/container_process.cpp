@@ -20,7 +20,9 @@
 namespace clops::local {
 namespace {
 
-int open_pidfd(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int open_pidfd(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream in(text);
@@ -86,7 +88,8 @@ Result<pid_t> spawn_shim(const Launch& launch, int lock_fd, int ready_fd) {
   ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
   pid_t pid = 0;
   const auto argv_pointers = pointers(argv), env_pointers = pointers(env);
-  const int error = ::posix_spawn(&pid, launch.shim.c_str(), &actions, &attributes, argv_pointers.data(), env_pointers.data());
+  const int error =
+      ::posix_spawn(&pid, launch.shim.c_str(), &actions, &attributes, argv_pointers.data(), env_pointers.data());
   ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return fail(Code::Unavailable, launch.shim.string() + ": " + std::strerror(error));
@@ -107,8 +110,8 @@ ContainerProcess::~ContainerProcess() {
   }
 }
 
-Result<std::unique_ptr<ContainerProcess>> ContainerProcess::start(EventLoop& loop, const Launch& launch, OnStarted on_started,
-                                                                  OnExit on_exit) {
+Result<std::unique_ptr<ContainerProcess>> ContainerProcess::start(EventLoop& loop, const Launch& launch,
+                                                                  OnStarted on_started, OnExit on_exit) {
   const int lock_fd = ::open(launch.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_fd < 0) return failed(launch.lock.string());
   if (::flock(lock_fd, LOCK_EX | LOCK_NB) != 0) {
@@ -144,12 +147,14 @@ Result<std::unique_ptr<ContainerProcess>> ContainerProcess::start(EventLoop& loo
 }
 
 Result<std::unique_ptr<ContainerProcess>> ContainerProcess::adopt(EventLoop& loop, const std::filesystem::path& run_dir,
-                                                                  const std::filesystem::path& lock, OnStarted on_started, OnExit on_exit) {
+                                                                  const std::filesystem::path& lock,
+                                                                  OnStarted on_started, OnExit on_exit) {
   const int lock_fd = ::open(lock.c_str(), O_RDWR | O_CLOEXEC);
   if (lock_fd < 0) return nullptr;
   const bool free = ::flock(lock_fd, LOCK_EX | LOCK_NB) == 0;
   ::close(lock_fd);
-  auto process = std::unique_ptr<ContainerProcess>(new ContainerProcess(loop, run_dir, std::move(on_started), std::move(on_exit)));
+  auto process =
+      std::unique_ptr<ContainerProcess>(new ContainerProcess(loop, run_dir, std::move(on_started), std::move(on_exit)));
   if (free) {
     if (process->kill_unsupervised()) return process;
     return nullptr;
@@ -217,8 +222,8 @@ std::optional<int64_t> ContainerProcess::resident_bytes() const {
   return int64_t{number(words[1])} * ::sysconf(_SC_PAGESIZE);
 }
 
-// Its supervisor was killed and the container lives on: nobody holds its output or will know its end, so it ends here. True
-// while it has yet to be gone: its ports are not free before.
+// Its supervisor was killed and the container lives on: nobody holds its output or will know its end, so it ends here.
+// True while it has yet to be gone: its ports are not free before.
 bool ContainerProcess::kill_unsupervised() {
   if (pid_ == 0 && !read_state()) return false;
   if (start_time_of(pid_) != start_time_) return false;
@@ -249,7 +254,10 @@ void ContainerProcess::shim_gone() {
 
 Exit read_exit(const std::filesystem::path& run_dir) {
   const auto text = read_file(run_dir / "exit", 8192);
-  if (!text) return {.code = 137, .signal = SIGKILL, .error = "its supervisor or the machine ended first: how it ended is not known"};
+  if (!text)
+    return {.code = 137,
+            .signal = SIGKILL,
+            .error = "its supervisor or the machine ended first: how it ended is not known"};
   const auto words = words_of(*text);
   if (words.size() >= 3 && words[0] == "exited") return {.code = number(words[1]), .finished_at = words[2]};
   if (words.size() >= 3 && words[0] == "signalled") {
@@ -261,7 +269,7 @@ Exit read_exit(const std::filesystem::path& run_dir) {
 }
 
 std::string run_started_at(const std::filesystem::path& run_dir) {
-  struct stat st {};
+  struct stat st{};
   if (::stat((run_dir / "state").c_str(), &st) != 0) return "";
   const auto since_epoch = std::chrono::seconds(st.st_mtim.tv_sec) + std::chrono::nanoseconds(st.st_mtim.tv_nsec);
   return to_rfc3339(WallTime(std::chrono::duration_cast<std::chrono::microseconds>(since_epoch)));

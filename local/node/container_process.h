@@ -1,9 +1,8 @@
 // One run of one container: started under its own supervisor (clops-shim), or found again after the plane was gone.
 //
-// Everything that must outlive the plane is in the run's folder and in the lock the supervisor holds (shim.h). A run whose
-// lock is free is over, whatever pid numbers say.
-// Thread rule: on the loop's thread. Ownership: the loop outlives it; destroying it lets the container run on.
-// Errors: Unavailable (cannot start a process, cannot write the folder).
+// Everything that must outlive the plane is in the run's folder and in the lock the supervisor holds (shim.h). A run
+// whose lock is free is over, whatever pid numbers say. Thread rule: on the loop's thread. Ownership: the loop outlives
+// it; destroying it lets the container run on. Errors: Unavailable (cannot start a process, cannot write the folder).
 #pragma once
 
 #include <sys/types.h>
@@ -21,9 +20,9 @@
 namespace clops::local {
 
 struct Launch {
-  std::filesystem::path shim;  // the clops-shim binary
-  std::filesystem::path run_dir;   // of this run; made by the caller
-  std::filesystem::path lock;      // one per container, the same for all of its runs
+  std::filesystem::path shim;     // the clops-shim binary
+  std::filesystem::path run_dir;  // of this run; made by the caller
+  std::filesystem::path lock;     // one per container, the same for all of its runs
   std::string program;
   std::vector<std::string> argv, env;  // argv[0] included; env as NAME=value
   std::filesystem::path cwd;
@@ -31,7 +30,7 @@ struct Launch {
 };
 
 struct Exit {
-  int code = 0;             // 128 + signal when a signal ended it
+  int code = 0;  // 128 + signal when a signal ended it
   int signal = 0;
   std::string error;        // it could not be started, or how it ended is not known
   std::string finished_at;  // RFC 3339; empty: not known
@@ -44,10 +43,12 @@ class ContainerProcess {
   using OnExit = std::function<void(Exit)>;  // at most once, never after destruction; may destroy the process
 
   // on_started may be skipped when the program ends at once.
-  static Result<std::unique_ptr<ContainerProcess>> start(EventLoop& loop, const Launch& launch, OnStarted on_started, OnExit on_exit);
+  static Result<std::unique_ptr<ContainerProcess>> start(EventLoop& loop, const Launch& launch, OnStarted on_started,
+                                                         OnExit on_exit);
   // The run is still going: takes it over. Null: it is over, see read_exit().
   static Result<std::unique_ptr<ContainerProcess>> adopt(EventLoop& loop, const std::filesystem::path& run_dir,
-                                                         const std::filesystem::path& lock, OnStarted on_started, OnExit on_exit);
+                                                         const std::filesystem::path& lock, OnStarted on_started,
+                                                         OnExit on_exit);
   ~ContainerProcess();
 
   void signal(int signal_number);  // the whole process group

@@ -8,7 +8,9 @@
 namespace clops::local {
 namespace {
 
-bool path_char(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-'; }
+bool path_char(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '_' || c == '-';
+}
 
 // "metadata.labels['key']" -> key.
 std::optional<std::string> subscript(const std::string& path, const std::string& of) {
@@ -81,7 +83,8 @@ Result<std::string> field_value(const std::string& field_path, const PodFacts& f
   if (field_path == "spec.nodeName") return facts.node;
   if (field_path == "spec.serviceAccountName") return facts.service_account;
   if (const auto key = subscript(field_path, "metadata.labels")) return value_or_empty(facts.meta.labels, *key);
-  if (const auto key = subscript(field_path, "metadata.annotations")) return value_or_empty(facts.meta.annotations, *key);
+  if (const auto key = subscript(field_path, "metadata.annotations"))
+    return value_or_empty(facts.meta.annotations, *key);
   return fail(Code::InvalidArgument, "fieldPath \"" + field_path + "\" is not known");
 }
 
@@ -142,20 +145,22 @@ Result<std::string> program_for(const crds::Container& container, const Programs
   if (image == programs.by_image.end()) {
     std::string known;
     for (const auto& [name, program] : programs.by_image) known += (known.empty() ? "" : ", ") + name;
-    return fail(Code::NotFound, "image \"" + container.image + "\": no program stands for it; the embedded plane runs only " + known);
+    return fail(Code::NotFound,
+                "image \"" + container.image + "\": no program stands for it; the embedded plane runs only " + known);
   }
   if (container.command.empty()) {
     if (!image->second.empty()) return image->second;
     return fail(Code::InvalidArgument, "image \"" + container.image + "\" needs a command");
   }
   const std::string& first = container.command.front();
-  if (const auto named = programs.by_image.find(first); named != programs.by_image.end() && !named->second.empty()) return named->second;
+  if (const auto named = programs.by_image.find(first); named != programs.by_image.end() && !named->second.empty())
+    return named->second;
   return first.find('/') == std::string::npos ? search(first, programs.search_path) : first;
 }
 
 Result<Execution> build_execution(const crds::Container& container, const PodFacts& facts, const DataLookup& lookup,
-                                  const PathMap& paths, const Programs& programs, const std::map<std::string, std::string>& base_env,
-                                  const std::string& work_dir) {
+                                  const PathMap& paths, const Programs& programs,
+                                  const std::map<std::string, std::string>& base_env, const std::string& work_dir) {
   CLOPS_ASSIGN(std::string program, program_for(container, programs));
   Env env = base_env;
   env["HOSTNAME"] = facts.meta.name;

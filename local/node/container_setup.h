@@ -1,8 +1,8 @@
 // From a container's declaration to what is executed: environment, command line, and paths inside the pod turned into
 // folders on this machine. Pure but for what it is given to look things up with.
 //
-// Thread rule: values and free functions. Errors: NotFound (a ConfigMap, Secret or key that is not there yet: the pod waits
-// for it), InvalidArgument and Unsupported (the declaration; the pod cannot start).
+// Thread rule: values and free functions. Errors: NotFound (a ConfigMap, Secret or key that is not there yet: the pod
+// waits for it), InvalidArgument and Unsupported (the declaration; the pod cannot start).
 #pragma once
 
 #include <functional>
@@ -38,8 +38,9 @@ using PathMap = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] std::string replace_paths(const std::string& text, const PathMap& paths);
 
 struct Programs {
-  std::map<std::string, std::string> by_image;  // last element of the image without tag -> program; empty = as `command` says
-  std::string search_path;                      // PATH of what `command` names without a slash
+  std::map<std::string, std::string>
+      by_image;             // last element of the image without tag -> program; empty = as `command` says
+  std::string search_path;  // PATH of what `command` names without a slash
 };
 
 struct Execution {
@@ -54,8 +55,10 @@ struct Execution {
 // NotFound with a message about the image when no program stands for it: what ErrImagePull is elsewhere.
 [[nodiscard]] Result<std::string> program_for(const crds::Container& container, const Programs& programs);
 
-[[nodiscard]] Result<Execution> build_execution(const crds::Container& container, const PodFacts& facts, const DataLookup& lookup,
-                                                const PathMap& paths, const Programs& programs,
-                                                const std::map<std::string, std::string>& base_env, const std::string& work_dir);
+[[nodiscard]] Result<Execution> build_execution(const crds::Container& container, const PodFacts& facts,
+                                                const DataLookup& lookup, const PathMap& paths,
+                                                const Programs& programs,
+                                                const std::map<std::string, std::string>& base_env,
+                                                const std::string& work_dir);
 
 }  // namespace clops::local

@@ -1,7 +1,8 @@
 // One thread that waits on files, timers and posted functions: the node, the controllers and the proxy each have one.
 //
 // Thread rule: post() from any thread; everything else only on the loop's own thread (from a function it runs).
-// Ownership: callbacks are dropped when the loop is destroyed, which waits for a running one. Functions must not block long.
+// Ownership: callbacks are dropped when the loop is destroyed, which waits for a running one. Functions must not block
+// long.
 #pragma once
 
 #include <atomic>

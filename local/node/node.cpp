@@ -18,8 +18,15 @@ namespace fs = std::filesystem;
 class NodeImpl final : public Node {
  public:
   NodeImpl(Api& api, const Clock& clock, Log& log, NodeOptions options)
-      : api_(api), log_(log), options_(std::move(options)), loop_(clock),
-        parts_{.loop = loop_, .api = api_, .log = log_, .options = options_, .addresses = AddressPool(options_.pod_network)} {}
+      : api_(api),
+        log_(log),
+        options_(std::move(options)),
+        loop_(clock),
+        parts_{.loop = loop_,
+               .api = api_,
+               .log = log_,
+               .options = options_,
+               .addresses = AddressPool(options_.pod_network)} {}
 
   ~NodeImpl() override {
     watches_.clear();
@@ -31,9 +38,8 @@ class NodeImpl final : public Node {
 
   void begin() {
     register_node();
-    watches_.push_back(api_.watch(types::kPods, "", [this](const StoreEvent& event) {
-      loop_.post([this, event] { on_pod(event); });
-    }));
+    watches_.push_back(api_.watch(types::kPods, "",
+                                  [this](const StoreEvent& event) { loop_.post([this, event] { on_pod(event); }); }));
     // Queued behind every pod the watch began with: what has a folder and is none of them was deleted meanwhile.
     loop_.post([this] { end_strays(); });
     for (const auto& type : {types::kConfigMaps, types::kSecrets, types::kPersistentVolumeClaims}) {
@@ -77,9 +83,8 @@ class NodeImpl final : public Node {
     if (!decoded) return refuse(*pod, event.object->json, decoded.error());
     if (!decoded->spec.node_name.empty() && decoded->spec.node_name != options_.node_name) return;
     if (decoded->spec.node_name.empty() && !bind(*pod)) return;
-    auto worker = std::make_unique<PodWorker>(parts_, std::move(*decoded), event.object->json, [this, uid] {
-      loop_.post([this, uid] { workers_.erase(uid); });
-    });
+    auto worker = std::make_unique<PodWorker>(parts_, std::move(*decoded), event.object->json,
+                                              [this, uid] { loop_.post([this, uid] { workers_.erase(uid); }); });
     PodWorker& begun = *worker;
     workers_[uid] = std::move(worker);
     begun.begin();
@@ -87,11 +92,14 @@ class NodeImpl final : public Node {
 
   // What the scheduler does elsewhere.
   bool bind(const crds::ObjectMeta& meta) {
-    const auto bound = api_.mutate(types::kPods, {meta.ns, meta.name}, "", [&](Json& object) -> Status {
-      if (string_at(object, {"metadata", "uid"}) != meta.uid) return fail(Code::NotFound, "replaced by another pod of the name");
-      object["spec"]["nodeName"] = options_.node_name;
-      return {};
-    }, {.manager = "kube-scheduler"});
+    const auto bound = api_.mutate(types::kPods, {meta.ns, meta.name}, "",
+                                   [&](Json& object) -> Status {
+                                     if (string_at(object, {"metadata", "uid"}) != meta.uid)
+                                       return fail(Code::NotFound, "replaced by another pod of the name");
+                                     object["spec"]["nodeName"] = options_.node_name;
+                                     return {};
+                                   },
+                                   {.manager = "kube-scheduler"});
     if (!bound && bound.error().code != Code::NotFound) {
       log_.warn("a pod could not be bound to this node", {{"pod", meta.name}, {"why", bound.error().message}});
     }
@@ -105,12 +113,14 @@ class NodeImpl final : public Node {
       return;
     }
     if (string_at(object, {"status", "phase"}) == "Failed") return;
-    const auto written = api_.mutate(types::kPods, {meta.ns, meta.name}, "status", [&](Json& pod) -> Status {
-      pod["status"]["phase"] = "Failed";
-      pod["status"]["reason"] = "InvalidPod";
-      pod["status"]["message"] = error.message;
-      return {};
-    }, {.manager = "kubelet"});
+    const auto written = api_.mutate(types::kPods, {meta.ns, meta.name}, "status",
+                                     [&](Json& pod) -> Status {
+                                       pod["status"]["phase"] = "Failed";
+                                       pod["status"]["reason"] = "InvalidPod";
+                                       pod["status"]["message"] = error.message;
+                                       return {};
+                                     },
+                                     {.manager = "kubelet"});
     if (!written) log_.warn("a pod could not be refused", {{"pod", meta.name}, {"why", written.error().message}});
   }
 
@@ -160,26 +170,46 @@ class NodeImpl final : public Node {
     ::uname(&machine);
     const std::string now = to_rfc3339(loop_.clock().wall());
     const std::string cpus = std::to_string(std::max(1U, std::thread::hardware_concurrency()));
-    const Json capacity = {{"cpu", cpus}, {"pods", "1000"},
-                           {"memory", std::to_string(::sysconf(_SC_PHYS_PAGES) * (::sysconf(_SC_PAGESIZE) / 1024)) + "Ki"}};
-    const Json status = {
-        {"capacity", capacity},
-        {"allocatable", capacity},
-        {"addresses", Json::array({{{"type", "InternalIP"}, {"address", "127.0.0.1"}}, {{"type", "Hostname"}, {"address", options_.node_name}}})},
-        {"nodeInfo", {{"kubeletVersion", "v1.34.4+clops"}, {"kubeProxyVersion", ""}, {"operatingSystem", "linux"}, {"architecture", "amd64"},
-                      {"kernelVersion", machine.release}, {"osImage", "this machine"}, {"containerRuntimeVersion", "process://1"},
-                      {"machineID", ""}, {"systemUUID", ""}, {"bootID", ""}}},
-        {"conditions", Json::array({{{"type", "Ready"}, {"status", "True"}, {"reason", "KubeletReady"}, {"message", "pods run as processes"},
-                                     {"lastHeartbeatTime", now}, {"lastTransitionTime", now}}})}};
-    const Json node = {{"apiVersion", "v1"}, {"kind", "Node"},
-                       {"metadata", {{"name", options_.node_name}, {"labels", {{"kubernetes.io/hostname", options_.node_name}, {"kubernetes.io/os", "linux"}}}}},
+    const Json capacity = {
+        {"cpu", cpus},
+        {"pods", "1000"},
+        {"memory", std::to_string(::sysconf(_SC_PHYS_PAGES) * (::sysconf(_SC_PAGESIZE) / 1024)) + "Ki"}};
+    const Json status = {{"capacity", capacity},
+                         {"allocatable", capacity},
+                         {"addresses", Json::array({{{"type", "InternalIP"}, {"address", "127.0.0.1"}},
+                                                    {{"type", "Hostname"}, {"address", options_.node_name}}})},
+                         {"nodeInfo",
+                          {{"kubeletVersion", "v1.34.4+clops"},
+                           {"kubeProxyVersion", ""},
+                           {"operatingSystem", "linux"},
+                           {"architecture", "amd64"},
+                           {"kernelVersion", machine.release},
+                           {"osImage", "this machine"},
+                           {"containerRuntimeVersion", "process://1"},
+                           {"machineID", ""},
+                           {"systemUUID", ""},
+                           {"bootID", ""}}},
+                         {"conditions", Json::array({{{"type", "Ready"},
+                                                      {"status", "True"},
+                                                      {"reason", "KubeletReady"},
+                                                      {"message", "pods run as processes"},
+                                                      {"lastHeartbeatTime", now},
+                                                      {"lastTransitionTime", now}}})}};
+    const Json node = {{"apiVersion", "v1"},
+                       {"kind", "Node"},
+                       {"metadata",
+                        {{"name", options_.node_name},
+                         {"labels", {{"kubernetes.io/hostname", options_.node_name}, {"kubernetes.io/os", "linux"}}}}},
                        {"spec", Json::object()}};
     const auto made = api_.create(types::kNodes, node, {.manager = "kubelet"});
-    if (!made && made.error().code != Code::AlreadyExists) return log_.warn("the node object could not be made", {{"why", made.error().message}});
-    const auto written = api_.mutate(types::kNodes, {"", options_.node_name}, "status", [&](Json& object) -> Status {
-      object["status"] = status;
-      return {};
-    }, {.manager = "kubelet"});
+    if (!made && made.error().code != Code::AlreadyExists)
+      return log_.warn("the node object could not be made", {{"why", made.error().message}});
+    const auto written = api_.mutate(types::kNodes, {"", options_.node_name}, "status",
+                                     [&](Json& object) -> Status {
+                                       object["status"] = status;
+                                       return {};
+                                     },
+                                     {.manager = "kubelet"});
     if (!written) log_.warn("the node's status could not be written", {{"why", written.error().message}});
   }
 

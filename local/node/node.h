@@ -1,7 +1,7 @@
 // The machine as a Kubernetes node: takes every pod of the API that is meant for it and runs it as processes.
 //
-// Thread rule: made, asked and destroyed from one thread; works on a loop of its own. Ownership: api, clock and log outlive
-// it. Destroying it lets every container run on; the next node over the same folder adopts them.
+// Thread rule: made, asked and destroyed from one thread; works on a loop of its own. Ownership: api, clock and log
+// outlive it. Destroying it lets every container run on; the next node over the same folder adopts them.
 #pragma once
 
 #include <chrono>

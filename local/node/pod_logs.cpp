@@ -42,22 +42,29 @@ std::string select(const std::string& text, const LogRequest& request, WallTime 
   auto lines = lines_of(text);
   if (request.since_seconds) {
     const std::string from = to_rfc3339(now - std::chrono::seconds(*request.since_seconds));
-    std::erase_if(lines, [&](std::string_view line) { return line.substr(0, 19) < std::string_view(from).substr(0, 19); });
+    std::erase_if(lines,
+                  [&](std::string_view line) { return line.substr(0, 19) < std::string_view(from).substr(0, 19); });
   }
   if (request.tail_lines && *request.tail_lines >= 0 && lines.size() > static_cast<size_t>(*request.tail_lines)) {
     lines.erase(lines.begin(), lines.end() - *request.tail_lines);
   }
   std::string out;
   for (const auto line : lines) out += shown(line, request.timestamps);
-  if (request.limit_bytes && *request.limit_bytes >= 0) out.resize(std::min(out.size(), static_cast<size_t>(*request.limit_bytes)));
+  if (request.limit_bytes && *request.limit_bytes >= 0)
+    out.resize(std::min(out.size(), static_cast<size_t>(*request.limit_bytes)));
   return out;
 }
 
 // Writes a growing log to a client. On the loop's thread.
 class Follower {
  public:
-  Follower(EventLoop& loop, fs::path run_dir, LogRequest request, std::shared_ptr<ResponseStream> stream, std::function<void()> done)
-      : loop_(loop), run_dir_(std::move(run_dir)), request_(std::move(request)), stream_(std::move(stream)), done_(std::move(done)) {}
+  Follower(EventLoop& loop, fs::path run_dir, LogRequest request, std::shared_ptr<ResponseStream> stream,
+           std::function<void()> done)
+      : loop_(loop),
+        run_dir_(std::move(run_dir)),
+        request_(std::move(request)),
+        stream_(std::move(stream)),
+        done_(std::move(done)) {}
   ~Follower() {
     if (notify_ >= 0) {
       loop_.unwatch(notify_);
@@ -69,7 +76,8 @@ class Follower {
   void begin(WallTime now) {
     notify_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     // Watched before it is read: what comes between is seen twice by the watch, never by nobody.
-    if (notify_ < 0 || ::inotify_add_watch(notify_, run_dir_.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0 ||
+    if (notify_ < 0 ||
+        ::inotify_add_watch(notify_, run_dir_.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0 ||
         !loop_.watch(notify_, EPOLLIN, [this](uint32_t) { changed(); })) {
       return done_();
     }
@@ -92,7 +100,8 @@ class Follower {
   std::string read_more() {
     std::string out;
     char buffer[65536];
-    for (ssize_t n; log_ >= 0 && (n = ::read(log_, buffer, sizeof buffer)) > 0;) out.append(buffer, static_cast<size_t>(n));
+    for (ssize_t n; log_ >= 0 && (n = ::read(log_, buffer, sizeof buffer)) > 0;)
+      out.append(buffer, static_cast<size_t>(n));
     return out;
   }
   void changed() {
@@ -136,7 +145,8 @@ class Follower {
 
 class PodLogsImpl final : public PodLogs {
  public:
-  PodLogsImpl(const Api& api, EventLoop& loop, fs::path pods_dir) : api_(api), loop_(loop), pods_dir_(std::move(pods_dir)) {}
+  PodLogsImpl(const Api& api, EventLoop& loop, fs::path pods_dir)
+      : api_(api), loop_(loop), pods_dir_(std::move(pods_dir)) {}
   ~PodLogsImpl() override {
     loop_.run_and_wait([this] { followers_.clear(); });
   }
@@ -158,9 +168,8 @@ class PodLogsImpl final : public PodLogs {
         return;
       }
       const int id = ++last_;
-      auto follower = std::make_unique<Follower>(loop_, run_dir, request, std::move(stream), [this, id] {
-        loop_.post([this, id] { followers_.erase(id); });
-      });
+      auto follower = std::make_unique<Follower>(loop_, run_dir, request, std::move(stream),
+                                                 [this, id] { loop_.post([this, id] { followers_.erase(id); }); });
       Follower& begun = *follower;
       followers_[id] = std::move(follower);
       begun.begin(loop_.clock().wall());
@@ -179,7 +188,8 @@ class PodLogsImpl final : public PodLogs {
       if (names.size() > 1) {
         std::string all;
         for (const auto& name : names) all += (all.empty() ? "" : " ") + name;
-        return fail(Code::InvalidArgument, "a container name must be specified for pod " + request.pod + ", choose one of: [" + all + "]");
+        return fail(Code::InvalidArgument,
+                    "a container name must be specified for pod " + request.pod + ", choose one of: [" + all + "]");
       }
       container = names.front();
     }
@@ -193,14 +203,17 @@ class PodLogsImpl final : public PodLogs {
     for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
       const std::string name = it->path().filename().string();
       int number = -1;
-      if (std::from_chars(name.data(), name.data() + name.size(), number).ec == std::errc{}) last = std::max(last, number);
+      if (std::from_chars(name.data(), name.data() + name.size(), number).ec == std::errc{})
+        last = std::max(last, number);
     }
     if (last < 0) {
-      return fail(Code::InvalidArgument, "container \"" + container + "\" in pod \"" + request.pod + "\" is waiting to start: ContainerCreating");
+      return fail(Code::InvalidArgument, "container \"" + container + "\" in pod \"" + request.pod +
+                                             "\" is waiting to start: ContainerCreating");
     }
     const fs::path run = folder / std::to_string(request.previous ? last - 1 : last);
     if (!fs::exists(run, error)) {
-      return fail(Code::InvalidArgument, "previous terminated container \"" + container + "\" in pod \"" + request.pod + "\" not found");
+      return fail(Code::InvalidArgument,
+                  "previous terminated container \"" + container + "\" in pod \"" + request.pod + "\" not found");
     }
     return run;
   }

@@ -1,7 +1,8 @@
 // Reading what a container wrote, from the files its supervisor keeps: what GET .../pods/NAME/log answers.
 //
-// Thread rule: safe from any thread; a follower writes from the loop's thread. Ownership: api and loop outlive it; it stops
-// its followers when destroyed. Errors: NotFound (no such pod, or it has not run yet), InvalidArgument (no such container).
+// Thread rule: safe from any thread; a follower writes from the loop's thread. Ownership: api and loop outlive it; it
+// stops its followers when destroyed. Errors: NotFound (no such pod, or it has not run yet), InvalidArgument (no such
+// container).
 #pragma once
 
 #include <filesystem>

@@ -41,15 +41,18 @@ Json container_json(const crds::Container& container, const ContainerView& view,
   return out;
 }
 
-Json containers_json(const std::vector<crds::Container>& containers, const std::vector<ContainerView>& views, bool is_init) {
+Json containers_json(const std::vector<crds::Container>& containers, const std::vector<ContainerView>& views,
+                     bool is_init) {
   Json out = Json::array();
-  for (size_t i = 0; i < containers.size() && i < views.size(); ++i) out.push_back(container_json(containers[i], views[i], is_init));
+  for (size_t i = 0; i < containers.size() && i < views.size(); ++i)
+    out.push_back(container_json(containers[i], views[i], is_init));
   return out;
 }
 
 Json condition(const char* type, bool status, const std::string& reason, const std::string& message, const Json& before,
                const std::string& now) {
-  Json out = {{"type", type}, {"status", status ? "True" : "False"}, {"lastProbeTime", nullptr}, {"lastTransitionTime", now}};
+  Json out = {
+      {"type", type}, {"status", status ? "True" : "False"}, {"lastProbeTime", nullptr}, {"lastTransitionTime", now}};
   if (!reason.empty()) out["reason"] = reason;
   if (!message.empty()) out["message"] = message;
   const Json* old = find_path(before, {"conditions"});
@@ -70,7 +73,9 @@ std::string unready_names(const std::vector<crds::Container>& containers, const 
   return out;
 }
 
-bool done_well(const ContainerView& view) { return view.state == State::Terminated && view.exit_code == 0; }
+bool done_well(const ContainerView& view) {
+  return view.state == State::Terminated && view.exit_code == 0;
+}
 
 }  // namespace
 
@@ -82,12 +87,14 @@ bool restarts(crds::RestartPolicy policy, bool is_init, int exit_code) {
 std::string pod_phase(const crds::PodSpec& spec, const PodView& view) {
   if (view.failed_reason) return "Failed";
   for (const auto& init : view.init) {
-    if (init.state == State::Terminated && init.exit_code != 0 && spec.restart_policy == crds::RestartPolicy::Never) return "Failed";
+    if (init.state == State::Terminated && init.exit_code != 0 && spec.restart_policy == crds::RestartPolicy::Never)
+      return "Failed";
     if (!done_well(init)) return "Pending";
   }
   bool all_ended = !view.main.empty(), any_failed = false, any_begun = false;
   for (const auto& main : view.main) {
-    const bool over = main.state == State::Terminated && (view.terminating || !restarts(spec.restart_policy, false, main.exit_code));
+    const bool over =
+        main.state == State::Terminated && (view.terminating || !restarts(spec.restart_policy, false, main.exit_code));
     all_ended = all_ended && over;
     any_failed = any_failed || main.exit_code != 0;
     any_begun = any_begun || main.state != State::Waiting || main.restarts > 0;
@@ -102,7 +109,10 @@ Json pod_status(const crds::Pod& pod, const PodView& view, const Json& before, c
   const bool initialized = std::ranges::all_of(view.init, done_well);
   const std::string unready = unready_names(pod.spec.containers, view.main);
   const bool ready = unready.empty() && !over && initialized;
-  const std::string why = ready ? "" : phase == "Succeeded" ? "PodCompleted" : phase == "Failed" ? "PodFailed" : "ContainersNotReady";
+  const std::string why = ready                  ? ""
+                          : phase == "Succeeded" ? "PodCompleted"
+                          : phase == "Failed"    ? "PodFailed"
+                                                 : "ContainersNotReady";
   const std::string what = why == "ContainersNotReady" ? "containers with unready status: [" + unready + "]" : "";
   Json out = {{"phase", phase}, {"qosClass", "BestEffort"}};
   if (!view.ip.empty()) {

@@ -1,4 +1,5 @@
-// What a pod's status says, computed from what its containers are doing, and when a container that ended runs again. Pure.
+// What a pod's status says, computed from what its containers are doing, and when a container that ended runs again.
+// Pure.
 //
 // Thread rule: free functions over values. Source: the kubelet's rules for phase, conditions and restarts.
 #pragma once

@@ -32,7 +32,8 @@ std::vector<int> runs_in(const fs::path& dir) {
   return out;
 }
 
-Result<std::map<std::string, std::string>> data_of(const Api& api, const crds::ResourceType& type, const crds::ObjectKey& key) {
+Result<std::map<std::string, std::string>> data_of(const Api& api, const crds::ResourceType& type,
+                                                   const crds::ObjectKey& key) {
   const auto object = api.get(type, key);
   if (!object) {
     if (object.error().code != Code::NotFound) return std::unexpected(object.error());
@@ -70,7 +71,10 @@ void set_terminated(ContainerView& view, const Exit& exit, bool out_of_memory, c
 }  // namespace
 
 PodWorker::PodWorker(NodeParts& parts, crds::Pod pod, const Json& object, std::function<void()> over)
-    : parts_(parts), pod_(std::move(pod)), dir_(parts.options.state_dir / "pods" / pod_.meta.uid), over_(std::move(over)) {
+    : parts_(parts),
+      pod_(std::move(pod)),
+      dir_(parts.options.state_dir / "pods" / pod_.meta.uid),
+      over_(std::move(over)) {
   if (const Json* status = find_path(object, {"status"})) status_ = *status;
   set_spec();
 }
@@ -98,9 +102,13 @@ void PodWorker::set_spec() {
   if (!view_.ip.empty()) parts_.addresses.keep(view_.ip);
 }
 
-std::string PodWorker::now_text() const { return to_rfc3339(parts_.loop.clock().wall()); }
+std::string PodWorker::now_text() const {
+  return to_rfc3339(parts_.loop.clock().wall());
+}
 
-fs::path PodWorker::folder_of(const Container& container) const { return dir_ / "containers" / container.spec->name; }
+fs::path PodWorker::folder_of(const Container& container) const {
+  return dir_ / "containers" / container.spec->name;
+}
 
 void PodWorker::begin() {
   if (pod_.phase == "Succeeded" || pod_.phase == "Failed") {
@@ -132,12 +140,15 @@ void PodWorker::adopt(Container& container, const Json& status_before) {
   if (runs.size() > 1) {
     ContainerView last;
     set_terminated(last, read_exit(folder_of(container) / std::to_string(runs[runs.size() - 2])), false, now_text());
-    container.view->last_state = {{"terminated", {{"exitCode", last.exit_code}, {"reason", last.reason}, {"finishedAt", last.finished_at}}}};
+    container.view->last_state = {
+        {"terminated", {{"exitCode", last.exit_code}, {"reason", last.reason}, {"finishedAt", last.finished_at}}}};
   }
   bool known_ready = false;
-  if (const Json* statuses = find_path(status_before, {"containerStatuses"}); statuses != nullptr && statuses->is_array()) {
+  if (const Json* statuses = find_path(status_before, {"containerStatuses"});
+      statuses != nullptr && statuses->is_array()) {
     for (const Json& status : *statuses) {
-      if (string_at(status, {"containerID"}) == "process://" + container.view->run) known_ready = bool_at(status, {"ready"});
+      if (string_at(status, {"containerID"}) == "process://" + container.view->run)
+        known_ready = bool_at(status, {"ready"});
     }
   }
   const std::string started_at = run_started_at(run_dir);
@@ -147,7 +158,8 @@ void PodWorker::adopt(Container& container, const Json& status_before) {
       [this, &container](Exit exit) { on_exit(container, std::move(exit)); });
   if (process && *process) {
     container.process = std::move(*process);
-    if (container.process->started() && container.view->state != State::Running) on_started(container, started_at, known_ready);
+    if (container.process->started() && container.view->state != State::Running)
+      on_started(container, started_at, known_ready);
     return;
   }
   container.view->started_at = started_at;
@@ -164,31 +176,37 @@ void PodWorker::update(crds::Pod pod, const Json& object) {
 void PodWorker::data_changed(const std::string& ns) {
   if (ns != pod_.meta.ns || gone_ || view_.terminating) return;
   if (!volumes_ready_) return sync();
-  if (const Status made = make_volumes(); !made && made.error().code != Code::NotFound) warn("FailedMount", made.error().message);
-  const bool waits = std::ranges::any_of(view_.main, [](const auto& view) { return view.reason == "CreateContainerConfigError"; }) ||
-                     std::ranges::any_of(view_.init, [](const auto& view) { return view.reason == "CreateContainerConfigError"; });
+  if (const Status made = make_volumes(); !made && made.error().code != Code::NotFound)
+    warn("FailedMount", made.error().message);
+  const bool waits =
+      std::ranges::any_of(view_.main, [](const auto& view) { return view.reason == "CreateContainerConfigError"; }) ||
+      std::ranges::any_of(view_.init, [](const auto& view) { return view.reason == "CreateContainerConfigError"; });
   if (waits) sync();
 }
 
 DataLookup PodWorker::lookup() const {
-  return {.config_map = [this](const std::string& name) { return data_of(parts_.api, types::kConfigMaps, {pod_.meta.ns, name}); },
-          .secret = [this](const std::string& name) { return data_of(parts_.api, types::kSecrets, {pod_.meta.ns, name}); }};
+  return {
+      .config_map =
+          [this](const std::string& name) { return data_of(parts_.api, types::kConfigMaps, {pod_.meta.ns, name}); },
+      .secret = [this](const std::string& name) { return data_of(parts_.api, types::kSecrets, {pod_.meta.ns, name}); }};
 }
 
 PodFacts PodWorker::facts() const {
-  return {.meta = pod_.meta, .ip = view_.ip, .node = parts_.options.node_name, .service_account = pod_.spec.service_account};
+  return {.meta = pod_.meta,
+          .ip = view_.ip,
+          .node = parts_.options.node_name,
+          .service_account = pod_.spec.service_account};
 }
 
 Status PodWorker::make_volumes() {
-  const VolumeSources sources{
-      .lookup = lookup(),
-      .facts = facts(),
-      .token = parts_.options.token,
-      .claims_dir = parts_.options.state_dir / "claims" / pod_.meta.ns,
-      .check_claim = [this](const std::string& claim) -> Status {
-        if (parts_.api.get(types::kPersistentVolumeClaims, {pod_.meta.ns, claim})) return {};
-        return fail(Code::NotFound, "persistentvolumeclaim \"" + claim + "\" not found");
-      }};
+  const VolumeSources sources{.lookup = lookup(),
+                              .facts = facts(),
+                              .token = parts_.options.token,
+                              .claims_dir = parts_.options.state_dir / "claims" / pod_.meta.ns,
+                              .check_claim = [this](const std::string& claim) -> Status {
+                                if (parts_.api.get(types::kPersistentVolumeClaims, {pod_.meta.ns, claim})) return {};
+                                return fail(Code::NotFound, "persistentvolumeclaim \"" + claim + "\" not found");
+                              }};
   for (const auto& volume : pod_.spec.volumes) {
     auto folder = materialise(volume, dir_ / "volumes", sources);
     if (!folder) return fail_in("volume \"" + volume.name + "\"", folder.error());
@@ -232,7 +250,8 @@ PathMap PodWorker::paths_for(const crds::Container& container) const {
     if (volume == volumes_.end()) continue;
     std::string inside = mount.mount_path;
     while (inside.size() > 1 && inside.back() == '/') inside.pop_back();
-    out.emplace_back(std::move(inside), (mount.sub_path.empty() ? volume->second : volume->second / mount.sub_path).string());
+    out.emplace_back(std::move(inside),
+                     (mount.sub_path.empty() ? volume->second : volume->second / mount.sub_path).string());
   }
   return out;
 }
@@ -261,14 +280,15 @@ void PodWorker::wait_with(Container& container, const std::string& reason, const
 void PodWorker::start_container(Container& container) {
   const crds::Container& spec = *container.spec;
   if (spec.name.empty() || spec.name.find('/') != std::string::npos || spec.name.front() == '.') {
-    return wait_with(container, "CreateContainerConfigError", "container name \"" + spec.name + "\" is not a DNS label");
+    return wait_with(container, "CreateContainerConfigError",
+                     "container name \"" + spec.name + "\" is not a DNS label");
   }
   if (const auto program = program_for(spec, parts_.options.programs); !program) {
     wait_with(container, "ErrImageNeverPull", program.error().message);
     return warn("ErrImageNeverPull", program.error().message);
   }
-  auto execution = build_execution(spec, facts(), lookup(), paths_for(spec), parts_.options.programs, parts_.options.base_env,
-                                   (dir_ / "work").string());
+  auto execution = build_execution(spec, facts(), lookup(), paths_for(spec), parts_.options.programs,
+                                   parts_.options.base_env, (dir_ / "work").string());
   if (!execution) {
     wait_with(container, "CreateContainerConfigError", execution.error().message);
     return warn("Failed", "Error: " + execution.error().message);
@@ -323,22 +343,27 @@ void PodWorker::on_started(Container& container, const std::string& started_at, 
   }
   if (!container.is_init && !view_.terminating) {
     ContainerProbes::Decisions decisions{
-        .started = [this, &view] {
-          view.started = true;
-          write_status();
-        },
-        .ready = [this, &view](bool ready) {
-          view.ready = ready;
-          write_status();
-        },
-        .unhealthy = [this](const std::string& probe, const std::string& why) { warn("Unhealthy", probe + " probe failed: " + why); },
-        .restart = [this, &container](const std::string& why) {
-          warn("Killing", "Container " + container.spec->name + " " + why + ", will be restarted");
-          stop_container(container, seconds(pod_.spec.termination_grace_seconds));
-        }};
+        .started =
+            [this, &view] {
+              view.started = true;
+              write_status();
+            },
+        .ready =
+            [this, &view](bool ready) {
+              view.ready = ready;
+              write_status();
+            },
+        .unhealthy = [this](const std::string& probe,
+                            const std::string& why) { warn("Unhealthy", probe + " probe failed: " + why); },
+        .restart =
+            [this, &container](const std::string& why) {
+              warn("Killing", "Container " + container.spec->name + " " + why + ", will be restarted");
+              stop_container(container, seconds(pod_.spec.termination_grace_seconds));
+            }};
     ProbeTarget target{.address = view_.ip, .env = {"PATH=" + parts_.options.programs.search_path}};
-    container.probes = std::make_unique<ContainerProbes>(parts_.loop, *container.spec, std::move(target), std::move(decisions),
-                                                         view.started && known_ready, known_ready);
+    container.probes =
+        std::make_unique<ContainerProbes>(parts_.loop, *container.spec, std::move(target), std::move(decisions),
+                                          view.started && known_ready, known_ready);
   }
   write_status();
 }
@@ -378,8 +403,12 @@ void PodWorker::on_exit(Container& container, Exit exit) {
   }
   write_status();  // the end is told before the next run hides it
   if (parts_.loop.now() - container.began > parts_.options.backoff.forget_after) container.backoff_count = 0;
-  view.last_state = {{"terminated", {{"exitCode", view.exit_code}, {"reason", view.reason}, {"startedAt", view.started_at},
-                                     {"finishedAt", view.finished_at}, {"containerID", "process://" + view.run}}}};
+  view.last_state = {{"terminated",
+                      {{"exitCode", view.exit_code},
+                       {"reason", view.reason},
+                       {"startedAt", view.started_at},
+                       {"finishedAt", view.finished_at},
+                       {"containerID", "process://" + view.run}}}};
   if (view.signal != 0) view.last_state["terminated"]["signal"] = view.signal;
   if (!view.message.empty()) view.last_state["terminated"]["message"] = view.message;
   schedule_restart(container);
@@ -395,8 +424,9 @@ void PodWorker::schedule_restart(Container& container) {
   view.started_at.clear();
   view.finished_at.clear();
   view.reason = "CrashLoopBackOff";
-  view.message = "back-off " + std::to_string(delay.count()) + "ms restarting failed container=" + container.spec->name + " pod=" +
-                 pod_.meta.name + "_" + pod_.meta.ns + (why.empty() ? "" : ": " + why);
+  view.message = "back-off " + std::to_string(delay.count()) +
+                 "ms restarting failed container=" + container.spec->name + " pod=" + pod_.meta.name + "_" +
+                 pod_.meta.ns + (why.empty() ? "" : ": " + why);
   if (delay.count() > 0) warn("BackOff", "Back-off restarting failed container " + container.spec->name);
   container.restart = parts_.loop.after(delay, [this, &container] {
     container.restart = 0;
@@ -434,10 +464,12 @@ void PodWorker::finish_if_ended() {
     if (removing_) return;
     removing_ = true;
     write_status();
-    const auto left = parts_.api.remove(types::kPods, {pod_.meta.ns, pod_.meta.name}, {.uid = pod_.meta.uid, .grace_seconds = 0});
+    const auto left =
+        parts_.api.remove(types::kPods, {pod_.meta.ns, pod_.meta.name}, {.uid = pod_.meta.uid, .grace_seconds = 0});
     // With finalizers of others on it the object stays; its Deleted event comes when they let go.
     if (!left && left.error().code != Code::NotFound && left.error().code != Code::Conflict) {
-      parts_.log.warn("a pod that has ended could not be removed", {{"pod", pod_.meta.name}, {"why", left.error().message}});
+      parts_.log.warn("a pod that has ended could not be removed",
+                      {{"pod", pod_.meta.name}, {"why", left.error().message}});
       removing_ = false;
       deadline_ = parts_.loop.after(seconds(1), [this] {
         deadline_ = 0;
@@ -494,11 +526,14 @@ void PodWorker::write_status() {
   if (gone_) return;
   Json status = pod_status(pod_, view_, status_, now_text());
   if (status == status_) return;
-  const auto written = parts_.api.mutate(types::kPods, {pod_.meta.ns, pod_.meta.name}, "status", [&](Json& object) -> Status {
-    if (string_at(object, {"metadata", "uid"}) != pod_.meta.uid) return fail(Code::NotFound, "replaced by another pod of the name");
-    object["status"] = status;
-    return {};
-  }, {.manager = "kubelet"});
+  const auto written = parts_.api.mutate(types::kPods, {pod_.meta.ns, pod_.meta.name}, "status",
+                                         [&](Json& object) -> Status {
+                                           if (string_at(object, {"metadata", "uid"}) != pod_.meta.uid)
+                                             return fail(Code::NotFound, "replaced by another pod of the name");
+                                           object["status"] = status;
+                                           return {};
+                                         },
+                                         {.manager = "kubelet"});
   if (written) {
     status_ = std::move(status);
   } else if (written.error().code != Code::NotFound) {
@@ -518,12 +553,25 @@ void PodWorker::warn(const std::string& reason, const std::string& message) {
     return {};
   });
   if (counted) return;
-  Json event = {{"apiVersion", "v1"}, {"kind", "Event"}, {"metadata", {{"name", key.name}, {"namespace", key.ns}}},
-                {"type", "Warning"}, {"reason", reason}, {"message", message}, {"count", 1}, {"firstTimestamp", now}, {"lastTimestamp", now},
+  Json event = {{"apiVersion", "v1"},
+                {"kind", "Event"},
+                {"metadata", {{"name", key.name}, {"namespace", key.ns}}},
+                {"type", "Warning"},
+                {"reason", reason},
+                {"message", message},
+                {"count", 1},
+                {"firstTimestamp", now},
+                {"lastTimestamp", now},
                 {"source", {{"component", "kubelet"}, {"host", parts_.options.node_name}}},
-                {"involvedObject", {{"apiVersion", "v1"}, {"kind", "Pod"}, {"name", pod_.meta.name}, {"namespace", pod_.meta.ns}, {"uid", pod_.meta.uid}}}};
+                {"involvedObject",
+                 {{"apiVersion", "v1"},
+                  {"kind", "Pod"},
+                  {"name", pod_.meta.name},
+                  {"namespace", pod_.meta.ns},
+                  {"uid", pod_.meta.uid}}}};
   if (const auto made = parts_.api.create(types::kEvents, std::move(event), {.manager = "kubelet"}); !made) {
-    parts_.log.warn("an event could not be recorded", {{"pod", pod_.meta.name}, {"reason", reason}, {"why", made.error().message}});
+    parts_.log.warn("an event could not be recorded",
+                    {{"pod", pod_.meta.name}, {"reason", reason}, {"why", made.error().message}});
   }
 }
 

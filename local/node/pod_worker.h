@@ -1,5 +1,5 @@
-// One pod on this machine, from its folder and address to its end. Everything it knows that must outlive the plane is in
-// the pod's folder (containers/NAME/N of container_process.h, volumes/) or in the pod's status.
+// One pod on this machine, from its folder and address to its end. Everything it knows that must outlive the plane is
+// in the pod's folder (containers/NAME/N of container_process.h, volumes/) or in the pod's status.
 //
 // Thread rule: on the node's loop. Ownership: NodeParts outlive it. Destroying it lets the containers run on.
 #pragma once
@@ -50,8 +50,8 @@ class PodWorker {
   void begin();  // finds what already runs, and goes on from there
   void update(crds::Pod pod, const Json& object);
   void data_changed(const std::string& ns);  // a ConfigMap, Secret or claim of that namespace
-  void removed();       // the object is gone: ends everything now
-  void end_for_shutdown();  // SIGTERM; the object stays as it is
+  void removed();                            // the object is gone: ends everything now
+  void end_for_shutdown();                   // SIGTERM; the object stays as it is
   void kill();
   [[nodiscard]] bool running() const;
 

@@ -85,7 +85,8 @@ class SocketAttempt final : public Attempt {
     if (::connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS) {
       return finish_soon({false, std::string("connect: ") + std::strerror(errno)});
     }
-    if (!loop_.watch(fd_, EPOLLOUT, [this](uint32_t) { ready(); })) finish_soon({false, "cannot wait for the connection"});
+    if (!loop_.watch(fd_, EPOLLOUT, [this](uint32_t) { ready(); }))
+      finish_soon({false, "cannot wait for the connection"});
   }
   void ready() {
     if (!connected_) {
@@ -112,9 +113,11 @@ class SocketAttempt final : public Attempt {
   }
   void judge() {
     int status = 0;
-    if (answer_.size() >= 12 && answer_.starts_with("HTTP/")) std::from_chars(answer_.data() + 9, answer_.data() + 12, status);
+    if (answer_.size() >= 12 && answer_.starts_with("HTTP/"))
+      std::from_chars(answer_.data() + 9, answer_.data() + 12, status);
     if (status >= 200 && status < 400) return finish({true, ""});
-    finish({false, status == 0 ? "the answer is not HTTP" : "HTTP probe failed with statuscode: " + std::to_string(status)});
+    finish({false,
+            status == 0 ? "the answer is not HTTP" : "HTTP probe failed with statuscode: " + std::to_string(status)});
   }
   const bool is_http_;
   int fd_ = -1;
@@ -125,7 +128,8 @@ class SocketAttempt final : public Attempt {
 
 class ExecAttempt final : public Attempt {
  public:
-  ExecAttempt(EventLoop& loop, const crds::Probe& probe, ProbeTarget target, OnProbed done) : Attempt(loop, probe, std::move(done)) {
+  ExecAttempt(EventLoop& loop, const crds::Probe& probe, ProbeTarget target, OnProbed done)
+      : Attempt(loop, probe, std::move(done)) {
     std::vector<char*> argv, env;
     for (auto& word : target.argv) argv.push_back(word.data());
     for (auto& word : target.env) env.push_back(word.data());
@@ -146,7 +150,8 @@ class ExecAttempt final : public Attempt {
       return;
     }
     fd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-    if (fd_ < 0 || !loop_.watch(fd_, EPOLLIN, [this](uint32_t) { ended(); })) finish_soon({false, "cannot wait for the command"});
+    if (fd_ < 0 || !loop_.watch(fd_, EPOLLIN, [this](uint32_t) { ended(); }))
+      finish_soon({false, "cannot wait for the command"});
   }
   ~ExecAttempt() override {
     if (fd_ >= 0) {
@@ -173,7 +178,8 @@ class ExecAttempt final : public Attempt {
 
 }  // namespace
 
-std::unique_ptr<ProbeAttempt> try_probe(EventLoop& loop, const crds::Probe& probe, const ProbeTarget& target, OnProbed done) {
+std::unique_ptr<ProbeAttempt> try_probe(EventLoop& loop, const crds::Probe& probe, const ProbeTarget& target,
+                                        OnProbed done) {
   if (probe.kind == crds::Probe::Kind::Exec) return std::make_unique<ExecAttempt>(loop, probe, target, std::move(done));
   return std::make_unique<SocketAttempt>(loop, probe, target, std::move(done));
 }

@@ -28,11 +28,12 @@ class ProbeAttempt {
 
 struct ProbeTarget {
   std::string address;
-  int port = 0;                   // resolved by the caller
-  std::string program;            // of an exec probe: what to run, and with what
+  int port = 0;         // resolved by the caller
+  std::string program;  // of an exec probe: what to run, and with what
   std::vector<std::string> argv, env;
 };
 
-[[nodiscard]] std::unique_ptr<ProbeAttempt> try_probe(EventLoop& loop, const crds::Probe& probe, const ProbeTarget& target, OnProbed done);
+[[nodiscard]] std::unique_ptr<ProbeAttempt> try_probe(EventLoop& loop, const crds::Probe& probe,
+                                                      const ProbeTarget& target, OnProbed done);
 
 }  // namespace clops::local

@@ -39,12 +39,18 @@ bool parse(int argc, char** argv, Setup& setup) {
       setup.program = argv + i + 1;
       return argc - i > 2 && !setup.dir.empty();
     }
-    if (const char* text = value(argv[i], "--dir=")) setup.dir = text;
-    else if (const char* cwd = value(argv[i], "--cwd=")) setup.cwd = cwd;
-    else if (const char* lock = value(argv[i], "--lock-fd=")) setup.lock_fd = std::atoi(lock);
-    else if (const char* ready = value(argv[i], "--ready-fd=")) setup.ready_fd = std::atoi(ready);
-    else if (const char* bytes = value(argv[i], "--log-bytes=")) setup.log_bytes_max = std::atoll(bytes);
-    else return false;
+    if (const char* text = value(argv[i], "--dir="))
+      setup.dir = text;
+    else if (const char* cwd = value(argv[i], "--cwd="))
+      setup.cwd = cwd;
+    else if (const char* lock = value(argv[i], "--lock-fd="))
+      setup.lock_fd = std::atoi(lock);
+    else if (const char* ready = value(argv[i], "--ready-fd="))
+      setup.ready_fd = std::atoi(ready);
+    else if (const char* bytes = value(argv[i], "--log-bytes="))
+      setup.log_bytes_max = std::atoll(bytes);
+    else
+      return false;
   }
   return false;
 }
@@ -139,7 +145,7 @@ class LineLog {
  private:
   void open() {
     fd_ = ::open((dir_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    struct stat st {};
+    struct stat st{};
     written_ = fd_ >= 0 && ::fstat(fd_, &st) == 0 ? st.st_size : 0;
   }
   void line(const char* text, size_t count) {
@@ -207,8 +213,10 @@ int supervise(pid_t container, int log_fd, int signal_fd, LineLog& log) {
     if (::poll(polled, 2, -1) < 0) continue;
     if (polled[1].revents != 0) {
       const ssize_t n = ::read(log_fd, buffer, sizeof buffer);
-      if (n > 0) log.add(buffer, static_cast<size_t>(n));
-      else if (n == 0) log_open = false;
+      if (n > 0)
+        log.add(buffer, static_cast<size_t>(n));
+      else if (n == 0)
+        log_open = false;
     }
     if (polled[0].revents != 0) {
       signalfd_siginfo info{};
@@ -263,7 +271,8 @@ int run_shim(int argc, char** argv) {
   ::sigprocmask(SIG_BLOCK, &child_mask, &old_mask);
   const int signal_fd = ::signalfd(-1, &child_mask, SFD_CLOEXEC | SFD_NONBLOCK);
   Pipes pipes;
-  if (signal_fd < 0 || ::pipe2(pipes.log, O_CLOEXEC) != 0 || ::pipe2(pipes.go, O_CLOEXEC) != 0 || ::pipe2(pipes.failed, O_CLOEXEC) != 0) {
+  if (signal_fd < 0 || ::pipe2(pipes.log, O_CLOEXEC) != 0 || ::pipe2(pipes.go, O_CLOEXEC) != 0 ||
+      ::pipe2(pipes.failed, O_CLOEXEC) != 0) {
     record(setup.dir, "exit", std::string("failed cannot supervise: ") + std::strerror(errno));
     return 125;
   }
@@ -279,7 +288,8 @@ int run_shim(int argc, char** argv) {
   std::string boot = slurp("/proc/sys/kernel/random/boot_id");
   while (!boot.empty() && boot.back() == '\n') boot.pop_back();
   record(setup.dir, "state",
-         std::to_string(container) + " " + start_time_of(container) + " " + std::to_string(::getpid()) + " " + boot + "\n");
+         std::to_string(container) + " " + start_time_of(container) + " " + std::to_string(::getpid()) + " " + boot +
+             "\n");
   [[maybe_unused]] const auto gone = ::write(pipes.go[1], "g", 1);
   ::close(pipes.go[1]);
   int error = 0;
@@ -291,8 +301,9 @@ int run_shim(int argc, char** argv) {
   const int status = supervise(container, pipes.log[0], signal_fd, log);
   kill_orphans();
   record(setup.dir, "exit",
-         (WIFSIGNALED(status) ? "signalled " + std::to_string(WTERMSIG(status)) : "exited " + std::to_string(WEXITSTATUS(status))) + " " +
-             timestamp() + "\n");
+         (WIFSIGNALED(status) ? "signalled " + std::to_string(WTERMSIG(status))
+                              : "exited " + std::to_string(WEXITSTATUS(status))) +
+             " " + timestamp() + "\n");
   return 0;
 }
 

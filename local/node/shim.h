@@ -1,10 +1,12 @@
-// The supervisor of one container: a process of its own, so that a container, its log and its exit status outlive the plane.
+// The supervisor of one container: a process of its own, so that a container, its log and its exit status outlive the
+// plane.
 //
-// It holds the lock it was given for as long as it lives, records the container's pid and start time before the container
-// runs, writes its output line by line with the time into bounded files, reaps every descendant, and on the end of the
-// container kills what is left of it and records how it ended. It links nothing but libc and is started in a millisecond.
-// Files in its folder: `state` ("pid start_time shim_pid boot_id"), `exit` ("exited CODE TIME", "signalled N TIME" or
-// "failed MESSAGE"), `log`, `log.1`. Thread rule: one thread. Errors: exit code 125, with what happened in `exit`.
+// It holds the lock it was given for as long as it lives, records the container's pid and start time before the
+// container runs, writes its output line by line with the time into bounded files, reaps every descendant, and on the
+// end of the container kills what is left of it and records how it ended. It links nothing but libc and is started in a
+// millisecond. Files in its folder: `state` ("pid start_time shim_pid boot_id"), `exit` ("exited CODE TIME", "signalled
+// N TIME" or "failed MESSAGE"), `log`, `log.1`. Thread rule: one thread. Errors: exit code 125, with what happened in
+// `exit`.
 #pragma once
 
 namespace clops::local {

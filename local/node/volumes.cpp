@@ -74,8 +74,10 @@ Status add_keys(const crds::VolumePart& part, const Result<Files>& data, const c
   }
   for (const auto& item : part.items) {
     const auto found = data->find(item.key);
-    if (found != data->end()) files[item.path] = found->second;
-    else if (!part.optional) return fail(Code::NotFound, std::string(kind) + " \"" + part.name + "\" has no key " + item.key);
+    if (found != data->end())
+      files[item.path] = found->second;
+    else if (!part.optional)
+      return fail(Code::NotFound, std::string(kind) + " \"" + part.name + "\" has no key " + item.key);
   }
   return {};
 }
@@ -136,9 +138,15 @@ Result<fs::path> materialise(const crds::Volume& volume, const fs::path& volumes
   Files files;
   for (const auto& part : volume.parts) {
     switch (part.kind) {
-      case Kind::ConfigMap: CLOPS_TRY(add_keys(part, sources.lookup.config_map(part.name), "ConfigMap", files)); break;
-      case Kind::Secret: CLOPS_TRY(add_keys(part, sources.lookup.secret(part.name), "Secret", files)); break;
-      case Kind::Token: files[part.name] = sources.token; break;
+      case Kind::ConfigMap:
+        CLOPS_TRY(add_keys(part, sources.lookup.config_map(part.name), "ConfigMap", files));
+        break;
+      case Kind::Secret:
+        CLOPS_TRY(add_keys(part, sources.lookup.secret(part.name), "Secret", files));
+        break;
+      case Kind::Token:
+        files[part.name] = sources.token;
+        break;
       case Kind::DownwardApi:
         for (const auto& item : part.items) {
           CLOPS_ASSIGN(files[item.path], field_value(item.key, sources.facts));
@@ -146,7 +154,8 @@ Result<fs::path> materialise(const crds::Volume& volume, const fs::path& volumes
         break;
       case Kind::EmptyDir:
       case Kind::Claim:
-        return fail(Code::InvalidArgument, "volume \"" + volume.name + "\": a projection cannot hold an emptyDir or a claim");
+        return fail(Code::InvalidArgument,
+                    "volume \"" + volume.name + "\": a projection cannot hold an emptyDir or a claim");
     }
   }
   CLOPS_TRY(write_payload(folder, files));

@@ -43,7 +43,8 @@ int remembered_port(const fs::path& file) {
 
 class PlaneImpl final : public Plane {
  public:
-  PlaneImpl(PlaneOptions options, const Clock& clock, Log& log) : options_(std::move(options)), clock_(clock), log_(log) {}
+  PlaneImpl(PlaneOptions options, const Clock& clock, Log& log)
+      : options_(std::move(options)), clock_(clock), log_(log) {}
   ~PlaneImpl() override {
     http_.reset();  // no request may come in while the rest goes
     server_.reset();
@@ -61,7 +62,8 @@ class PlaneImpl final : public Plane {
     CLOPS_ASSIGN(auto network, NetworkClaim::make(dir / "network"));
     network_.emplace(std::move(network));
     CLOPS_ASSIGN(store_, open_store({.path = dir / "objects.db"}));
-    CLOPS_ASSIGN(api_, make_api(*store_, clock_, {.validator = options_.kinds.validator, .service_network = network_->services()}));
+    CLOPS_ASSIGN(api_, make_api(*store_, clock_,
+                                {.validator = options_.kinds.validator, .service_network = network_->services()}));
     executor_ = make_thread_pool(2);
     collector_ = start_garbage_collector(*api_, *executor_, log_);
     CLOPS_TRY(install_kinds());
@@ -90,7 +92,8 @@ class PlaneImpl final : public Plane {
                     .token = secrets_.token};
     const auto path = options_.environment.find("PATH");
     out.programs.search_path = path == options_.environment.end() ? "/usr/local/bin:/usr/bin:/bin" : path->second;
-    for (const char* name : {"clops-server", "clops-operator"}) out.programs.by_image[name] = (options_.programs_dir / name).string();
+    for (const char* name : {"clops-server", "clops-operator"})
+      out.programs.by_image[name] = (options_.programs_dir / name).string();
     out.programs.by_image["host"] = "";  // what `command` says, from this machine
     return out;
   }
@@ -106,7 +109,8 @@ class PlaneImpl final : public Plane {
   Status serve() {
     const fs::path port_file = options_.state_dir / "port";
     server_ = make_api_server(*api_, *executor_, clock_, log_, {.token = secrets_.token, .logs = logs_.get()});
-    HttpServerOptions http{.port = remembered_port(port_file), .tls_cert_pem = secrets_.cert_pem, .tls_key_pem = secrets_.key_pem};
+    HttpServerOptions http{
+        .port = remembered_port(port_file), .tls_cert_pem = secrets_.cert_pem, .tls_key_pem = secrets_.key_pem};
     const auto handler = [this](ServerRequest request, std::shared_ptr<Responder> responder) {
       server_->handle(std::move(request), std::move(responder));
     };

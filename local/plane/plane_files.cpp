@@ -34,7 +34,9 @@ PlaneLock::~PlaneLock() {
 
 Result<PlaneLock> PlaneLock::make(const fs::path& file) {
   const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0) return fail(errno == EACCES ? Code::PermissionDenied : Code::Unavailable, file.string() + ": " + std::strerror(errno));
+  if (fd < 0)
+    return fail(errno == EACCES ? Code::PermissionDenied : Code::Unavailable,
+                file.string() + ": " + std::strerror(errno));
   PlaneLock lock(fd);
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     return fail(Code::Conflict, "a plane already runs over " + file.parent_path().string() + " (pid " +
@@ -71,8 +73,10 @@ Result<PlaneSecrets> load_or_make_secrets(const fs::path& state_dir, WallTime no
   }
   if (!valid) {
     CLOPS_ASSIGN(const Certificate made, make_authority("clops-local-ca", now, kDays));
-    CLOPS_ASSIGN(const Certificate server,
-                 issue_server_certificate(made, {"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}, {"127.0.0.1"}, now, kDays));
+    CLOPS_ASSIGN(
+        const Certificate server,
+        issue_server_certificate(made, {"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"},
+                                 {"127.0.0.1"}, now, kDays));
     out = {.authority_pem = made.cert_pem, .cert_pem = server.cert_pem, .key_pem = server.key_pem};
     CLOPS_TRY(write_file_atomic(at("server.key"), out.key_pem, 0600));
     CLOPS_TRY(write_file_atomic(at("server.crt"), out.cert_pem, 0600));
@@ -93,15 +97,20 @@ std::string kubeconfig_text(const PlaneSecrets& secrets, int port) {
          "clusters:\n"
          "- name: clops-local\n"
          "  cluster:\n"
-         "    server: https://127.0.0.1:" + std::to_string(port) + "\n"
-         "    certificate-authority-data: " + base64_encode(secrets.authority_pem) + "\n"
+         "    server: https://127.0.0.1:" +
+         std::to_string(port) +
+         "\n"
+         "    certificate-authority-data: " +
+         base64_encode(secrets.authority_pem) +
+         "\n"
          "contexts:\n"
          "- name: clops-local\n"
          "  context: {cluster: clops-local, user: clops-local, namespace: default}\n"
          "users:\n"
          "- name: clops-local\n"
          "  user:\n"
-         "    token: " + secrets.token + "\n";
+         "    token: " +
+         secrets.token + "\n";
 }
 
 }  // namespace clops::local

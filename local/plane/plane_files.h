@@ -1,6 +1,7 @@
 // What a plane keeps in its folder besides objects and pods: its lock, certificates, token, port and kubeconfig.
 //
-// Thread rule: one thread. Errors: Conflict (the lock is held), Unavailable and PermissionDenied (disk), Internal (openssl).
+// Thread rule: one thread. Errors: Conflict (the lock is held), Unavailable and PermissionDenied (disk), Internal
+// (openssl).
 #pragma once
 
 #include <filesystem>

@@ -76,7 +76,8 @@ bool Store::reached(std::string_view resource_version) const {
 void Store::link(const ObjectPtr& object) {
   for (const auto& owner : object->meta.owners) by_owner_[owner.uid].emplace(object->key(), object);
   for (const std::string& label : spec_.label_indices) {
-    if (const auto it = object->meta.labels.find(label); it != object->meta.labels.end()) labels_[label][it->second].emplace(object->key(), object);
+    if (const auto it = object->meta.labels.find(label); it != object->meta.labels.end())
+      labels_[label][it->second].emplace(object->key(), object);
   }
 }
 
@@ -89,7 +90,8 @@ void Store::unlink(const ObjectPtr& object) {
   };
   for (const auto& owner : object->meta.owners) remove(by_owner_, owner.uid);
   for (const std::string& label : spec_.label_indices) {
-    if (const auto it = object->meta.labels.find(label); it != object->meta.labels.end()) remove(labels_[label], it->second);
+    if (const auto it = object->meta.labels.find(label); it != object->meta.labels.end())
+      remove(labels_[label], it->second);
   }
 }
 
@@ -126,7 +128,8 @@ std::vector<Change> Store::put(ObjectPtr object) {
   resource_version_ = object->meta.resource_version;
   ObjectPtr& slot = objects_[object->key()];
   const ObjectPtr old = slot;
-  if (old && old->meta.resource_version == object->meta.resource_version && old->meta.uid == object->meta.uid) return {};
+  if (old && old->meta.resource_version == object->meta.resource_version && old->meta.uid == object->meta.uid)
+    return {};
   if (old) unlink(old);
   slot = object;
   link(object);
@@ -156,12 +159,15 @@ Cache::Cache(const std::vector<InformerSpec>& specs) {
 const Store& Cache::of(const ResourceType& type) const {
   const auto it = stores_.find(type);
   if (it == stores_.end()) {
-    std::fprintf(stderr, "defect: %s/%s is read from the cache, but no informer was declared for it\n", type.api_version().c_str(), type.plural.c_str());
+    std::fprintf(stderr, "defect: %s/%s is read from the cache, but no informer was declared for it\n",
+                 type.api_version().c_str(), type.plural.c_str());
     std::abort();
   }
   return *it->second;
 }
-Store& Cache::store(const ResourceType& type) { return const_cast<Store&>(of(type)); }
+Store& Cache::store(const ResourceType& type) {
+  return const_cast<Store&>(of(type));
+}
 
 bool Cache::synced() const {
   return std::ranges::all_of(stores_, [](const auto& entry) { return entry.second->synced(); });

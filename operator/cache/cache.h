@@ -1,8 +1,8 @@
 // What informers have seen: the reads of every reconcile. Objects are immutable; a read takes a pointer, never a copy.
 //
-// Types are declared up front (InformerSpec): reading one that is not declared is a defect and ends the program with its
-// name, so that no read ever starts a cluster-wide watch by itself.
-// Thread rule: reads from any thread; writes (replace, put, erase) from the type's informer only.
+// Types are declared up front (InformerSpec): reading one that is not declared is a defect and ends the program with
+// its name, so that no read ever starts a cluster-wide watch by itself. Thread rule: reads from any thread; writes
+// (replace, put, erase) from the type's informer only.
 #pragma once
 
 #include <functional>
@@ -42,8 +42,8 @@ class Store {
   [[nodiscard]] std::vector<ObjectPtr> owned_by(const std::string& owner_uid) const;
   [[nodiscard]] std::vector<ObjectPtr> by_label(const std::string& label, const std::string& value) const;
   [[nodiscard]] size_t size() const;
-  [[nodiscard]] bool synced() const;                     // a whole list has been seen
-  [[nodiscard]] std::string resource_version() const;    // how far the informer has read
+  [[nodiscard]] bool synced() const;                   // a whole list has been seen
+  [[nodiscard]] std::string resource_version() const;  // how far the informer has read
   [[nodiscard]] bool reached(std::string_view resource_version) const;
 
   // The informer's side. Each returns what changed.
@@ -75,8 +75,12 @@ class Cache {
 
   // Shorthands for of(type).
   [[nodiscard]] ObjectPtr get(const ResourceType& type, const ObjectKey& key) const { return of(type).get(key); }
-  [[nodiscard]] std::vector<ObjectPtr> list(const ResourceType& type, const std::string& ns = "") const { return of(type).list(ns); }
-  [[nodiscard]] std::vector<ObjectPtr> owned_by(const ResourceType& type, const std::string& uid) const { return of(type).owned_by(uid); }
+  [[nodiscard]] std::vector<ObjectPtr> list(const ResourceType& type, const std::string& ns = "") const {
+    return of(type).list(ns);
+  }
+  [[nodiscard]] std::vector<ObjectPtr> owned_by(const ResourceType& type, const std::string& uid) const {
+    return of(type).owned_by(uid);
+  }
 
  private:
   std::map<ResourceType, std::unique_ptr<Store>> stores_;

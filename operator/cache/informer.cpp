@@ -84,7 +84,9 @@ struct Informer::Impl : std::enable_shared_from_this<Informer::Impl> {
   void run(const watch::Commit& effect) {
     const bool first = !store.synced();
     const auto changes = store.replace(std::exchange(collected, {}), effect.resource_version);
-    deps.log.debug("listed", {{"type", store.spec().type.plural}, {"objects", store.size()}, {"resourceVersion", effect.resource_version}});
+    deps.log.debug(
+        "listed",
+        {{"type", store.spec().type.plural}, {"objects", store.size()}, {"resourceVersion", effect.resource_version}});
     handler(changes, first);
   }
   void run(const watch::OpenWatch& effect) {
@@ -92,8 +94,10 @@ struct Informer::Impl : std::enable_shared_from_this<Informer::Impl> {
     current = std::make_unique<Watch>(weak_from_this(), effect.attempt);
     const InformerSpec& spec = store.spec();
     current->stream = deps.client.watch(spec.type, spec.ns,
-                                        {.label_selector = spec.label_selector, .field_selector = spec.field_selector,
-                                         .resource_version = effect.resource_version, .timeout = effect.timeout},
+                                        {.label_selector = spec.label_selector,
+                                         .field_selector = spec.field_selector,
+                                         .resource_version = effect.resource_version,
+                                         .timeout = effect.timeout},
                                         *current);
   }
   void run(const watch::CloseWatch&) {
@@ -111,11 +115,15 @@ struct Informer::Impl : std::enable_shared_from_this<Informer::Impl> {
   void list(const watch::ListPage& effect) {
     const InformerSpec& spec = store.spec();
     const auto body = deps.client.call(kube::list_call(spec.type, spec.ns,
-                                                       {.label_selector = spec.label_selector, .field_selector = spec.field_selector,
-                                                        .resource_version = "", .continue_token = effect.continue_token, .limit = effect.limit}));
+                                                       {.label_selector = spec.label_selector,
+                                                        .field_selector = spec.field_selector,
+                                                        .resource_version = "",
+                                                        .continue_token = effect.continue_token,
+                                                        .limit = effect.limit}));
     Result<watch::Page> page = body ? watch::Decoder(spec).page(*body) : std::unexpected(body.error());
     const Duration retry_after = page ? Duration{0} : deps.client.retry_after();
-    strand.post([weak = weak_from_this(), attempt = effect.attempt, retry_after, result = std::make_shared<Result<watch::Page>>(std::move(page))] {
+    strand.post([weak = weak_from_this(), attempt = effect.attempt, retry_after,
+                 result = std::make_shared<Result<watch::Page>>(std::move(page))] {
       const auto self = weak.lock();
       if (!self || attempt != self->state.attempt) return;
       if (!*result) {
@@ -167,11 +175,18 @@ struct Informer::Impl : std::enable_shared_from_this<Informer::Impl> {
     if (!decoded) return end(attempt, decoded.error());
     std::vector<Change> changes;
     switch (decoded->kind) {
-      case watch::FrameKind::Error: return end(attempt, decoded->error);
-      case watch::FrameKind::Bookmark: store.advance(decoded->resource_version); break;
+      case watch::FrameKind::Error:
+        return end(attempt, decoded->error);
+      case watch::FrameKind::Bookmark:
+        store.advance(decoded->resource_version);
+        break;
       case watch::FrameKind::Added:
-      case watch::FrameKind::Modified: changes = store.put(decoded->object); break;
-      case watch::FrameKind::Deleted: changes = store.erase(decoded->object); break;
+      case watch::FrameKind::Modified:
+        changes = store.put(decoded->object);
+        break;
+      case watch::FrameKind::Deleted:
+        changes = store.erase(decoded->object);
+        break;
     }
     input(watch::FrameCame{attempt, decoded->resource_version});
     handler(changes, false);
@@ -180,7 +195,8 @@ struct Informer::Impl : std::enable_shared_from_this<Informer::Impl> {
   void failed(const char* what, const Error& error) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);
     const Level level = error.code == Code::Expired ? Level::Info : Level::Warn;
-    deps.log.write(level, std::string(what) + " failed", {{"type", store.spec().type.plural}, {"code", to_string(error.code)}, {"error", error.message}});
+    deps.log.write(level, std::string(what) + " failed",
+                   {{"type", store.spec().type.plural}, {"code", to_string(error.code)}, {"error", error.message}});
   }
 
   const Deps deps;
@@ -194,7 +210,8 @@ struct Informer::Impl : std::enable_shared_from_this<Informer::Impl> {
   Strand strand;
 };
 
-Informer::Informer(Deps deps, Store& store, Handler handler) : impl_(std::make_shared<Impl>(deps, store, std::move(handler))) {}
+Informer::Informer(Deps deps, Store& store, Handler handler)
+    : impl_(std::make_shared<Impl>(deps, store, std::move(handler))) {}
 Informer::~Informer() = default;
 
 void Informer::start() {
@@ -207,6 +224,8 @@ void Informer::stop() {
     if (const auto self = weak.lock()) self->input(watch::Stop{});
   });
 }
-const Informer::Counters& Informer::counters() const { return impl_->counters; }
+const Informer::Counters& Informer::counters() const {
+  return impl_->counters;
+}
 
 }  // namespace clops::op

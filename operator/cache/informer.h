@@ -1,10 +1,9 @@
 // Keeps one Store in step with the API: the driver of operator/watch's pure machine.
 //
 // No thread of its own: list calls are executor tasks, frames come from the HTTP client's stream and are decoded on the
-// informer's strand. What waits to be decoded is bounded: a consumer that falls 64 MiB behind drops the watch and opens it
-// again where it was.
-// Thread rule: start() and stop() from any thread; the handler is called on the strand, never twice at once.
-// Ownership: borrows client, store, clock, random, log; see Strand for the end.
+// informer's strand. What waits to be decoded is bounded: a consumer that falls 64 MiB behind drops the watch and opens
+// it again where it was. Thread rule: start() and stop() from any thread; the handler is called on the strand, never
+// twice at once. Ownership: borrows client, store, clock, random, log; see Strand for the end.
 #pragma once
 
 #include <atomic>

@@ -18,7 +18,8 @@ using crds::ResourceType;
 
 class Object {
  public:
-  Object(ObjectMeta object_meta, std::string compact_json) : meta(std::move(object_meta)), text_(std::move(compact_json)) {}
+  Object(ObjectMeta object_meta, std::string compact_json)
+      : meta(std::move(object_meta)), text_(std::move(compact_json)) {}
   [[nodiscard]] Json body() const;  // the whole object as it was trimmed, apiVersion and kind included
   [[nodiscard]] ObjectKey key() const { return {meta.ns, meta.name}; }
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -5,13 +5,15 @@
 namespace clops::op::election {
 namespace {
 const crds::ResourceType& leases() {
-  static const crds::ResourceType type{.group = "coordination.k8s.io", .version = "v1", .kind = "Lease", .plural = "leases"};
+  static const crds::ResourceType type{
+      .group = "coordination.k8s.io", .version = "v1", .kind = "Lease", .plural = "leases"};
   return type;
 }
 }  // namespace
 
 struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
-  Impl(Deps d, Options o, std::function<void(bool)> l) : deps(d), options(std::move(o)), listener(std::move(l)), strand(d.executor) {}
+  Impl(Deps d, Options o, std::function<void(bool)> l)
+      : deps(d), options(std::move(o)), listener(std::move(l)), strand(d.executor) {}
 
   void schedule(Duration after) {
     strand.post_after(after, [weak = weak_from_this()] {
@@ -27,14 +29,21 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
     now = deps.clock.now();
     const Decision decision = decide(seen, options.identity, last_renewed, now, options.limits);
     switch (decision.act) {
-      case Act::Wait: break;
+      case Act::Wait:
+        break;
       case Act::Acquire:
-      case Act::Renew: write(decision.act, now); break;
-      case Act::StepDown: step_down(); break;
+      case Act::Renew:
+        write(decision.act, now);
+        break;
+      case Act::StepDown:
+        step_down();
+        break;
     }
-    const auto jitter = static_cast<int64_t>(deps.random.unit() * 0.2 * static_cast<double>(Duration{options.limits.retry}.count()));
+    const auto jitter =
+        static_cast<int64_t>(deps.random.unit() * 0.2 * static_cast<double>(Duration{options.limits.retry}.count()));
     Duration wait = decision.look_again - now + (last_renewed ? Duration{0} : Duration{jitter});
-    if (last_renewed) wait = std::min(wait, std::max(*last_renewed + options.limits.renew - deps.clock.now(), Duration{0}));
+    if (last_renewed)
+      wait = std::min(wait, std::max(*last_renewed + options.limits.renew - deps.clock.now(), Duration{0}));
     schedule(wait);
   }
 
@@ -53,7 +62,8 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
   }
 
   void note(Json object) {
-    Seen now_seen{.holder = string_at(object, {"spec", "holderIdentity"}), .renew_time = string_at(object, {"spec", "renewTime"}),
+    Seen now_seen{.holder = string_at(object, {"spec", "holderIdentity"}),
+                  .renew_time = string_at(object, {"spec", "renewTime"}),
                   .changed_at = deps.clock.now()};
     if (!seen || seen->holder != now_seen.holder || seen->renew_time != now_seen.renew_time) seen = std::move(now_seen);
     lease = std::move(object);
@@ -62,8 +72,11 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
 
   void write(Act act, TimePoint sent_at) {
     const std::string stamp = to_rfc3339_micro(deps.clock.wall());
-    Json object = lease.is_object() ? lease : Json{{"apiVersion", "coordination.k8s.io/v1"}, {"kind", "Lease"},
-                                                   {"metadata", {{"name", options.name}, {"namespace", options.ns}}}, {"spec", Json::object()}};
+    Json object = lease.is_object() ? lease
+                                    : Json{{"apiVersion", "coordination.k8s.io/v1"},
+                                           {"kind", "Lease"},
+                                           {"metadata", {{"name", options.name}, {"namespace", options.ns}}},
+                                           {"spec", Json::object()}};
     Json& spec = object["spec"];
     if (act == Act::Acquire && string_at(spec, {"holderIdentity"}) != options.identity) {
       spec["acquireTime"] = stamp;
@@ -75,7 +88,8 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
     auto answer = lease.is_object() ? deps.client.update(leases(), object) : deps.client.create(leases(), object);
     if (!answer) {
       fresh = false;  // somebody else wrote, or we do not know whether we did: read before the next try
-      deps.log.write(answer.error().code == Code::Conflict || answer.error().code == Code::AlreadyExists ? Level::Debug : Level::Warn,
+      deps.log.write(answer.error().code == Code::Conflict || answer.error().code == Code::AlreadyExists ? Level::Debug
+                                                                                                         : Level::Warn,
                      "lease not written", {{"lease", options.name}, {"error", answer.error().message}});
       return;
     }
@@ -110,7 +124,8 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
     object["spec"]["leaseDurationSeconds"] = 1;
     object["spec"]["renewTime"] = to_rfc3339_micro(deps.clock.wall());
     if (const auto answer = deps.client.update(leases(), object); !answer) {
-      deps.log.info("the lease could not be given back; others wait until it runs out", {{"error", answer.error().message}});
+      deps.log.info("the lease could not be given back; others wait until it runs out",
+                    {{"error", answer.error().message}});
     }
   }
 
@@ -129,7 +144,11 @@ struct Elector::Impl : std::enable_shared_from_this<Elector::Impl> {
 Elector::Elector(Deps deps, Options options, std::function<void(bool)> listener)
     : impl_(std::make_shared<Impl>(deps, std::move(options), std::move(listener))) {}
 Elector::~Elector() = default;
-void Elector::start() { impl_->schedule(Duration{0}); }
-void Elector::release() { impl_->release(); }
+void Elector::start() {
+  impl_->schedule(Duration{0});
+}
+void Elector::release() {
+  impl_->release();
+}
 
 }  // namespace clops::op::election

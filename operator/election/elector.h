@@ -1,10 +1,10 @@
 // Takes part in the election of one writer, by a coordination.k8s.io Lease.
 //
-// Use a client over its own HttpClient: a lease must not wait behind other requests. While it holds the lease the gate is open
-// until `renew` after the moment the last successful renewal was sent. A lost lease closes the gate and tells the listener;
-// the process goes on and stands for election again. release() gives a held lease back, so that others need not wait.
-// Thread rule: start() and release() from any thread; the listener is called from one thread at a time, only on a change.
-// Ownership: borrows everything; see Strand for the end.
+// Use a client over its own HttpClient: a lease must not wait behind other requests. While it holds the lease the gate
+// is open until `renew` after the moment the last successful renewal was sent. A lost lease closes the gate and tells
+// the listener; the process goes on and stands for election again. release() gives a held lease back, so that others
+// need not wait. Thread rule: start() and release() from any thread; the listener is called from one thread at a time,
+// only on a change. Ownership: borrows everything; see Strand for the end.
 #pragma once
 
 #include <functional>

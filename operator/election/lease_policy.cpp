@@ -2,8 +2,8 @@
 
 namespace clops::op::election {
 
-Decision decide(const std::optional<Seen>& seen, const std::string& self, std::optional<TimePoint> last_renewed, TimePoint now,
-                const Limits& limits) {
+Decision decide(const std::optional<Seen>& seen, const std::string& self, std::optional<TimePoint> last_renewed,
+                TimePoint now, const Limits& limits) {
   const auto then = [&](Act act) { return Decision{act, now + limits.retry}; };
   const bool ours = seen && seen->holder == self;
   if (last_renewed) {

@@ -1,7 +1,7 @@
 // Whether this process may write: open until a point in time that every renewal of the lease moves on.
 //
-// A point in time and not a flag, so that a process whose renewals (or whose executor) hang stops writing by itself, before
-// anybody else may start. Thread rule: safe from any thread. Without election it is opened for ever.
+// A point in time and not a flag, so that a process whose renewals (or whose executor) hang stops writing by itself,
+// before anybody else may start. Thread rule: safe from any thread. Without election it is opened for ever.
 #pragma once
 
 #include <array>
@@ -18,7 +18,9 @@ class WriteGate {
   void open_until(TimePoint time) { until_ns_.store(time.time_since_epoch().count(), std::memory_order_release); }
   void open_for_ever() { until_ns_.store(INT64_MAX, std::memory_order_release); }
   void close() { until_ns_.store(INT64_MIN, std::memory_order_release); }
-  [[nodiscard]] bool is_open(TimePoint now) const { return now.time_since_epoch().count() < until_ns_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool is_open(TimePoint now) const {
+    return now.time_since_epoch().count() < until_ns_.load(std::memory_order_acquire);
+  }
 
  private:
   std::atomic<int64_t> until_ns_{INT64_MIN};
@@ -27,7 +29,8 @@ class WriteGate {
 // Every write asks the gate just before it is sent; refused: Conflict. Counts what goes through.
 class GatedClient final : public kube::Client {
  public:
-  GatedClient(kube::Client& inner, const WriteGate& gate, const Clock& clock) : inner_(inner), gate_(gate), clock_(clock) {}
+  GatedClient(kube::Client& inner, const WriteGate& gate, const Clock& clock)
+      : inner_(inner), gate_(gate), clock_(clock) {}
   Result<std::string> call(const kube::Call& call) override {
     if (kube::is_write(call.verb) && !gate_.is_open(clock_.now())) {
       return fail(Code::Conflict, "this process does not hold the lease: it must not write");
@@ -35,13 +38,15 @@ class GatedClient final : public kube::Client {
     calls_[static_cast<size_t>(call.verb)].fetch_add(1, std::memory_order_relaxed);
     return inner_.call(call);
   }
-  std::unique_ptr<HttpStream> watch(const kube::ResourceType& type, const std::string& ns, const kube::WatchOptions& options,
-                                    StreamSink& sink) override {
+  std::unique_ptr<HttpStream> watch(const kube::ResourceType& type, const std::string& ns,
+                                    const kube::WatchOptions& options, StreamSink& sink) override {
     calls_[static_cast<size_t>(kube::Verb::Watch)].fetch_add(1, std::memory_order_relaxed);
     return inner_.watch(type, ns, options, sink);
   }
   Duration retry_after() const override { return inner_.retry_after(); }
-  [[nodiscard]] uint64_t calls(kube::Verb verb) const { return calls_[static_cast<size_t>(verb)].load(std::memory_order_relaxed); }
+  [[nodiscard]] uint64_t calls(kube::Verb verb) const {
+    return calls_[static_cast<size_t>(verb)].load(std::memory_order_relaxed);
+  }
 
  private:
   kube::Client& inner_;

@@ -69,16 +69,23 @@ struct Waiting {
 class Recorder final : public EventRecorder {
  public:
   Recorder(EventRecorderDeps deps, EventRecorderOptions options)
-      : deps_(deps), options_(std::move(options)), told_(options_.remembered_max), buckets_(options_.remembered_max), strand_(deps.executor) {}
+      : deps_(deps),
+        options_(std::move(options)),
+        told_(options_.remembered_max),
+        buckets_(options_.remembered_max),
+        strand_(deps.executor) {}
 
-  void record(const ObjectReference& about, EventType type, std::string_view reason, std::string_view message) override {
+  void record(const ObjectReference& about, EventType type, std::string_view reason,
+              std::string_view message) override {
     {
       const std::lock_guard lock(mutex_);
       if (waiting_.size() >= options_.waiting_max) {
-        if (dropped_++ == 0) deps_.log.warn("events are dropped: too many wait to be written", {{"max", options_.waiting_max}});
+        if (dropped_++ == 0)
+          deps_.log.warn("events are dropped: too many wait to be written", {{"max", options_.waiting_max}});
         return;
       }
-      waiting_.push_back({about, type, std::string(reason), std::string(message.substr(0, kMessageBytesMax)), deps_.clock.wall()});
+      waiting_.push_back(
+          {about, type, std::string(reason), std::string(message.substr(0, kMessageBytesMax)), deps_.clock.wall()});
     }
     strand_.post([this] { write_next(); });
   }
@@ -96,7 +103,8 @@ class Recorder final : public EventRecorder {
     if (next->tries == 0 && !allowed(next->about.uid)) return;
     const Status written = write(*next);
     if (written || written.error().code != Code::Unavailable) {
-      if (!written) deps_.log.debug("event not written", {{"reason", next->reason}, {"error", written.error().message}});
+      if (!written)
+        deps_.log.debug("event not written", {{"reason", next->reason}, {"error", written.error().message}});
       return;
     }
     if (++next->tries >= kTriesMax) return;
@@ -114,7 +122,8 @@ class Recorder final : public EventRecorder {
     const TimePoint now = deps_.clock.now();
     Bucket* bucket = buckets_.find(uid);
     if (!bucket) bucket = &buckets_.add(uid, {.tokens = kBurst, .at = now});
-    bucket->tokens = std::min(kBurst, bucket->tokens + std::chrono::duration<double>(now - bucket->at).count() * kRefillPerSecond);
+    bucket->tokens =
+        std::min(kBurst, bucket->tokens + std::chrono::duration<double>(now - bucket->at).count() * kRefillPerSecond);
     bucket->at = now;
     if (bucket->tokens < 1) return false;
     bucket->tokens -= 1;
@@ -136,7 +145,10 @@ class Recorder final : public EventRecorder {
     }
     const Json object = render(event);
     if (const auto answer = deps_.client.create(event_type(), object); !answer) return std::unexpected(answer.error());
-    Told fresh{.ns = string_at(object, {"metadata", "namespace"}), .name = string_at(object, {"metadata", "name"}), .count = 1, .last = now};
+    Told fresh{.ns = string_at(object, {"metadata", "namespace"}),
+               .name = string_at(object, {"metadata", "name"}),
+               .count = 1,
+               .last = now};
     if (Told* told = told_.find(key)) {
       *told = std::move(fresh);
     } else {
@@ -150,7 +162,9 @@ class Recorder final : public EventRecorder {
     char suffix[20];
     std::snprintf(suffix, sizeof suffix, ".%016llx", static_cast<unsigned long long>(deps_.random.next()));
     const std::string when = to_rfc3339(event.when);
-    Json involved{{"apiVersion", event.about.type.api_version()}, {"kind", event.about.type.kind}, {"name", event.about.key.name}};
+    Json involved{{"apiVersion", event.about.type.api_version()},
+                  {"kind", event.about.type.kind},
+                  {"name", event.about.key.name}};
     if (!event.about.key.ns.empty()) involved["namespace"] = event.about.key.ns;
     if (!event.about.uid.empty()) involved["uid"] = event.about.uid;
     if (!event.about.resource_version.empty()) involved["resourceVersion"] = event.about.resource_version;

@@ -17,12 +17,17 @@ const char* method_of(Verb verb) {
     case Verb::Get:
     case Verb::List:
     case Verb::Watch:
-    case Verb::Logs: return "GET";
-    case Verb::Create: return "POST";
-    case Verb::Update: return "PUT";
+    case Verb::Logs:
+      return "GET";
+    case Verb::Create:
+      return "POST";
+    case Verb::Update:
+      return "PUT";
     case Verb::Patch:
-    case Verb::Apply: return "PATCH";
-    case Verb::Delete: return "DELETE";
+    case Verb::Apply:
+      return "PATCH";
+    case Verb::Delete:
+      return "DELETE";
   }
   return "GET";
 }
@@ -65,13 +70,20 @@ class HttpKubeClient final : public Client {
     }
     if (!answer) return std::unexpected(std::move(answer).error());
     heed(answer->status, answer->headers);
-    if (answer->status < 200 || answer->status > 299) return std::unexpected(decode_status(answer->status, answer->body));
+    if (answer->status < 200 || answer->status > 299)
+      return std::unexpected(decode_status(answer->status, answer->body));
     return std::move(answer->body);
   }
 
   std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns, const WatchOptions& options,
                                     StreamSink& sink) override {
-    Call call{.verb = Verb::Watch, .type = type, .key = {ns, ""}, .subresource = "", .query = {}, .content_type = "", .body = ""};
+    Call call{.verb = Verb::Watch,
+              .type = type,
+              .key = {ns, ""},
+              .subresource = "",
+              .query = {},
+              .content_type = "",
+              .body = ""};
     call.query.emplace_back("watch", "1");
     add_query(call, "labelSelector", options.label_selector);
     add_query(call, "fieldSelector", options.field_selector);
@@ -108,11 +120,15 @@ class HttpKubeClient final : public Client {
   };
 
   HttpRequest request(const Call& call) const {
-    HttpRequest out{.method = method_of(call.verb), .url = options_.server + path_and_query(call), .headers = {}, .body = call.body};
+    HttpRequest out{.method = method_of(call.verb),
+                    .url = options_.server + path_and_query(call),
+                    .headers = {},
+                    .body = call.body};
     if (call.verb != Verb::Logs) out.headers.set("Accept", "application/json");
     if (!call.content_type.empty()) out.headers.set("Content-Type", call.content_type);
     if (credentials_) {
-      if (const std::string token = credentials_->bearer_token(); !token.empty()) out.headers.set("Authorization", "Bearer " + token);
+      if (const std::string token = credentials_->bearer_token(); !token.empty())
+        out.headers.set("Authorization", "Bearer " + token);
     }
     return out;
   }
@@ -121,7 +137,8 @@ class HttpKubeClient final : public Client {
     if (status != 429 && status != 503) return;
     const auto text = headers.get("retry-after");
     int64_t seconds = 0;
-    if (!text || std::from_chars(text->data(), text->data() + text->size(), seconds).ec != std::errc{} || seconds <= 0) return;
+    if (!text || std::from_chars(text->data(), text->data() + text->size(), seconds).ec != std::errc{} || seconds <= 0)
+      return;
     const Duration wait = std::min<Duration>(std::chrono::seconds{std::min<int64_t>(seconds, 3'600)}, kRetryAfterMax);
     stay_away_until_.store((clock_.now() + wait).time_since_epoch().count(), std::memory_order_relaxed);
   }
@@ -136,11 +153,18 @@ class HttpKubeClient final : public Client {
 }  // namespace
 
 Result<Json> Client::get(const ResourceType& type, const ObjectKey& key) {
-  return as_object(call({.verb = Verb::Get, .type = type, .key = key, .subresource = "", .query = {}, .content_type = "", .body = ""}));
+  return as_object(call(
+      {.verb = Verb::Get, .type = type, .key = key, .subresource = "", .query = {}, .content_type = "", .body = ""}));
 }
 
 Call list_call(const ResourceType& type, const std::string& ns, const ListOptions& options) {
-  Call out{.verb = Verb::List, .type = type, .key = {ns, ""}, .subresource = "", .query = {}, .content_type = "", .body = ""};
+  Call out{.verb = Verb::List,
+           .type = type,
+           .key = {ns, ""},
+           .subresource = "",
+           .query = {},
+           .content_type = "",
+           .body = ""};
   add_query(out, "labelSelector", options.label_selector);
   add_query(out, "fieldSelector", options.field_selector);
   add_query(out, "resourceVersion", options.resource_version);
@@ -151,7 +175,8 @@ Call list_call(const ResourceType& type, const std::string& ns, const ListOption
 
 Result<ListPage> Client::list(const ResourceType& type, const std::string& ns, const ListOptions& options) {
   CLOPS_ASSIGN(Json body, as_object(call(list_call(type, ns, options))));
-  ListPage out{.items = {}, .resource_version = string_at(body, {"metadata", "resourceVersion"}),
+  ListPage out{.items = {},
+               .resource_version = string_at(body, {"metadata", "resourceVersion"}),
                .continue_token = string_at(body, {"metadata", "continue"})};
   const auto items = body.find("items");
   if (items == body.end() || items->is_null()) return out;
@@ -165,33 +190,54 @@ Result<ListPage> Client::list(const ResourceType& type, const std::string& ns, c
 }
 
 Result<Json> Client::create(const ResourceType& type, const Json& object, const std::string& field_manager) {
-  Call request{.verb = Verb::Create, .type = type, .key = {key_of(object).ns, ""}, .subresource = "", .query = {},
-               .content_type = "application/json", .body = dump_json(object)};
+  Call request{.verb = Verb::Create,
+               .type = type,
+               .key = {key_of(object).ns, ""},
+               .subresource = "",
+               .query = {},
+               .content_type = "application/json",
+               .body = dump_json(object)};
   add_query(request, "fieldManager", field_manager);
   return as_object(call(request));
 }
 
 Result<Json> Client::update(const ResourceType& type, const Json& object, const std::string& subresource) {
   if (string_at(object, {"metadata", "resourceVersion"}).empty()) {
-    return fail(Code::InvalidArgument, "an update needs metadata.resourceVersion: without it, it would undo others' writes");
+    return fail(Code::InvalidArgument,
+                "an update needs metadata.resourceVersion: without it, it would undo others' writes");
   }
-  return as_object(call({.verb = Verb::Update, .type = type, .key = key_of(object), .subresource = subresource, .query = {},
-                         .content_type = "application/json", .body = dump_json(object)}));
+  return as_object(call({.verb = Verb::Update,
+                         .type = type,
+                         .key = key_of(object),
+                         .subresource = subresource,
+                         .query = {},
+                         .content_type = "application/json",
+                         .body = dump_json(object)}));
 }
 
 Result<Json> Client::patch(const ResourceType& type, const ObjectKey& key, PatchKind kind, const Json& patch,
                            const std::string& subresource, const std::string& field_manager) {
-  Call request{.verb = Verb::Patch, .type = type, .key = key, .subresource = subresource, .query = {},
-               .content_type = kind == PatchKind::Merge ? "application/merge-patch+json" : "application/json-patch+json",
-               .body = dump_json(patch)};
+  Call request{
+      .verb = Verb::Patch,
+      .type = type,
+      .key = key,
+      .subresource = subresource,
+      .query = {},
+      .content_type = kind == PatchKind::Merge ? "application/merge-patch+json" : "application/json-patch+json",
+      .body = dump_json(patch)};
   add_query(request, "fieldManager", field_manager);
   return as_object(call(request));
 }
 
 Result<Json> Client::apply(const ResourceType& type, const Json& object, const ApplyOptions& options) {
   if (options.field_manager.empty()) return fail(Code::InvalidArgument, "apply needs a field manager");
-  Call request{.verb = Verb::Apply, .type = type, .key = key_of(object), .subresource = options.subresource, .query = {},
-               .content_type = "application/apply-patch+yaml", .body = dump_json(object)};  // JSON is YAML
+  Call request{.verb = Verb::Apply,
+               .type = type,
+               .key = key_of(object),
+               .subresource = options.subresource,
+               .query = {},
+               .content_type = "application/apply-patch+yaml",
+               .body = dump_json(object)};  // JSON is YAML
   add_query(request, "fieldManager", options.field_manager);
   if (options.force) add_query(request, "force", "true");
   return as_object(call(request));
@@ -201,15 +247,21 @@ Status Client::remove(const ResourceType& type, const ObjectKey& key, const Dele
   Json body{{"kind", "DeleteOptions"}, {"apiVersion", "v1"}, {"propagationPolicy", options.propagation}};
   if (!options.uid.empty()) body["preconditions"]["uid"] = options.uid;
   if (!options.resource_version.empty()) body["preconditions"]["resourceVersion"] = options.resource_version;
-  const auto answer = call({.verb = Verb::Delete, .type = type, .key = key, .subresource = "", .query = {},
-                            .content_type = "application/json", .body = dump_json(body)});
+  const auto answer = call({.verb = Verb::Delete,
+                            .type = type,
+                            .key = key,
+                            .subresource = "",
+                            .query = {},
+                            .content_type = "application/json",
+                            .body = dump_json(body)});
   if (!answer) return std::unexpected(answer.error());
   return {};
 }
 
 Result<std::string> Client::logs(const ObjectKey& pod, const LogOptions& options) {
   static const ResourceType pods{.group = "", .version = "v1", .kind = "Pod", .plural = "pods"};
-  Call request{.verb = Verb::Logs, .type = pods, .key = pod, .subresource = "log", .query = {}, .content_type = "", .body = ""};
+  Call request{
+      .verb = Verb::Logs, .type = pods, .key = pod, .subresource = "log", .query = {}, .content_type = "", .body = ""};
   add_query(request, "container", options.container);
   if (options.tail_lines) add_query(request, "tailLines", std::to_string(*options.tail_lines));
   if (options.limit_bytes) add_query(request, "limitBytes", std::to_string(*options.limit_bytes));
@@ -217,7 +269,8 @@ Result<std::string> Client::logs(const ObjectKey& pod, const LogOptions& options
   return call(request);
 }
 
-std::unique_ptr<Client> make_client(ClientOptions options, HttpClient& http, const Clock& clock, Credentials* credentials) {
+std::unique_ptr<Client> make_client(ClientOptions options, HttpClient& http, const Clock& clock,
+                                    Credentials* credentials) {
   while (options.server.ends_with('/')) options.server.pop_back();
   return std::make_unique<HttpKubeClient>(std::move(options), http, clock, credentials);
 }

@@ -4,9 +4,9 @@
 // sleep: whoever wants to try again later schedules that, see retry_after().
 // Ownership: make_client borrows its HttpClient, Clock and Credentials.
 // Errors, by HTTP status and Status.reason: NotFound 404 · AlreadyExists 409/AlreadyExists · Conflict 409, 412 ·
-// InvalidArgument 400, 422 · Unauthenticated 401 · PermissionDenied 403 · Expired 410, and a resourceVersion too large ·
-// TooLarge 413 · Unsupported 405, 406, 415 · Unavailable 429, 500, 502, 503 and transport · DeadlineExceeded 504.
-// The message is the server's.
+// InvalidArgument 400, 422 · Unauthenticated 401 · PermissionDenied 403 · Expired 410, and a resourceVersion too large
+// · TooLarge 413 · Unsupported 405, 406, 415 · Unavailable 429, 500, 502, 503 and transport · DeadlineExceeded 504. The
+// message is the server's.
 #pragma once
 
 #include <memory>
@@ -32,7 +32,8 @@ using crds::ResourceType;
 enum class Verb { Get, List, Watch, Create, Update, Patch, Apply, Delete, Logs };
 inline constexpr size_t kVerbs = 9;
 [[nodiscard]] constexpr bool is_write(Verb verb) {
-  return verb == Verb::Create || verb == Verb::Update || verb == Verb::Patch || verb == Verb::Apply || verb == Verb::Delete;
+  return verb == Verb::Create || verb == Verb::Update || verb == Verb::Patch || verb == Verb::Apply ||
+         verb == Verb::Delete;
 }
 
 // One call, before it is a URL. Decorators (write gate, write tracker) look at it; simulations may record it.
@@ -71,7 +72,7 @@ struct ApplyOptions {
 };
 
 struct DeleteOptions {
-  std::string uid, resource_version;      // preconditions; empty = none
+  std::string uid, resource_version;       // preconditions; empty = none
   std::string propagation = "Background";  // Background | Foreground | Orphan
 };
 
@@ -90,7 +91,8 @@ class Client {
 
   [[nodiscard]] Result<Json> get(const ResourceType& type, const ObjectKey& key);
   [[nodiscard]] Result<ListPage> list(const ResourceType& type, const std::string& ns, const ListOptions& options = {});
-  [[nodiscard]] Result<Json> create(const ResourceType& type, const Json& object, const std::string& field_manager = "");
+  [[nodiscard]] Result<Json> create(const ResourceType& type, const Json& object,
+                                    const std::string& field_manager = "");
   // PUT. `object` carries metadata.resourceVersion: an update without one is refused here (it would win blindly).
   [[nodiscard]] Result<Json> update(const ResourceType& type, const Json& object, const std::string& subresource = "");
   [[nodiscard]] Result<Json> patch(const ResourceType& type, const ObjectKey& key, PatchKind kind, const Json& patch,
@@ -102,7 +104,8 @@ class Client {
 
   // What the verbs above are made of: the answer's body, or its error.
   [[nodiscard]] virtual Result<std::string> call(const Call& call) = 0;
-  // Frames of {"type":..,"object":..}, one a line, until it ends; see operator/watch. The sink's on_head gets the status.
+  // Frames of {"type":..,"object":..}, one a line, until it ends; see operator/watch. The sink's on_head gets the
+  // status.
   [[nodiscard]] virtual std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns,
                                                           const WatchOptions& options, StreamSink& sink) = 0;
   // How much longer the server has asked everybody to stay away (Retry-After of a 429 or 503); zero = it has not.

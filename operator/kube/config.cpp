@@ -36,18 +36,23 @@ Result<std::string> decoded(const Json& value, const char* field) {
 }
 
 // A field of the wrong type is named, not taken for absent.
-Status check_types(const Json& entry, std::initializer_list<const char*> texts, std::initializer_list<const char*> flags) {
+Status check_types(const Json& entry, std::initializer_list<const char*> texts,
+                   std::initializer_list<const char*> flags) {
   for (const char* field : texts) {
-    if (const Json* value = find_path(entry, {field}); value && !value->is_string()) return fail(Code::InvalidArgument, std::string(field) + ": must be text (in quotes)");
+    if (const Json* value = find_path(entry, {field}); value && !value->is_string())
+      return fail(Code::InvalidArgument, std::string(field) + ": must be text (in quotes)");
   }
   for (const char* field : flags) {
-    if (const Json* value = find_path(entry, {field}); value && !value->is_boolean()) return fail(Code::InvalidArgument, std::string(field) + ": must be true or false");
+    if (const Json* value = find_path(entry, {field}); value && !value->is_boolean())
+      return fail(Code::InvalidArgument, std::string(field) + ": must be true or false");
   }
   return {};
 }
 
 Status read_cluster(const Json& cluster, const std::filesystem::path& folder, Access& out) {
-  CLOPS_TRY(check_types(cluster, {"server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url"}, {"insecure-skip-tls-verify"}));
+  CLOPS_TRY(check_types(
+      cluster, {"server", "certificate-authority", "certificate-authority-data", "tls-server-name", "proxy-url"},
+      {"insecure-skip-tls-verify"}));
   out.server = string_at(cluster, {"server"});
   if (!out.server.starts_with("https://") && !out.server.starts_with("http://")) {
     return fail(Code::InvalidArgument, "server: needs a URL such as https://host:6443");
@@ -68,16 +73,21 @@ Status read_user(const Json& user, const std::filesystem::path& folder, Access& 
     const char* way_out;
   };
   static constexpr std::array<Refused, 5> kRefused{{
-      {"exec", "credential plugins are not run; put a token (kubectl create token NAME), tokenFile or client certificate there"},
+      {"exec",
+       "credential plugins are not run; put a token (kubectl create token NAME), tokenFile or client certificate "
+       "there"},
       {"auth-provider", "auth providers are gone from Kubernetes too; use a token or client certificate"},
       {"username", "basic authentication is gone from Kubernetes; use a token or client certificate"},
       {"as", "impersonation is not done; use that user's own credentials"},
       {"as-uid", "impersonation is not done; use that user's own credentials"},
   }};
   for (const Refused& refused : kRefused) {
-    if (user.contains(refused.field)) return fail(Code::Unsupported, std::string(refused.field) + ": " + refused.way_out);
+    if (user.contains(refused.field))
+      return fail(Code::Unsupported, std::string(refused.field) + ": " + refused.way_out);
   }
-  CLOPS_TRY(check_types(user, {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile"}, {}));
+  CLOPS_TRY(check_types(
+      user, {"client-certificate", "client-certificate-data", "client-key", "client-key-data", "token", "tokenFile"},
+      {}));
   out.tls.cert_file = absolute(folder, string_at(user, {"client-certificate"}));
   out.tls.key_file = absolute(folder, string_at(user, {"client-key"}));
   CLOPS_ASSIGN(out.tls.cert_pem, decoded(user, "client-certificate-data"));
@@ -86,7 +96,8 @@ Status read_user(const Json& user, const std::filesystem::path& folder, Access& 
   if (!out.tls.key_pem.empty()) out.tls.key_file.clear();
   const bool has_cert = !out.tls.cert_pem.empty() || !out.tls.cert_file.empty();
   const bool has_key = !out.tls.key_pem.empty() || !out.tls.key_file.empty();
-  if (has_cert != has_key) return fail(Code::InvalidArgument, "client-certificate and client-key belong together: one is missing");
+  if (has_cert != has_key)
+    return fail(Code::InvalidArgument, "client-certificate and client-key belong together: one is missing");
   out.token = string_at(user, {"token"});
   if (out.token.empty()) out.token_file = absolute(folder, string_at(user, {"tokenFile"}));
   return {};
@@ -101,7 +112,8 @@ class Token final : public Credentials {
     if (last_.empty() || clock_.now() >= read_at_ + kTokenAge) {
       read_at_ = clock_.now();
       if (auto text = read_file(file_, kFileBytesMax)) {
-        while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' ')) text->pop_back();
+        while (!text->empty() && (text->back() == '\n' || text->back() == '\r' || text->back() == ' '))
+          text->pop_back();
         if (!text->empty()) last_ = std::move(*text);
       }
     }
@@ -122,7 +134,8 @@ class Token final : public Credentials {
 
 }  // namespace
 
-Result<Access> parse_kubeconfig(std::string_view yaml, const std::filesystem::path& folder, const std::string& context) {
+Result<Access> parse_kubeconfig(std::string_view yaml, const std::filesystem::path& folder,
+                                const std::string& context) {
   CLOPS_ASSIGN(const auto documents, parse_yaml(yaml, kFileBytesMax));
   if (documents.size() != 1 || !documents[0].is_object()) return fail(Code::InvalidArgument, "not a kubeconfig");
   const Json& config = documents[0];
@@ -132,7 +145,8 @@ Result<Access> parse_kubeconfig(std::string_view yaml, const std::filesystem::pa
   const std::string cluster_name = string_at(chosen, {"cluster"}), user_name = string_at(chosen, {"user"});
   CLOPS_ASSIGN(const Json cluster, named(config, "clusters", "cluster", cluster_name));
   Access out;
-  if (Status read = read_cluster(cluster, folder, out); !read) return fail_in("clusters[" + cluster_name + "]", read.error());
+  if (Status read = read_cluster(cluster, folder, out); !read)
+    return fail_in("clusters[" + cluster_name + "]", read.error());
   if (!user_name.empty()) {
     CLOPS_ASSIGN(const Json user, named(config, "users", "user", user_name));
     if (Status read = read_user(user, folder, out); !read) return fail_in("users[" + user_name + "]", read.error());
@@ -150,7 +164,8 @@ Result<Access> load_kubeconfig(const std::filesystem::path& file, const std::str
 
 Result<Access> in_cluster(const std::string& host, const std::string& port, const std::filesystem::path& folder) {
   if (host.empty() || port.empty()) {
-    return fail(Code::NotFound, "not in a pod (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set): give a kubeconfig");
+    return fail(Code::NotFound,
+                "not in a pod (KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set): give a kubeconfig");
   }
   Access out;
   out.server = "https://" + (host.find(':') == std::string::npos ? host : "[" + host + "]") + ":" + port;
@@ -162,14 +177,19 @@ Result<Access> in_cluster(const std::string& host, const std::string& port, cons
   return out;
 }
 
-std::unique_ptr<Credentials> make_credentials(const Access& access, const Clock& clock) { return std::make_unique<Token>(access, clock); }
+std::unique_ptr<Credentials> make_credentials(const Access& access, const Clock& clock) {
+  return std::make_unique<Token>(access, clock);
+}
 
 Result<Connection> connect(const Access& access, const Clock& clock, const ConnectOptions& options) {
   Connection out;
-  CLOPS_ASSIGN(out.http, make_curl_client({.tls = access.tls, .user_agent = options.user_agent,
-                                           .connections_max = options.connections_max, .proxy = access.proxy}));
+  CLOPS_ASSIGN(out.http, make_curl_client({.tls = access.tls,
+                                           .user_agent = options.user_agent,
+                                           .connections_max = options.connections_max,
+                                           .proxy = access.proxy}));
   out.credentials = make_credentials(access, clock);
-  out.client = make_client({.server = access.server, .limits = options.limits}, *out.http, clock, out.credentials.get());
+  out.client =
+      make_client({.server = access.server, .limits = options.limits}, *out.http, clock, out.credentials.get());
   return out;
 }
 

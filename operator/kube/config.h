@@ -2,8 +2,8 @@
 //
 // Nothing in a kubeconfig is passed over: what clops does not do (exec and auth-provider plugins, basic authentication,
 // impersonation) is refused as Unsupported, naming the field and the way out.
-// Thread rule: values; Credentials are safe from any thread. Errors name the file and the field: InvalidArgument, NotFound
-// (file, context), Unsupported.
+// Thread rule: values; Credentials are safe from any thread. Errors name the file and the field: InvalidArgument,
+// NotFound (file, context), Unsupported.
 #pragma once
 
 #include <filesystem>
@@ -20,17 +20,19 @@ namespace clops::kube {
 struct Access {
   std::string server;  // "https://host:port"
   TlsClientOptions tls;
-  std::string proxy;  // as CurlOptions::proxy
+  std::string proxy;              // as CurlOptions::proxy
   std::string token, token_file;  // at most one
   std::string ns = "default";     // the context's namespace
 };
 
 [[nodiscard]] Result<Access> load_kubeconfig(const std::filesystem::path& file, const std::string& context = "");
-[[nodiscard]] Result<Access> parse_kubeconfig(std::string_view yaml, const std::filesystem::path& folder, const std::string& context = "");
+[[nodiscard]] Result<Access> parse_kubeconfig(std::string_view yaml, const std::filesystem::path& folder,
+                                              const std::string& context = "");
 
 // `host` and `port` are KUBERNETES_SERVICE_HOST and _PORT, as cmd/ found them.
-[[nodiscard]] Result<Access> in_cluster(const std::string& host, const std::string& port,
-                                        const std::filesystem::path& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
+[[nodiscard]] Result<Access> in_cluster(
+    const std::string& host, const std::string& port,
+    const std::filesystem::path& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
 // A token file is read again every minute and after a 401, as tokens in pods are rotated; one that cannot be read just
 // now leaves the last token in use.

@@ -6,19 +6,30 @@ namespace {
 Code code_of(int status, const std::string& reason) {
   switch (status) {
     case 400:
-    case 422: return Code::InvalidArgument;
-    case 401: return Code::Unauthenticated;
-    case 403: return Code::PermissionDenied;
-    case 404: return Code::NotFound;
+    case 422:
+      return Code::InvalidArgument;
+    case 401:
+      return Code::Unauthenticated;
+    case 403:
+      return Code::PermissionDenied;
+    case 404:
+      return Code::NotFound;
     case 405:
     case 406:
-    case 415: return Code::Unsupported;
-    case 409: return reason == "AlreadyExists" ? Code::AlreadyExists : Code::Conflict;
-    case 412: return Code::Conflict;
-    case 410: return Code::Expired;
-    case 413: return Code::TooLarge;
-    case 504: return Code::DeadlineExceeded;
-    default: return status >= 500 || status == 429 ? Code::Unavailable : Code::Internal;
+    case 415:
+      return Code::Unsupported;
+    case 409:
+      return reason == "AlreadyExists" ? Code::AlreadyExists : Code::Conflict;
+    case 412:
+      return Code::Conflict;
+    case 410:
+      return Code::Expired;
+    case 413:
+      return Code::TooLarge;
+    case 504:
+      return Code::DeadlineExceeded;
+    default:
+      return status >= 500 || status == 429 ? Code::Unavailable : Code::Internal;
   }
 }
 
@@ -62,8 +73,10 @@ crds::ObjectMeta decode_meta(const Json& object) {
   read_map(*meta, "annotations", out.annotations);
   if (const Json* owners = find_path(*meta, {"ownerReferences"}); owners && owners->is_array()) {
     for (const Json& owner : *owners) {
-      out.owners.push_back({.api_version = string_at(owner, {"apiVersion"}), .kind = string_at(owner, {"kind"}),
-                            .name = string_at(owner, {"name"}), .uid = string_at(owner, {"uid"}),
+      out.owners.push_back({.api_version = string_at(owner, {"apiVersion"}),
+                            .kind = string_at(owner, {"kind"}),
+                            .name = string_at(owner, {"name"}),
+                            .uid = string_at(owner, {"uid"}),
                             .controller = bool_at(owner, {"controller"}),
                             .block_owner_deletion = bool_at(owner, {"blockOwnerDeletion"})});
     }
@@ -77,12 +90,14 @@ crds::ObjectKey key_of(const Json& object) {
 
 Error decode_status(int http_status, std::string_view body) {
   std::string reason, message;
-  if (const auto json = parse_json(body, {.bytes_max = 1u << 20, .depth_max = 32}); json && string_at(*json, {"kind"}) == "Status") {
+  if (const auto json = parse_json(body, {.bytes_max = 1u << 20, .depth_max = 32});
+      json && string_at(*json, {"kind"}) == "Status") {
     reason = string_at(*json, {"reason"});
     message = string_at(*json, {"message"});
     if (resource_version_too_large(*json)) return {Code::Expired, message};
   }
-  if (message.empty()) message = "HTTP " + std::to_string(http_status) + (body.empty() ? "" : ": " + std::string(body.substr(0, 200)));
+  if (message.empty())
+    message = "HTTP " + std::to_string(http_status) + (body.empty() ? "" : ": " + std::string(body.substr(0, 200)));
   return {code_of(http_status, reason), message};
 }
 

@@ -48,8 +48,12 @@ bool ControllerRunner::held(const ObjectKey& key, TimePoint now) {
   if (hold.expected.empty() || now >= hold.until) {
     if (!hold.expected.empty()) {
       ++counts_.held_too_long;
-      deps_.log.warn("the cache has not seen our own write in time; going on", {{"controller", spec_.name}, {"namespace", key.ns}, {"name", key.name},
-                     {"type", hold.expected.front().type.plural}, {"written", hold.expected.front().resource_version}});
+      deps_.log.warn("the cache has not seen our own write in time; going on",
+                     {{"controller", spec_.name},
+                      {"namespace", key.ns},
+                      {"name", key.name},
+                      {"type", hold.expected.front().type.plural},
+                      {"written", hold.expected.front().resource_version}});
     }
     holds_.erase(it);
     return false;
@@ -104,7 +108,8 @@ void ControllerRunner::run(const ObjectKey& key) {
 }
 
 Outcome ControllerRunner::reconcile(const ObjectKey& key, kube::Client& client) {
-  Context context{.client = client, .cache = deps_.cache, .events = deps_.events, .clock = deps_.clock, .log = deps_.log};
+  Context context{
+      .client = client, .cache = deps_.cache, .events = deps_.events, .clock = deps_.clock, .log = deps_.log};
   try {
     return spec_.reconciler->reconcile(key, context);
   } catch (const std::exception& e) {  // a defect in one kind's code must not take the others down
@@ -112,7 +117,8 @@ Outcome ControllerRunner::reconcile(const ObjectKey& key, kube::Client& client) 
   }
 }
 
-void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, std::vector<Expectation> written, Duration took) {
+void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, std::vector<Expectation> written,
+                              Duration took) {
   const std::lock_guard lock(mutex_);
   const TimePoint now = deps_.clock.now();
   --workers_;
@@ -131,16 +137,25 @@ void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, std:
   const std::string_view code = to_string(failure->error.code);
   if (failure->terminal) {
     ++counts_.terminal;
-    deps_.log.warn("reconcile failed; waiting for a change", {{"controller", spec_.name}, {"namespace", key.ns}, {"name", key.name}, {"code", code},
-                   {"error", failure->error.message}});
+    deps_.log.warn("reconcile failed; waiting for a change", {{"controller", spec_.name},
+                                                              {"namespace", key.ns},
+                                                              {"name", key.name},
+                                                              {"code", code},
+                                                              {"error", failure->error.message}});
     return queue_.done(key, now);
   }
   ++counts_.failed;
   const Duration delay = queue_.failed(key, now, deps_.client.retry_after());
-  const bool overtaken = failure->error.code == Code::Conflict || failure->error.code == Code::NotFound;  // by another write, or a deletion
+  const bool overtaken = failure->error.code == Code::Conflict ||
+                         failure->error.code == Code::NotFound;  // by another write, or a deletion
   const Level level = overtaken ? Level::Debug : Level::Warn;
-  deps_.log.write(level, "reconcile failed; trying again", {{"controller", spec_.name}, {"namespace", key.ns}, {"name", key.name}, {"code", code},
-                  {"error", failure->error.message}, {"again_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()}});
+  deps_.log.write(level, "reconcile failed; trying again",
+                  {{"controller", spec_.name},
+                   {"namespace", key.ns},
+                   {"name", key.name},
+                   {"code", code},
+                   {"error", failure->error.message},
+                   {"again_ms", std::chrono::duration_cast<std::chrono::milliseconds>(delay).count()}});
 }
 
 bool ControllerRunner::idle() const {

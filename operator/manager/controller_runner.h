@@ -1,7 +1,8 @@
-// One controller at work: its queue, its workers as executor tasks, and the keys it holds back until the cache has seen what
-// was written for them.
+// One controller at work: its queue, its workers as executor tasks, and the keys it holds back until the cache has seen
+// what was written for them.
 //
-// Thread rule: every function from any thread. Ownership: shared, as tasks on the executor refer to it weakly; borrows deps.
+// Thread rule: every function from any thread. Ownership: shared, as tasks on the executor refer to it weakly; borrows
+// deps.
 #pragma once
 
 #include <array>

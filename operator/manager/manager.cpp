@@ -20,8 +20,8 @@ bool is_owner(const crds::OwnerReference& owner, const ResourceType& type) {
 bool status_only(const Change& change) {
   if (!change.old || !change.now) return false;
   const ObjectMeta &a = change.old->meta, &b = change.now->meta;
-  return a.uid == b.uid && a.generation == b.generation && a.generation != 0 && a.labels == b.labels && a.annotations == b.annotations &&
-         a.deletion_timestamp == b.deletion_timestamp && a.owners == b.owners;
+  return a.uid == b.uid && a.generation == b.generation && a.generation != 0 && a.labels == b.labels &&
+         a.annotations == b.annotations && a.deletion_timestamp == b.deletion_timestamp && a.owners == b.owners;
 }
 
 HttpResponse text(int status, std::string body) {
@@ -34,9 +34,13 @@ HttpResponse text(int status, std::string body) {
 
 struct Manager::Impl {
   Impl(ManagerDeps d, ManagerOptions o, const std::vector<InformerSpec>& specs, std::vector<ControllerSpec> c)
-      : deps(d), options(std::move(o)), cache(specs), client(d.client, gate, d.clock),
-        events(make_event_recorder({d.executor, d.clock, d.random, d.log, client},
-                                   {.component = options.component, .instance = options.identity, .waiting_max = options.events_waiting_max})),
+      : deps(d),
+        options(std::move(o)),
+        cache(specs),
+        client(d.client, gate, d.clock),
+        events(make_event_recorder(
+            {d.executor, d.clock, d.random, d.log, client},
+            {.component = options.component, .instance = options.identity, .waiting_max = options.events_waiting_max})),
         informer_specs(specs) {
     for (ControllerSpec& spec : c) {
       runners.push_back(std::make_shared<ControllerRunner>(
@@ -52,9 +56,12 @@ struct Manager::Impl {
       types.push_back(spec.primary);
       for (const Mapping& mapping : spec.mapped) types.push_back(mapping.type);
       for (const ResourceType& type : types) {
-        if (!cache.declared(type)) return fail(Code::InvalidArgument, "controller " + spec.name + " watches " + type.plural + ", which has no informer");
+        if (!cache.declared(type))
+          return fail(Code::InvalidArgument,
+                      "controller " + spec.name + " watches " + type.plural + ", which has no informer");
       }
-      if (!spec.reconciler || spec.workers < 1) return fail(Code::InvalidArgument, "controller " + spec.name + " needs a reconciler and a worker");
+      if (!spec.reconciler || spec.workers < 1)
+        return fail(Code::InvalidArgument, "controller " + spec.name + " needs a reconciler and a worker");
     }
     if (!options.lease_namespace.empty() && (!deps.lease_client || options.identity.empty())) {
       return fail(Code::InvalidArgument, "an election needs a lease client and an identity");
@@ -74,11 +81,13 @@ struct Manager::Impl {
   void dispatch(ControllerRunner& runner, const ResourceType& type, const Change& change, Priority priority) {
     const ControllerSpec& spec = runner.spec();
     const Object& object = change.now ? *change.now : *change.old;
-    if (type == spec.primary && !(spec.ignore_status_changes && status_only(change))) runner.add(object.key(), priority);
+    if (type == spec.primary && !(spec.ignore_status_changes && status_only(change)))
+      runner.add(object.key(), priority);
     const auto of_owners = [&](const ObjectPtr& side) {
       if (!side) return;
       for (const auto& owner : side->meta.owners) {
-        if (is_owner(owner, spec.primary)) runner.add({spec.primary.namespaced ? side->meta.ns : "", owner.name}, priority);
+        if (is_owner(owner, spec.primary))
+          runner.add({spec.primary.namespaced ? side->meta.ns : "", owner.name}, priority);
       }
     };
     if (std::ranges::find(spec.owned, type) != spec.owned.end()) {
@@ -116,9 +125,10 @@ struct Manager::Impl {
   void begin() {
     for (const InformerSpec& spec : informer_specs) {
       const Informer::Deps with{deps.executor, deps.clock, deps.random, deps.log, client};
-      informers.emplace(spec.type, std::make_unique<Informer>(with, cache.store(spec.type), [this, type = spec.type](const auto& changes, bool first) {
-        changed(type, changes, first);
-      }));
+      informers.emplace(
+          spec.type, std::make_unique<Informer>(
+                         with, cache.store(spec.type),
+                         [this, type = spec.type](const auto& changes, bool first) { changed(type, changes, first); }));
     }
     for (const auto& [_, informer] : informers) informer->start();
     if (options.lease_namespace.empty()) {
@@ -126,8 +136,10 @@ struct Manager::Impl {
       return led(true);
     }
     elector = std::make_unique<election::Elector>(
-        election::Elector::Deps{deps.lease_executor ? *deps.lease_executor : deps.executor, deps.clock, deps.random, deps.log, *deps.lease_client, gate},
-        election::Elector::Options{options.lease_namespace, options.lease_name, options.identity, options.lease}, [this](bool now) { led(now); });
+        election::Elector::Deps{deps.lease_executor ? *deps.lease_executor : deps.executor, deps.clock, deps.random,
+                                deps.log, *deps.lease_client, gate},
+        election::Elector::Options{options.lease_namespace, options.lease_name, options.identity, options.lease},
+        [this](bool now) { led(now); });
     elector->start();
   }
 
@@ -148,7 +160,8 @@ struct Manager::Impl {
   std::unique_ptr<election::Elector> elector;
 };
 
-Manager::Manager(ManagerDeps deps, ManagerOptions options, std::vector<InformerSpec> informers, std::vector<ControllerSpec> controllers)
+Manager::Manager(ManagerDeps deps, ManagerOptions options, std::vector<InformerSpec> informers,
+                 std::vector<ControllerSpec> controllers)
     : impl_(std::make_unique<Impl>(deps, std::move(options), informers, std::move(controllers))) {}
 Manager::~Manager() = default;
 
@@ -166,13 +179,21 @@ void Manager::stop() {
   impl_->gate.close();
 }
 
-bool Manager::synced() const { return impl_->cache.synced(); }
-bool Manager::leading() const { return impl_->is_leading.load() && impl_->gate.is_open(impl_->deps.clock.now()); }
+bool Manager::synced() const {
+  return impl_->cache.synced();
+}
+bool Manager::leading() const {
+  return impl_->is_leading.load() && impl_->gate.is_open(impl_->deps.clock.now());
+}
 bool Manager::idle() const {
   return std::ranges::all_of(impl_->runners, [](const auto& runner) { return runner->idle(); });
 }
-const Cache& Manager::cache() const { return impl_->cache; }
-EventRecorder& Manager::events() { return *impl_->events; }
+const Cache& Manager::cache() const {
+  return impl_->cache;
+}
+EventRecorder& Manager::events() {
+  return *impl_->events;
+}
 
 void Manager::enqueue(const std::string& controller, const ObjectKey& key) {
   for (const auto& runner : impl_->runners) {
@@ -214,6 +235,8 @@ HttpResponse Manager::serve(const HttpRequest& request) const {
 void Manager::add_endpoint(std::string path, std::function<HttpResponse(const HttpRequest&)> handler) {
   impl_->endpoints.emplace_back(std::move(path), std::move(handler));
 }
-void Manager::add_metrics(std::function<void(std::string&)> writer) { impl_->metric_writers.push_back(std::move(writer)); }
+void Manager::add_metrics(std::function<void(std::string&)> writer) {
+  impl_->metric_writers.push_back(std::move(writer));
+}
 
 }  // namespace clops::op

@@ -29,14 +29,15 @@ struct ManagerDeps {
   Random& random;
   Log& log;
   kube::Client& client;
-  kube::Client* lease_client = nullptr;    // over its own HttpClient; required with election
-  Executor* lease_executor = nullptr;      // a thread of its own, so that a renewal never waits behind reconciles; null: `executor`
+  kube::Client* lease_client = nullptr;  // over its own HttpClient; required with election
+  Executor* lease_executor =
+      nullptr;  // a thread of its own, so that a renewal never waits behind reconciles; null: `executor`
 };
 
 struct ManagerOptions {
-  std::string identity;         // this process, in the Lease and in Events
+  std::string identity;                      // this process, in the Lease and in Events
   std::string component = "clops-operator";  // Events' source
-  std::string lease_namespace;  // empty: no election, this process always leads
+  std::string lease_namespace;               // empty: no election, this process always leads
   std::string lease_name = "clops-operator";
   election::Limits lease;
   Duration hold_max = std::chrono::seconds{10};  // longest wait for the cache to see our own writes
@@ -46,7 +47,8 @@ struct ManagerOptions {
 
 class Manager {
  public:
-  Manager(ManagerDeps deps, ManagerOptions options, std::vector<InformerSpec> informers, std::vector<ControllerSpec> controllers);
+  Manager(ManagerDeps deps, ManagerOptions options, std::vector<InformerSpec> informers,
+          std::vector<ControllerSpec> controllers);
   ~Manager();
   [[nodiscard]] Status start();  // InvalidArgument: a controller names a type without an informer
   void stop();                   // ends watches, takes no new work, gives the lease back

@@ -18,8 +18,12 @@ namespace clops::op {
 class Metrics {
  public:
   using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
-  void counter(std::string_view name, std::string_view help, Labels labels, double value) { add(name, help, "counter", labels, value); }
-  void gauge(std::string_view name, std::string_view help, Labels labels, double value) { add(name, help, "gauge", labels, value); }
+  void counter(std::string_view name, std::string_view help, Labels labels, double value) {
+    add(name, help, "counter", labels, value);
+  }
+  void gauge(std::string_view name, std::string_view help, Labels labels, double value) {
+    add(name, help, "gauge", labels, value);
+  }
   [[nodiscard]] std::string print() const;
 
  private:

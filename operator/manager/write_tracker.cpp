@@ -14,8 +14,11 @@ Result<std::string> TrackingClient::call(const kube::Call& call) {
   if (!answer || !kube::is_write(call.verb) || !cache_.declared(call.type)) return answer;
   const auto body = parse_json(*answer, {.bytes_max = 64u << 20, .depth_max = 128});
   if (!body) return answer;  // the caller will find the same
-  Expectation wrote{.type = call.type, .key = call.key, .uid = string_at(*body, {"metadata", "uid"}),
-                    .resource_version = string_at(*body, {"metadata", "resourceVersion"}), .deleted = call.verb == kube::Verb::Delete};
+  Expectation wrote{.type = call.type,
+                    .key = call.key,
+                    .uid = string_at(*body, {"metadata", "uid"}),
+                    .resource_version = string_at(*body, {"metadata", "resourceVersion"}),
+                    .deleted = call.verb == kube::Verb::Delete};
   if (wrote.key.name.empty()) wrote.key = kube::key_of(*body);
   if (wrote.deleted) wrote.uid = string_at(*body, {"details", "uid"}, wrote.uid);
   if (wrote.deleted || !wrote.resource_version.empty()) written_.push_back(std::move(wrote));

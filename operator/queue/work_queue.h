@@ -1,9 +1,10 @@
-// What is to be reconciled, each key once: a key waits, or is delayed, or runs, and what comes in while it runs is done after.
+// What is to be reconciled, each key once: a key waits, or is delayed, or runs, and what comes in while it runs is done
+// after.
 //
 // High priority is served first (changes), low later (the first list), each in the order of arrival. A key that failed
 // waits 5 ms, doubled each time up to a limit; a change of it meanwhile makes it ready at once.
-// Pure: time is handed in, whoever owns the queue wakes up at next_due(). Thread rule: one thread at a time (the owner's lock).
-// Limit: `keys_max` keys; add() refuses more.
+// Pure: time is handed in, whoever owns the queue wakes up at next_due(). Thread rule: one thread at a time (the
+// owner's lock). Limit: `keys_max` keys; add() refuses more.
 #pragma once
 
 #include <map>
@@ -30,14 +31,14 @@ class WorkQueue {
  public:
   explicit WorkQueue(QueueLimits limits) : limits_(limits) {}
 
-  bool add(const ObjectKey& key, Priority priority = Priority::High);          // false: full
-  bool add_after(const ObjectKey& key, Duration delay, TimePoint now);         // the earliest wish counts
-  [[nodiscard]] std::optional<ObjectKey> pop(TimePoint now);                   // the key now runs
+  bool add(const ObjectKey& key, Priority priority = Priority::High);   // false: full
+  bool add_after(const ObjectKey& key, Duration delay, TimePoint now);  // the earliest wish counts
+  [[nodiscard]] std::optional<ObjectKey> pop(TimePoint now);            // the key now runs
   // A running key ends in exactly one of these.
-  void done(const ObjectKey& key, TimePoint now);                              // the next failure starts at backoff_first
+  void done(const ObjectKey& key, TimePoint now);  // the next failure starts at backoff_first
   void done_again_after(const ObjectKey& key, Duration delay, TimePoint now);
   Duration failed(const ObjectKey& key, TimePoint now, Duration at_least = {});  // the delay it got
-  void park(const ObjectKey& key, Duration delay, TimePoint now);              // not begun: later, or when add() says so
+  void park(const ObjectKey& key, Duration delay, TimePoint now);  // not begun: later, or when add() says so
 
   [[nodiscard]] std::optional<TimePoint> next_due() const;  // of the delayed ones
   [[nodiscard]] size_t ready() const { return ready_.size(); }
@@ -51,7 +52,7 @@ class WorkQueue {
     Priority priority = Priority::Low;
     uint64_t order = 0;
     TimePoint due;
-    bool again = false;                  // something came while it ran
+    bool again = false;  // something came while it ran
     Priority again_priority = Priority::Low;
     std::optional<TimePoint> again_due;  // an add_after while it ran
     int failures = 0;

@@ -37,7 +37,9 @@ void add_pointer(Drop& root, std::string_view pointer) {
   }
 }
 
-void print_string(std::string& out, std::string_view text) { out += dump_json(Json(text)); }
+void print_string(std::string& out, std::string_view text) {
+  out += dump_json(Json(text));
+}
 
 void print(std::string& out, const element& value, const Drop* drop) {
   simdjson::dom::object object;
@@ -93,8 +95,11 @@ ObjectMeta read_meta(const element& meta, const Drop& drop) {
   simdjson::dom::array owners;
   if (meta["ownerReferences"].get(owners) == simdjson::SUCCESS) {
     for (const element owner : owners) {
-      out.owners.push_back({.api_version = text_at(owner, "apiVersion"), .kind = text_at(owner, "kind"), .name = text_at(owner, "name"),
-                            .uid = text_at(owner, "uid"), .controller = bool_of(owner, "controller"),
+      out.owners.push_back({.api_version = text_at(owner, "apiVersion"),
+                            .kind = text_at(owner, "kind"),
+                            .name = text_at(owner, "name"),
+                            .uid = text_at(owner, "uid"),
+                            .controller = bool_of(owner, "controller"),
                             .block_owner_deletion = bool_of(owner, "blockOwnerDeletion")});
     }
   }
@@ -130,7 +135,8 @@ struct Decoder::Impl {
 
 Decoder::Decoder(const InformerSpec& spec) : impl_(std::make_unique<Impl>()) {
   impl_->type = spec.type;
-  impl_->head = "{\"apiVersion\":" + dump_json(Json(spec.type.api_version())) + ",\"kind\":" + dump_json(Json(spec.type.kind));
+  impl_->head =
+      "{\"apiVersion\":" + dump_json(Json(spec.type.api_version())) + ",\"kind\":" + dump_json(Json(spec.type.kind));
   for (const char* pointer : {"/apiVersion", "/kind", "/metadata/managedFields",
                               "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"}) {
     add_pointer(impl_->drop, pointer);
@@ -146,7 +152,8 @@ Result<Frame> Decoder::frame(std::string_view line) {
     return fail(Code::DataLoss, std::string("a watch frame that is not JSON: ") + simdjson::error_message(error));
   }
   element value;
-  if (root["object"].get(value) != simdjson::SUCCESS || !value.is_object()) return fail(Code::DataLoss, "a watch frame without an object");
+  if (root["object"].get(value) != simdjson::SUCCESS || !value.is_object())
+    return fail(Code::DataLoss, "a watch frame without an object");
   const std::string kind = text_at(root, "type");
   Frame out;
   if (kind == "ERROR") {
@@ -156,7 +163,8 @@ Result<Frame> Decoder::frame(std::string_view line) {
     return out;
   }
   element meta;
-  if (value["metadata"].get(meta) != simdjson::SUCCESS) return fail(Code::DataLoss, "a watch frame whose object has no metadata");
+  if (value["metadata"].get(meta) != simdjson::SUCCESS)
+    return fail(Code::DataLoss, "a watch frame whose object has no metadata");
   out.resource_version = text_at(meta, "resourceVersion");
   if (kind == "BOOKMARK") {
     out.kind = FrameKind::Bookmark;
@@ -176,12 +184,14 @@ Result<Frame> Decoder::frame(std::string_view line) {
 }
 
 Result<Page> Decoder::page(std::string_view body) {
-  // On demand, the page is only indexed; each object is parsed (and checked) by itself, so that a page of 500 costs no tree
-  // of 500.
+  // On demand, the page is only indexed; each object is parsed (and checked) by itself, so that a page of 500 costs no
+  // tree of 500.
   simdjson::ondemand::parser pages(kPageBytesMax);
   const simdjson::padded_string padded(body);
   simdjson::ondemand::document document;
-  const auto bad = [](simdjson::error_code error) { return fail(Code::DataLoss, std::string("a list that is not JSON: ") + simdjson::error_message(error)); };
+  const auto bad = [](simdjson::error_code error) {
+    return fail(Code::DataLoss, std::string("a list that is not JSON: ") + simdjson::error_message(error));
+  };
   if (const auto error = pages.iterate(padded).get(document)) return bad(error);
   simdjson::ondemand::object root;
   if (const auto error = document.get_object().get(root)) return bad(error);

@@ -1,5 +1,5 @@
-// Bytes from the API, turned into what the cache keeps: frames of a watch, pages of a list. Fields not needed are dropped
-// here, before anything is kept.
+// Bytes from the API, turned into what the cache keeps: frames of a watch, pages of a list. Fields not needed are
+// dropped here, before anything is kept.
 //
 // Thread rule: one decoder per thread at a time. Errors: DataLoss (not JSON, or not the shape), TooLarge.
 // The one door to simdjson in operator/ is decoder.cpp.

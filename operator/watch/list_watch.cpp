@@ -31,7 +31,8 @@ class Stepper {
   void operator()(const ListFailed& failed) {
     if (s().phase != Phase::Listing || failed.attempt != s().attempt) return;
     s().resource_version.clear();
-    wait(failed.retry_after);  // also when a continue token expired: a list that always outlives its tokens must not spin
+    wait(failed
+             .retry_after);  // also when a continue token expired: a list that always outlives its tokens must not spin
   }
   void operator()(const FrameCame& frame) {
     if (s().phase != Phase::Watching || frame.attempt != s().attempt) return;
@@ -73,7 +74,9 @@ class Stepper {
     s().opened_at = s().heard_at = now_.time;
     s().heard = false;
     const auto span = s().settings.watch_most - s().settings.watch_least;
-    const std::chrono::seconds timeout = s().settings.watch_least + std::chrono::seconds{static_cast<int64_t>(now_.unit * static_cast<double>(span.count()))};
+    const std::chrono::seconds timeout =
+        s().settings.watch_least +
+        std::chrono::seconds{static_cast<int64_t>(now_.unit * static_cast<double>(span.count()))};
     emit(OpenWatch{++s().attempt, s().resource_version, timeout});
     set_timer(s().settings.silence);
   }
@@ -96,7 +99,8 @@ class Stepper {
   void wait(Duration retry_after) {
     note_failure();
     s().phase = Phase::Waiting;
-    const Duration jittered = s().backoff + Duration{static_cast<int64_t>(now_.unit * static_cast<double>(s().backoff.count()))};
+    const Duration jittered =
+        s().backoff + Duration{static_cast<int64_t>(now_.unit * static_cast<double>(s().backoff.count()))};
     set_timer(std::max(std::min(jittered, s().settings.backoff_max), retry_after));
   }
   void set_timer(Duration after) { emit(SetTimer{++s().timer, after}); }

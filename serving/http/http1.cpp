@@ -56,7 +56,8 @@ class Http1 final : public StreamHandler {
  private:
   Progress hold(Progress progress) {
     held_ = true;
-    // A chunked message lives in the parser; its bytes may go. Another's views point into the loop's buffer, so it stays.
+    // A chunked message lives in the parser; its bytes may go. Another's views point into the loop's buffer, so it
+    // stays.
     held_chunked_ = parser_.owns_message();
     if (held_chunked_) progress.consumed += std::exchange(held_bytes_, 0);
     progress.next = Next::Wait;
@@ -117,7 +118,9 @@ class Http1Protocol final : public StreamProtocol {
  public:
   Http1Protocol(HttpService& service, const Http1Options& options, const std::atomic<bool>& draining)
       : service_(service), options_(options), draining_(draining) {}
-  std::unique_ptr<StreamHandler> open() override { return std::make_unique<Http1>(service_, options_, answer_, draining_); }
+  std::unique_ptr<StreamHandler> open() override {
+    return std::make_unique<Http1>(service_, options_, answer_, draining_);
+  }
 
  private:
   HttpService& service_;
@@ -128,7 +131,8 @@ class Http1Protocol final : public StreamProtocol {
 
 }  // namespace
 
-std::unique_ptr<StreamProtocol> make_http1(HttpService& service, const Http1Options& options, const std::atomic<bool>& draining) {
+std::unique_ptr<StreamProtocol> make_http1(HttpService& service, const Http1Options& options,
+                                           const std::atomic<bool>& draining) {
   return std::make_unique<Http1Protocol>(service, options, draining);
 }
 
@@ -141,22 +145,38 @@ void Answer::error(int code, std::string_view message) {
 
 std::string_view reason_phrase(int status) {
   switch (status) {
-    case 200: return "OK";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 409: return "Conflict";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 417: return "Expectation Failed";
-    case 431: return "Request Header Fields Too Large";
-    case 501: return "Not Implemented";
-    case 503: return "Service Unavailable";
-    case 505: return "HTTP Version Not Supported";
-    default: return "Internal Server Error";
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 501:
+      return "Not Implemented";
+    case 503:
+      return "Service Unavailable";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Internal Server Error";
   }
 }
 

@@ -1,8 +1,8 @@
-// HTTP/1.1 over a stream: keep-alive, pipelining, HEAD, 100-continue; each whole request is handed to an HttpService and its
-// answer written behind the last one.
+// HTTP/1.1 over a stream: keep-alive, pipelining, HEAD, 100-continue; each whole request is handed to an HttpService
+// and its answer written behind the last one.
 //
-// Thread rule: one protocol and one service per loop thread. Ownership: borrows the service. Errors: what the parser refuses
-// is answered {"error": ...} with its status and the connection closed.
+// Thread rule: one protocol and one service per loop thread. Ownership: borrows the service. Errors: what the parser
+// refuses is answered {"error": ...} with its status and the connection closed.
 #pragma once
 
 #include <atomic>
@@ -44,8 +44,9 @@ struct Http1Options {
   size_t out_bytes_max = 1u << 20;  // the loop's
 };
 
-[[nodiscard]] std::unique_ptr<StreamProtocol> make_http1(HttpService& service, const Http1Options& options,
-                                                         const std::atomic<bool>& draining);  // draining: Connection: close
+[[nodiscard]] std::unique_ptr<StreamProtocol> make_http1(
+    HttpService& service, const Http1Options& options,
+    const std::atomic<bool>& draining);  // draining: Connection: close
 
 [[nodiscard]] std::string_view reason_phrase(int status);
 

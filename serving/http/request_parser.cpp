@@ -37,7 +37,8 @@ bool is_field_value(std::string_view text) {
 }
 bool is_target(std::string_view text) {
   unsigned bad = 0;
-  for (const char c : text) bad |= static_cast<unsigned>(static_cast<unsigned char>(c) <= 0x20) | static_cast<unsigned>(c == 0x7f);
+  for (const char c : text)
+    bad |= static_cast<unsigned>(static_cast<unsigned char>(c) <= 0x20) | static_cast<unsigned>(c == 0x7f);
   return bad == 0;
 }
 std::string_view trimmed(std::string_view text) {
@@ -163,7 +164,8 @@ bool RequestParser::read_head(std::string_view head, Step& bad) {
   bool first = true;
   while (head.size() > 2) {
     const size_t end = head.find('\n');
-    if (end == 0 || end == std::string_view::npos || head[end - 1] != '\r') return refuse(bad, 400, "a line of the head does not end in CRLF");
+    if (end == 0 || end == std::string_view::npos || head[end - 1] != '\r')
+      return refuse(bad, 400, "a line of the head does not end in CRLF");
     const std::string_view line = head.substr(0, end - 1);
     if (!(first ? read_request_line(line, bad) : read_header(line, bad))) return false;
     first = false;
@@ -175,13 +177,16 @@ bool RequestParser::read_head(std::string_view head, Step& bad) {
 bool RequestParser::read_request_line(std::string_view line, Step& bad) {
   const size_t space = line.find(' ');
   const size_t last = line.rfind(' ');
-  if (space == std::string_view::npos || last == space) return refuse(bad, 400, "the request line is not METHOD TARGET VERSION");
+  if (space == std::string_view::npos || last == space)
+    return refuse(bad, 400, "the request line is not METHOD TARGET VERSION");
   request_.method = line.substr(0, space);
   std::string_view target = line.substr(space + 1, last - space - 1);
   const std::string_view version = line.substr(last + 1);
   if (!is_token(request_.method)) return refuse(bad, 400, "the method is malformed");
-  if (version.size() != 8 || !version.starts_with("HTTP/")) return refuse(bad, 400, "the protocol version is malformed");
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return refuse(bad, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+  if (version.size() != 8 || !version.starts_with("HTTP/"))
+    return refuse(bad, 400, "the protocol version is malformed");
+  if (version != "HTTP/1.1" && version != "HTTP/1.0")
+    return refuse(bad, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
   if (target.size() > kTargetBytesMax) return refuse(bad, 414, "the request target is too long");
   if (!is_target(target)) return refuse(bad, 400, "the request target is malformed");
   if (target.starts_with("http://") || target.starts_with("https://")) {  // absolute form, as proxies send it
@@ -198,7 +203,8 @@ bool RequestParser::read_request_line(std::string_view line, Step& bad) {
 bool RequestParser::read_header(std::string_view line, Step& bad) {
   if (header_count_ == ParserLimits::headers_max) return refuse(bad, 431, "the request has too many headers");
   const size_t colon = line.find(':');
-  if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return refuse(bad, 400, "a header line is malformed");
+  if (colon == std::string_view::npos || !is_token(line.substr(0, colon)))
+    return refuse(bad, 400, "a header line is malformed");
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (!is_field_value(value)) return refuse(bad, 400, "a header's value has control characters");
   headers_[header_count_++] = {line.substr(0, colon), value};
@@ -219,7 +225,9 @@ bool RequestParser::judge_framing(Step& bad) {
   for (size_t i = 0; i < header_count_; ++i) {
     const auto& [name, value] = headers_[i];
     switch (name.size()) {
-      case 4: hosts += same_header_name(name, "host") ? 1 : 0; break;
+      case 4:
+        hosts += same_header_name(name, "host") ? 1 : 0;
+        break;
       case 6:
         if (same_header_name(name, "expect")) {
           if (!same_header_name(value, "100-continue")) return refuse(bad, 417, "the expectation is not known");
@@ -232,20 +240,23 @@ bool RequestParser::judge_framing(Step& bad) {
       case 17:
         if (same_header_name(name, "transfer-encoding")) ++codings, coding = value;
         break;
-      default: break;
+      default:
+        break;
     }
   }
   if (hosts > 1 || (hosts == 0 && !http10_)) return refuse(bad, 400, "exactly one Host header is needed");
   if (codings > 0) {
     if (lengths > 0) return refuse(bad, 400, "Content-Length and Transfer-Encoding exclude each other");
     if (http10_) return refuse(bad, 400, "HTTP/1.0 has no Transfer-Encoding");
-    if (codings > 1 || !same_header_name(coding, "chunked")) return refuse(bad, 501, "the only transfer coding known is chunked");
+    if (codings > 1 || !same_header_name(coding, "chunked"))
+      return refuse(bad, 501, "the only transfer coding known is chunked");
     chunked_ = true;
     return true;
   }
   if (lengths == 0) return true;
   if (lengths > 1) return refuse(bad, 400, "Content-Length is given more than once");
-  if (length.empty() || length.size() > 18 || !std::ranges::all_of(length, [](char c) { return c >= '0' && c <= '9'; })) {
+  if (length.empty() || length.size() > 18 ||
+      !std::ranges::all_of(length, [](char c) { return c >= '0' && c <= '9'; })) {
     return refuse(bad, 400, "Content-Length is not a number");
   }
   for (const char c : length) body_bytes_ = body_bytes_ * 10 + static_cast<size_t>(c - '0');
@@ -261,7 +272,10 @@ bool chunk_size(std::string_view line, size_t& size) {
   if (digits.empty() || digits.size() > 8 || line.front() == ' ' || line.front() == '\t') return false;
   size = 0;
   for (const char c : digits) {
-    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
     if (digit < 0) return false;
     size = size * 16 + static_cast<size_t>(digit);
   }
@@ -293,7 +307,8 @@ RequestParser::Step RequestParser::parse_chunks(std::string_view in) {
     }
     const size_t end = rest.find('\n');
     const size_t line_max = chunk_ == Chunk::Size ? kChunkLineBytesMax : kTrailerBytesMax;
-    if (end == std::string_view::npos ? rest.size() > line_max : end > line_max) return refuse(step, 400, "a line between chunks is too long"), step;
+    if (end == std::string_view::npos ? rest.size() > line_max : end > line_max)
+      return refuse(step, 400, "a line between chunks is too long"), step;
     if (end == std::string_view::npos) break;
     if (end == 0 || rest[end - 1] != '\r') return refuse(step, 400, "a line between chunks does not end in CRLF"), step;
     const std::string_view line = rest.substr(0, end - 1);
@@ -303,7 +318,8 @@ RequestParser::Step RequestParser::parse_chunks(std::string_view in) {
       if (trailer_bytes_ > kTrailerBytesMax) return refuse(step, 431, "the trailers are too large"), step;
       if (!line.empty()) {
         const size_t colon = line.find(':');
-        if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) || !is_field_value(line.substr(colon + 1))) {
+        if (colon == std::string_view::npos || !is_token(line.substr(0, colon)) ||
+            !is_field_value(line.substr(colon + 1))) {
           return refuse(step, 400, "a trailer is malformed"), step;
         }
         continue;  // known to be well formed, and of no use to a request that has been routed
@@ -321,7 +337,8 @@ RequestParser::Step RequestParser::parse_chunks(std::string_view in) {
     size_t size = 0;
     if (line.empty() || !chunk_size(line, size)) return refuse(step, 400, "a chunk's size is malformed"), step;
     if (++chunk_count_ > kChunksMax) return refuse(step, 400, "the body has too many chunks"), step;
-    if (size > limits_.body_bytes_max - body_copy_.size()) return refuse(step, 413, "the body is larger than this server takes"), step;
+    if (size > limits_.body_bytes_max - body_copy_.size())
+      return refuse(step, 413, "the body is larger than this server takes"), step;
     chunk_left_ = size;
     chunk_ = size == 0 ? Chunk::Trailer : Chunk::Data;
   }

@@ -1,10 +1,10 @@
 // HTTP/1.x requests out of a byte stream: incremental, bounded, and strict where leniency lets requests be smuggled.
 //
-// Refused with 400: both Content-Length and Transfer-Encoding, repeated or malformed Content-Length, bare LF, folded lines,
-// space before the colon, control characters, HTTP/1.1 without exactly one Host. 413 body, 414 target, 431 head or too many
-// headers, 501 other transfer codings, 505 other versions.
-// Thread rule: one parser per connection. Ownership: a Request views `in` (and the parser's own copy of a chunked
-// message) and is good until the next call. Does not allocate for messages without chunks.
+// Refused with 400: both Content-Length and Transfer-Encoding, repeated or malformed Content-Length, bare LF, folded
+// lines, space before the colon, control characters, HTTP/1.1 without exactly one Host. 413 body, 414 target, 431 head
+// or too many headers, 501 other transfer codings, 505 other versions. Thread rule: one parser per connection.
+// Ownership: a Request views `in` (and the parser's own copy of a chunked message) and is good until the next call.
+// Does not allocate for messages without chunks.
 #pragma once
 
 #include <array>
@@ -39,9 +39,9 @@ class RequestParser {
   enum class State : unsigned char { More, Ready, Bad };
   struct Step {
     State state = State::More;
-    size_t consumed = 0;        // More: bytes not needed again. Ready: the message's bytes
-    bool send_continue = false; // the client waits for "100 Continue"; said once per message
-    int status = 0;             // Bad: how to answer, before closing
+    size_t consumed = 0;         // More: bytes not needed again. Ready: the message's bytes
+    bool send_continue = false;  // the client waits for "100 Continue"; said once per message
+    int status = 0;              // Bad: how to answer, before closing
     std::string_view reason;
   };
   // `in`: all unconsumed bytes. After Ready, request() is the message and the next call begins another one.
@@ -66,9 +66,9 @@ class RequestParser {
 
   ParserLimits limits_;
   Phase phase_ = Phase::Head;
-  size_t scanned_ = 0;      // bytes of `in` known to hold no end of head
+  size_t scanned_ = 0;  // bytes of `in` known to hold no end of head
   size_t head_bytes_ = 0;
-  size_t body_bytes_ = 0;   // by Content-Length
+  size_t body_bytes_ = 0;  // by Content-Length
   Request request_;
   std::array<HeaderView, ParserLimits::headers_max> headers_;
   size_t header_count_ = 0;

@@ -9,12 +9,18 @@ namespace {
 
 int status_of(Code code) {
   switch (code) {
-    case Code::InvalidArgument: return 400;
-    case Code::NotFound: return 404;
-    case Code::TooLarge: return 413;
-    case Code::Unsupported: return 415;
-    case Code::Unavailable: return 503;
-    default: return 500;
+    case Code::InvalidArgument:
+      return 400;
+    case Code::NotFound:
+      return 404;
+    case Code::TooLarge:
+      return 413;
+    case Code::Unsupported:
+      return 415;
+    case Code::Unavailable:
+      return 503;
+    default:
+      return 500;
   }
 }
 

@@ -1,6 +1,7 @@
 // Open Inference Protocol v2 over HTTP: paths and methods to questions of the ModelService, its answers to JSON.
 //
-//   GET  v2 | v2/health/live | v2/health/ready | v2/models/M[/versions/V][/ready]     POST v2/models/M[/versions/V]/infer
+//   GET  v2 | v2/health/live | v2/health/ready | v2/models/M[/versions/V][/ready]     POST
+//   v2/models/M[/versions/V]/infer
 // Errors are {"error": "..."}: 400 what the client sent, 404 model, version or path, 405 with Allow, 413, 415, 503.
 // Thread rule: one per serving thread. Ownership: borrows the ModelService. No allocation per request in steady state.
 #pragma once

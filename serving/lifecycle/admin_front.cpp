@@ -62,7 +62,8 @@ bool AdminFront::authorised(const http::Request& request, http::Answer& answer) 
   while (!key->empty() && (key->back() == '\n' || key->back() == '\r')) key->pop_back();
   constexpr std::string_view kBearer = "Bearer ";
   const auto given = request.header("authorization");
-  if (key->empty() || !given || !given->starts_with(kBearer) || !equal_constant_time(given->substr(kBearer.size()), *key)) {
+  if (key->empty() || !given || !given->starts_with(kBearer) ||
+      !equal_constant_time(given->substr(kBearer.size()), *key)) {
     answer.error(401, "the push key is missing or wrong");
     answer.extra = "WWW-Authenticate: Bearer\r\n";
     return false;
@@ -110,7 +111,8 @@ bool AdminFront::push(const http::Request& request, http::Answer& answer) {
 void AdminFront::metrics(http::Answer& answer) const {
   const crds::PodState state = parts_.manager.state();
   ProcessGauges gauges{.models = {}, .loops = parts_.loops(), .generation = state.generation, .ready = state.ready};
-  for (const crds::VariantState& v : state.variants) gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
+  for (const crds::VariantState& v : state.variants)
+    gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
   answer.content_type = kMetricsContentType;
   answer.body = print_metrics(parts_.counters.all(), gauges);
 }

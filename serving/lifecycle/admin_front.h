@@ -1,8 +1,8 @@
 // The admin port: /healthz, /readyz, /metrics, /clops/v1/config (PUT push, GET state), /clops/v1/hint.
 //
 // A push is answered once its generation is in force on every serving thread, or after `ack_most` with the state as it
-// is then. Thread rule: belongs to the admin loop's thread. Ownership: borrows its parts. Errors: 401 wrong key, 403 no key
-// configured, 400 malformed, 409 lower generation, each {"error": ...}.
+// is then. Thread rule: belongs to the admin loop's thread. Ownership: borrows its parts. Errors: 401 wrong key, 403 no
+// key configured, 400 malformed, 409 lower generation, each {"error": ...}.
 #pragma once
 
 #include <chrono>

@@ -1,9 +1,9 @@
-// One value that many threads read and one thread replaces: readers take the new one between requests and say so; the old
-// one is freed when all have. A reader's cost is one load and one compare.
+// One value that many threads read and one thread replaces: readers take the new one between requests and say so; the
+// old one is freed when all have. A reader's cost is one load and one compare.
 //
-// Thread rule: each slot belongs to one reader thread; publish() is called by one thread at a time. A reader that waits for
-// events must be woken (`wake`) so that it calls current(); one that ends calls leave(). Ownership: Epochs owns the value
-// in force and, while publish() runs, the one before.
+// Thread rule: each slot belongs to one reader thread; publish() is called by one thread at a time. A reader that waits
+// for events must be woken (`wake`) so that it calls current(); one that ends calls leave(). Ownership: Epochs owns the
+// value in force and, while publish() runs, the one before.
 #pragma once
 
 #include <atomic>

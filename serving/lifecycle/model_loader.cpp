@@ -11,16 +11,19 @@ class RegistryLoader final : public ModelLoader {
 
   Result<std::shared_ptr<const LoadedModel>> load(const crds::ModelRef& ref) override {
     const std::string where = "ModelVersion " + ref.model_version;
-    if (ref.digest.empty()) return fail(Code::InvalidArgument, where + ": no digest is given, and an unverified model never serves");
+    if (ref.digest.empty())
+      return fail(Code::InvalidArgument, where + ": no digest is given, and an unverified model never serves");
     auto artifact = registry::fetch(parts_.sources, parts_.store, parts_.clock, ref.uri, ref.digest, parts_.limits);
     if (!artifact) return fail_in(where, artifact.error());
-    if (artifact->digest != ref.digest) return fail(Code::DataLoss, where + ": the content is " + artifact->digest + ", not " + ref.digest);
+    if (artifact->digest != ref.digest)
+      return fail(Code::DataLoss, where + ": the content is " + artifact->digest + ", not " + ref.digest);
     for (const auto& factory : parts_.factories) {
       if (!factory->accepts(ref.format)) continue;
       auto engine = factory->load(artifact->path.string());
       if (!engine) return fail_in(where, engine.error());
       warm_up(**engine);
-      return std::make_shared<const LoadedModel>(LoadedModel{ref.digest, ref.format, std::move(*artifact), std::move(*engine)});
+      return std::make_shared<const LoadedModel>(
+          LoadedModel{ref.digest, ref.format, std::move(*artifact), std::move(*engine)});
     }
     return fail(Code::Unsupported, where + ": format \"" + ref.format + "\" is not one that this server loads");
   }
@@ -31,7 +34,9 @@ class RegistryLoader final : public ModelLoader {
 
 }  // namespace
 
-std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts) { return std::make_unique<RegistryLoader>(std::move(parts)); }
+std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts) {
+  return std::make_unique<RegistryLoader>(std::move(parts));
+}
 
 void warm_up(const Engine& engine) {
   constexpr size_t kRows = 3;
@@ -45,7 +50,8 @@ void warm_up(const Engine& engine) {
   const auto scratch = engine.make_scratch();
   engine.infer(rows, kRows, *scratch, out);
   for (size_t row = 0; row < kRows; ++row) {
-    engine.infer(std::span(rows).subspan(row * columns, columns), 1, *scratch, std::span(out).first(engine.output_columns()));
+    engine.infer(std::span(rows).subspan(row * columns, columns), 1, *scratch,
+                 std::span(out).first(engine.output_columns()));
   }
 }
 

@@ -1,7 +1,7 @@
 // From a reference to something that can answer: fetch, verify the digest, load, warm up. Never on a serving thread.
 //
-// Thread rule: load() blocks its caller; ModelLoader is used by one thread. Ownership: a LoadedModel keeps its artifact from
-// eviction and is freed with its last holder. Errors: those of registry/source.h and EngineFactory::load, and
+// Thread rule: load() blocks its caller; ModelLoader is used by one thread. Ownership: a LoadedModel keeps its artifact
+// from eviction and is freed with its last holder. Errors: those of registry/source.h and EngineFactory::load, and
 // Unsupported when no factory takes the format; messages name the ModelVersion.
 #pragma once
 
@@ -38,7 +38,8 @@ struct LoaderParts {
 };
 [[nodiscard]] std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts);
 
-// Predictions of a few rows (zeros, ones, all missing) are computed once, so that the first client's is not the slow one.
+// Predictions of a few rows (zeros, ones, all missing) are computed once, so that the first client's is not the slow
+// one.
 void warm_up(const Engine& engine);
 
 }  // namespace clops::serving

@@ -18,8 +18,8 @@ constexpr size_t kConfigBytesMax = 4u << 20;
 
 // Worth another try without a new configuration: the bytes themselves were not at fault.
 bool may_pass(Code code) {
-  return code == Code::Unavailable || code == Code::DeadlineExceeded || code == Code::NotFound || code == Code::PermissionDenied ||
-         code == Code::Internal;
+  return code == Code::Unavailable || code == Code::DeadlineExceeded || code == Code::NotFound ||
+         code == Code::PermissionDenied || code == Code::Internal;
 }
 
 Status check(const crds::ServingConfig& config) {
@@ -28,7 +28,9 @@ Status check(const crds::ServingConfig& config) {
   return {};
 }
 
-std::string key_of(const std::string& model, const std::string& variant) { return model + "/" + variant; }
+std::string key_of(const std::string& model, const std::string& variant) {
+  return model + "/" + variant;
+}
 
 }  // namespace
 
@@ -53,22 +55,23 @@ struct ModelManager::Impl {
   std::thread thread;
   mutable std::mutex mutex;
   std::condition_variable changed;
-  bool stopping = false;                        // guarded by mutex
-  std::optional<crds::ServingConfig> pending;   // guarded by mutex
-  crds::ServingConfig highest;                  // guarded by mutex: what was last taken; generation 0 = none
-  crds::PodState shown;                         // guarded by mutex
+  bool stopping = false;                       // guarded by mutex
+  std::optional<crds::ServingConfig> pending;  // guarded by mutex
+  crds::ServingConfig highest;                 // guarded by mutex: what was last taken; generation 0 = none
+  crds::PodState shown;                        // guarded by mutex
   // From here on the manager's thread alone.
   crds::ServingConfig target;
   LoadedByDigest loaded;
-  std::map<std::string, Error> errors;          // by model/variant[/fallback]
-  std::set<std::string> loading;                // by model/variant
+  std::map<std::string, Error> errors;  // by model/variant[/fallback]
+  std::set<std::string> loading;        // by model/variant
   std::string file_digest;
   bool retry_wanted = false;
   std::chrono::milliseconds retry_delay{0};
   TimePoint retry_at{}, next_look{};
 };
 
-ModelManager::ModelManager(Parts parts, ManagerOptions options) : impl_(std::make_unique<Impl>(std::move(parts), std::move(options))) {}
+ModelManager::ModelManager(Parts parts, ManagerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(parts), std::move(options))) {}
 ModelManager::~ModelManager() {
   {
     const std::lock_guard lock(impl_->mutex);
@@ -77,8 +80,12 @@ ModelManager::~ModelManager() {
   impl_->changed.notify_all();
   if (impl_->thread.joinable()) impl_->thread.join();
 }
-void ModelManager::start() { impl_->thread = std::thread([impl = impl_.get()] { impl->run(); }); }
-Status ModelManager::submit(crds::ServingConfig config) { return impl_->submit(std::move(config)); }
+void ModelManager::start() {
+  impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
+}
+Status ModelManager::submit(crds::ServingConfig config) {
+  return impl_->submit(std::move(config));
+}
 crds::PodState ModelManager::state() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->shown;
@@ -88,11 +95,13 @@ Status ModelManager::Impl::submit(crds::ServingConfig config) {
   CLOPS_TRY(check(config));
   const std::lock_guard lock(mutex);
   if (config.generation < highest.generation) {
-    return fail(Code::Conflict, "generation " + std::to_string(config.generation) + " is older than " + std::to_string(highest.generation) + ", which is taken already");
+    return fail(Code::Conflict, "generation " + std::to_string(config.generation) + " is older than " +
+                                    std::to_string(highest.generation) + ", which is taken already");
   }
   if (config == highest) return {};
   if (config.generation == highest.generation) {
-    return fail(Code::Conflict, "generation " + std::to_string(config.generation) + " is taken already, with another content");
+    return fail(Code::Conflict,
+                "generation " + std::to_string(config.generation) + " is taken already, with another content");
   }
   highest = config;
   pending = std::move(config);
@@ -145,7 +154,8 @@ void ModelManager::Impl::look_at_file() {
   if (taken) return;
   // A pushed configuration is often newer than the mounted file, which the kubelet brings up to a minute later.
   const Level level = taken.error().code == Code::Conflict ? Level::Info : Level::Error;
-  parts.log.write(level, "configuration file not taken", {{"file", options.config_file}, {"error", taken.error().message}});
+  parts.log.write(level, "configuration file not taken",
+                  {{"file", options.config_file}, {"error", taken.error().message}});
 }
 
 void ModelManager::Impl::apply() {
@@ -183,20 +193,24 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
   auto model = parts.loader.load(ref);
   loading.erase(key);
   if (!model) {
-    parts.log.warn("model not loaded", {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"error", model.error().message}});
+    parts.log.warn(
+        "model not loaded",
+        {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"error", model.error().message}});
     retry_wanted = retry_wanted || may_pass(model.error().code);
     errors[key] = model.error();
     return false;
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts.clock.now() - begin).count();
-  parts.log.info("model loaded", {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
+  parts.log.info("model loaded",
+                 {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
   loaded[ref.digest] = std::move(*model);
   return true;
 }
 
 void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
   auto table = plan_table(config, loaded, &parts.tables.value(), parts.counters);
-  if (!table) return parts.log.error("configuration not taken", {{"error", table.error().message}});  // checked by submit()
+  if (!table)
+    return parts.log.error("configuration not taken", {{"error", table.error().message}});  // checked by submit()
   auto next = std::make_unique<const ModelTable>(std::move(*table));
   std::set<std::string> used;
   for (const TableModel& model : next->models) {
@@ -210,7 +224,8 @@ void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
   if (dropped > 0) ::malloc_trim(0);
   publish_state();
   if (fresh) {
-    parts.log.info("configuration in force", {{"generation", config.generation}, {"ready", parts.tables.value().ready ? "true" : "false"}});
+    parts.log.info("configuration in force",
+                   {{"generation", config.generation}, {"ready", parts.tables.value().ready ? "true" : "false"}});
   }
 }
 
@@ -226,10 +241,10 @@ void ModelManager::Impl::publish_state() {
       to.variant = variant.name;
       const auto have = loaded.find(variant.model.digest);
       const auto error = errors.find(key);
-      to.state = loading.contains(key)                                                   ? "Loading"
+      to.state = loading.contains(key)                                                  ? "Loading"
                  : have != loaded.end() && have->second->format == variant.model.format ? "Loaded"
-                 : error != errors.end()                                                 ? "FailedToLoad"
-                                                                                         : "Pending";
+                 : error != errors.end()                                                ? "FailedToLoad"
+                                                                                        : "Pending";
       if (to.state == "FailedToLoad") to.message = error->second.message;
       if (in_force == nullptr) continue;
       const auto now = std::ranges::find(in_force->variants, variant.name, &TableVariant::name);

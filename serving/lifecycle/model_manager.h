@@ -1,11 +1,11 @@
-// Brings the pod to what serving.json says: takes configurations (file, push), loads what they name on a thread of its own,
-// puts a new table in force on every serving thread, and says how it went.
+// Brings the pod to what serving.json says: takes configurations (file, push), loads what they name on a thread of its
+// own, puts a new table in force on every serving thread, and says how it went.
 //
-// The highest generation wins; one that is lower than what is in force or under way is Conflict, an equal one that differs too.
-// A reference that cannot be loaded keeps what served before (invariant failed_load_keeps_old_version); a source that cannot
-// be reached is tried again, later and later. One configuration is under way and at most one waits: a newer one replaces it.
-// Thread rule: every public call is safe from any thread and does not block on loading. Ownership: borrows its parts.
-// Errors: submit(): InvalidArgument, Conflict.
+// The highest generation wins; one that is lower than what is in force or under way is Conflict, an equal one that
+// differs too. A reference that cannot be loaded keeps what served before (invariant failed_load_keeps_old_version); a
+// source that cannot be reached is tried again, later and later. One configuration is under way and at most one waits:
+// a newer one replaces it. Thread rule: every public call is safe from any thread and does not block on loading.
+// Ownership: borrows its parts. Errors: submit(): InvalidArgument, Conflict.
 #pragma once
 
 #include <functional>

@@ -17,8 +17,8 @@ const TableVariant* served_before(const ModelTable* before, const std::string& m
   return at == old->variants.end() || at->model == nullptr ? nullptr : &*at;
 }
 
-TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVariant& wanted, const LoadedByDigest& loaded,
-                          const ModelTable* before) {
+TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVariant& wanted,
+                          const LoadedByDigest& loaded, const ModelTable* before) {
   TableVariant variant{.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}};
   if (auto now = look_up(loaded, wanted.model)) {
     variant.serves = wanted.model;
@@ -42,7 +42,8 @@ TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVa
 }  // namespace
 
 const TableModel* ModelTable::find(std::string_view name) const {
-  const auto at = std::ranges::lower_bound(models, name, {}, [](const TableModel& m) -> std::string_view { return m.name; });
+  const auto at =
+      std::ranges::lower_bound(models, name, {}, [](const TableModel& m) -> std::string_view { return m.name; });
   return at == models.end() || at->name != name ? nullptr : &*at;
 }
 
@@ -53,7 +54,8 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     auto router = Router::make(model);
     if (!router) return fail_in("model " + model.name, router.error());
     TableModel to{.name = model.name, .router = std::move(*router), .variants = {}, .stable = 0, .ready = true};
-    for (const crds::ServingVariant& wanted : model.variants) to.variants.push_back(plan_variant(model, wanted, loaded, before));
+    for (const crds::ServingVariant& wanted : model.variants)
+      to.variants.push_back(plan_variant(model, wanted, loaded, before));
     const auto stable = std::ranges::find(to.variants, model.stable, &TableVariant::name);
     if (stable == to.variants.end()) {
       return fail(Code::InvalidArgument, "model " + model.name + ": stable names no variant: \"" + model.stable + "\"");

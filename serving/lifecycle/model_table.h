@@ -1,8 +1,8 @@
 // What is in force: models, their variants and split, as one immutable value that serving threads look requests up in.
 //
-// plan_table() is the rule of who serves whose share: the wanted reference if it is loaded, else the variant's fallback if
-// that is, else what served the variant before, else the model's stable variant.
-// Thread rule: immutable once built; any thread reads. Ownership: holds its models alive. Errors: none once built.
+// plan_table() is the rule of who serves whose share: the wanted reference if it is loaded, else the variant's fallback
+// if that is, else what served the variant before, else the model's stable variant. Thread rule: immutable once built;
+// any thread reads. Ownership: holds its models alive. Errors: none once built.
 #pragma once
 
 #include <functional>

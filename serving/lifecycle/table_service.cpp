@@ -42,11 +42,13 @@ void TableService::refresh() {
   for (const TableModel& model : table->models) {
     Model& to = models_.emplace_back();
     to.table = &model;
-    for (const TableVariant& variant : model.variants) to.variants.push_back(variant.model == nullptr ? nullptr : make_variant(model, variant));
+    for (const TableVariant& variant : model.variants)
+      to.variants.push_back(variant.model == nullptr ? nullptr : make_variant(model, variant));
   }
 }
 
-std::unique_ptr<TableService::Variant> TableService::make_variant(const TableModel& model, const TableVariant& variant) const {
+std::unique_ptr<TableService::Variant> TableService::make_variant(const TableModel& model,
+                                                                  const TableVariant& variant) const {
   auto out = std::make_unique<Variant>();
   Target& to = out->target;
   const Engine& engine = *variant.model->engine;
@@ -59,14 +61,19 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.scratch = out->scratch.get();
   to.counters = &variant.counters->shard(parts_.slot);
   to.head_json = "{\"model_name\":" + json_text(to.model) + ",\"model_version\":" + json_text(to.version);
-  to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) + ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) + ",\"prediction_id\":\"";
+  to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) +
+                       ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) +
+                       ",\"prediction_id\":\"";
   const TensorSpec& output = engine.info().outputs.front();
-  to.output_json = "\"outputs\":[{\"name\":" + json_text(output.name) + ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[";
+  to.output_json = "\"outputs\":[{\"name\":" + json_text(output.name) +
+                   ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[";
   to.id_prefix = to.variant + "." + parts_.pod_name + "." + boot_;
   return out;
 }
 
-bool TableService::ready() const { return table_ != nullptr && table_->ready && !parts_.draining.load(std::memory_order_relaxed); }
+bool TableService::ready() const {
+  return table_ != nullptr && table_->ready && !parts_.draining.load(std::memory_order_relaxed);
+}
 
 Result<TableService::Model*> TableService::find(std::string_view name) {
   refresh();
@@ -83,11 +90,12 @@ Result<Target*> TableService::by_version(Model& model, std::string_view version)
     if (variant->target.version == version) return &variant->target;
     loaded += (loaded.empty() ? "" : ", ") + variant->target.version;
   }
-  return fail(Code::NotFound, "model " + json_text(model.table->name) + " has no version " + json_text(version) + " here" +
-                                  (loaded.empty() ? "" : ": it serves " + loaded));
+  return fail(Code::NotFound, "model " + json_text(model.table->name) + " has no version " + json_text(version) +
+                                  " here" + (loaded.empty() ? "" : ": it serves " + loaded));
 }
 
-Result<Target*> TableService::route(std::string_view name, std::string_view version, std::span<const HeaderView> headers) {
+Result<Target*> TableService::route(std::string_view name, std::string_view version,
+                                    std::span<const HeaderView> headers) {
   CLOPS_ASSIGN(Model* const model, find(name));
   if (!version.empty()) return by_version(*model, version);
   const Route route = model->table->router.choose_from(headers, random());
@@ -98,7 +106,10 @@ Result<Target*> TableService::route(std::string_view name, std::string_view vers
 
 Result<ModelView> TableService::describe(std::string_view name, std::string_view version) {
   CLOPS_ASSIGN(Model* const model, find(name));
-  ModelView view{.name = model->table->name, .ready = model->table->ready && !parts_.draining.load(std::memory_order_relaxed), .versions = {}, .target = nullptr};
+  ModelView view{.name = model->table->name,
+                 .ready = model->table->ready && !parts_.draining.load(std::memory_order_relaxed),
+                 .versions = {},
+                 .target = nullptr};
   for (const auto& variant : model->variants) {
     if (variant == nullptr) continue;
     const std::string_view loaded = variant->target.version;

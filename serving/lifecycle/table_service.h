@@ -1,8 +1,8 @@
-// The models as one serving thread sees them: takes the table in force between requests, keeps scratch memory and the ready
-// pieces of answers for each variant, splits traffic, names predictions.
+// The models as one serving thread sees them: takes the table in force between requests, keeps scratch memory and the
+// ready pieces of answers for each variant, splits traffic, names predictions.
 //
-// Thread rule: one per serving loop, used on its thread (it is the loop's observer). Ownership: borrows its parts; Targets live
-// until the next table. Errors: as ModelService.
+// Thread rule: one per serving loop, used on its thread (it is the loop's observer). Ownership: borrows its parts;
+// Targets live until the next table. Errors: as ModelService.
 #pragma once
 
 #include <atomic>
@@ -37,7 +37,8 @@ class TableService final : public ModelService, public LoopObserver {
   void on_stop() override;
 
   [[nodiscard]] bool ready() const override;
-  [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version, std::span<const HeaderView> headers) override;
+  [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version,
+                                      std::span<const HeaderView> headers) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
   void append_prediction_id(const Target& target, std::string& out) override;
   void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) override;

@@ -31,7 +31,9 @@ uint64_t VariantTotals::requests() const {
   for (const Histogram& histogram : by_code) sum += histogram.count;
   return sum;
 }
-uint64_t VariantTotals::failures() const { return requests() - by_code[0].count; }
+uint64_t VariantTotals::failures() const {
+  return requests() - by_code[0].count;
+}
 
 void VariantCounters::record(int status, uint64_t rows, uint64_t duration_ns) {
   Cells& cells = by_code_[code_index(status)];

@@ -1,7 +1,9 @@
-// Counters of one (model, version, variant): a shard per serving thread, written by that thread alone, merged when read.
+// Counters of one (model, version, variant): a shard per serving thread, written by that thread alone, merged when
+// read.
 //
-// Thread rule: a VariantCounters has one writer; any thread may read. Registry: safe from any thread (it locks; never used on
-// the request path). Ownership: shared; a series lives on after its variant is gone, until more than `series_max` have piled up.
+// Thread rule: a VariantCounters has one writer; any thread may read. Registry: safe from any thread (it locks; never
+// used on the request path). Ownership: shared; a series lives on after its variant is gone, until more than
+// `series_max` have piled up.
 #pragma once
 
 #include <array>

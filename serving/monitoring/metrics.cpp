@@ -12,7 +12,9 @@ void append(std::string& out, double value) {
   char digits[32];
   out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
 }
-void append(std::string& out, uint64_t value) { out += std::to_string(value); }
+void append(std::string& out, uint64_t value) {
+  out += std::to_string(value);
+}
 
 void append_label(std::string& out, std::string_view name, std::string_view value) {
   out += name;
@@ -70,7 +72,8 @@ void print_triton(Printer& p, const std::vector<Series>& all) {
       if (s.reached) p.line(name, s.labels, value_of(s.totals));
     }
   };
-  counter("nv_inference_request_success", "Number of successful inference requests", [](const VariantTotals& t) { return t.by_code[0].count; });
+  counter("nv_inference_request_success", "Number of successful inference requests",
+          [](const VariantTotals& t) { return t.by_code[0].count; });
   p.family("nv_inference_request_failure", "counter", "Number of failed inference requests");
   for (const Series& s : all) {
     uint64_t rejected = 0, backend = 0, other = 0;
@@ -124,11 +127,13 @@ void print_process(Printer& p, const ProcessGauges& gauges) {
   }
   p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
   for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_busy_seconds_total", "thread=\"" + std::to_string(i) + "\"", static_cast<double>(gauges.loops[i].busy_ns) / 1e9);
+    p.line("clops_busy_seconds_total", "thread=\"" + std::to_string(i) + "\"",
+           static_cast<double>(gauges.loops[i].busy_ns) / 1e9);
   }
   p.family("clops_loop_lag_seconds", "gauge", "Longest recent wait of a ready event for its serving thread");
   for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_loop_lag_seconds", "thread=\"" + std::to_string(i) + "\"", static_cast<double>(gauges.loops[i].lag_max_ns) / 1e9);
+    p.line("clops_loop_lag_seconds", "thread=\"" + std::to_string(i) + "\"",
+           static_cast<double>(gauges.loops[i].lag_max_ns) / 1e9);
   }
 }
 
@@ -171,9 +176,11 @@ crds::ScalingHint HintSampler::hint() const {
   if (window <= 0) return hint;
   hint.window_seconds = window;
   hint.in_flight = last.in_hand;
-  for (const Sample& sample : ring_) hint.loop_lag_seconds = std::max(hint.loop_lag_seconds, static_cast<double>(sample.lag_max_ns) / 1e9);
+  for (const Sample& sample : ring_)
+    hint.loop_lag_seconds = std::max(hint.loop_lag_seconds, static_cast<double>(sample.lag_max_ns) / 1e9);
   if (threads_ > 0) {
-    hint.utilisation = std::clamp(static_cast<double>(last.busy_ns - first.busy_ns) / 1e9 / window / static_cast<double>(threads_), 0.0, 1.0);
+    hint.utilisation = std::clamp(
+        static_cast<double>(last.busy_ns - first.busy_ns) / 1e9 / window / static_cast<double>(threads_), 0.0, 1.0);
   }
   hint.wanted_replicas = hint.utilisation / kTargetUtilisation;
   for (const PerSeries& now : last.series) {

@@ -26,7 +26,8 @@ struct ProcessGauges {
 };
 
 // Format 0.0.4 of the Prometheus text exposition.
-[[nodiscard]] std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series, const ProcessGauges& gauges);
+[[nodiscard]] std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series,
+                                        const ProcessGauges& gauges);
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 // Rates over the last ten seconds or so, from samples taken about once a second.

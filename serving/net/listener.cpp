@@ -12,8 +12,8 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
-#include <vector>
 #include <utility>
+#include <vector>
 
 namespace clops::serving {
 namespace {
@@ -65,7 +65,8 @@ int bound_port(int socket) {
 }  // namespace
 
 Result<Listener> Listener::open(const std::string& address, int port, int backlog) {
-  if (port < 0 || port > 65535) return fail(Code::InvalidArgument, "port " + std::to_string(port) + " is not between 0 and 65535");
+  if (port < 0 || port > 65535)
+    return fail(Code::InvalidArgument, "port " + std::to_string(port) + " is not between 0 and 65535");
   CLOPS_ASSIGN(const SocketAddress to, parse_address(address, port));
   const std::string where = address + ":" + std::to_string(port);
   const int socket = ::socket(to.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -89,7 +90,9 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 Listener::~Listener() {
   if (socket_ >= 0) ::close(socket_);
 }
-void Listener::refuse() { ::shutdown(socket_, SHUT_RDWR); }
+void Listener::refuse() {
+  ::shutdown(socket_, SHUT_RDWR);
+}
 
 namespace {
 
@@ -126,7 +129,8 @@ int threads_by_quota(const std::filesystem::path& root, const std::string& proc_
     const bool v2 = controllers == ",,";
     if (!v2 && controllers.find(",cpu,") == std::string::npos) continue;
     double quota = 0;
-    for (const std::filesystem::path& base : v2 ? std::vector{root, root / "unified"} : std::vector{root / "cpu", root / "cpu,cpuacct"}) {
+    for (const std::filesystem::path& base :
+         v2 ? std::vector{root, root / "unified"} : std::vector{root / "cpu", root / "cpu,cpuacct"}) {
       quota = least_quota(base, line.substr(second + 1));
       if (quota > 0) break;
     }

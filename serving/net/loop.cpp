@@ -91,7 +91,8 @@ Result<std::unique_ptr<Loop>> Loop::make(Parts parts, LoopLimits limits) {
   auto impl = std::make_unique<Impl>(parts, limits);
   impl->poll = ::epoll_create1(EPOLL_CLOEXEC);
   impl->wake_event = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (impl->poll < 0 || impl->wake_event < 0) return fail(Code::Unavailable, std::string("epoll: ") + std::strerror(errno));
+  if (impl->poll < 0 || impl->wake_event < 0)
+    return fail(Code::Unavailable, std::string("epoll: ") + std::strerror(errno));
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeTag;
@@ -103,8 +104,12 @@ Result<std::unique_ptr<Loop>> Loop::make(Parts parts, LoopLimits limits) {
 
 Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Loop::~Loop() = default;
-void Loop::share_with(std::vector<Loop*> peers) { impl_->peers = std::move(peers); }
-void Loop::run() { impl_->run(); }
+void Loop::share_with(std::vector<Loop*> peers) {
+  impl_->peers = std::move(peers);
+}
+void Loop::run() {
+  impl_->run();
+}
 void Loop::stop() {
   impl_->stopping.store(true, std::memory_order_release);
   wake();
@@ -128,7 +133,8 @@ void Loop::drain() {
 }
 LoopStats Loop::stats() const {
   return {.busy_ns = impl_->busy_ns.load(std::memory_order_relaxed),
-          .lag_max_ns = std::max(impl_->lag_ns.load(std::memory_order_relaxed), impl_->lag_before_ns.load(std::memory_order_relaxed)),
+          .lag_max_ns = std::max(impl_->lag_ns.load(std::memory_order_relaxed),
+                                 impl_->lag_before_ns.load(std::memory_order_relaxed)),
           .connections = impl_->connections.load(std::memory_order_relaxed),
           .in_hand = impl_->in_hand.load(std::memory_order_relaxed)};
 }
@@ -141,7 +147,8 @@ void Loop::Impl::run() {
   next_tick = now + kTick;
   while (!stopping.load(std::memory_order_acquire)) {
     const auto until_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
-    const int count = ::epoll_wait(poll, events.data(), events.size(), static_cast<int>(std::max<int64_t>(until_tick, 0)));
+    const int count =
+        ::epoll_wait(poll, events.data(), events.size(), static_cast<int>(std::max<int64_t>(until_tick, 0)));
     now = parts.clock.now();
     const TimePoint begin = now;
     if (count > 0) in_hand.store(static_cast<uint32_t>(count), std::memory_order_relaxed);
@@ -337,7 +344,8 @@ void Loop::Impl::feed(Connection& c, std::string_view in, bool from_own_buffer) 
   }
 }
 
-// Sends `bytes`: the loop's fresh answers, or what a connection still owes. What does not fit stays with the connection.
+// Sends `bytes`: the loop's fresh answers, or what a connection still owes. What does not fit stays with the
+// connection.
 void Loop::Impl::flush(Connection& c, std::string& bytes) {
   const bool own = &bytes == &c.out;
   size_t at = own ? c.sent : 0;

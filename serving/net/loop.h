@@ -1,5 +1,5 @@
-// One epoll loop on one thread: sockets, buffers, time limits. Everything a request needs happens on the thread that read
-// it, from bytes to bytes; there is no queue between.
+// One epoll loop on one thread: sockets, buffers, time limits. Everything a request needs happens on the thread that
+// read it, from bytes to bytes; there is no queue between.
 //
 // Thread rule: run() is the loop's thread; stop(), wake(), adopt(), drain() and stats() may be called from any other.
 // Ownership: borrows clock, protocol, observer and the listening socket, which outlive it; owns its connections.
@@ -31,16 +31,16 @@ class LoopObserver {
  public:
   virtual ~LoopObserver() = default;
   virtual void on_start() {}
-  virtual void on_wake() {}                // after wake(), between requests
-  virtual void on_tick(TimePoint) {}       // about every 250 ms
-  virtual void on_stop() {}                // the last call
+  virtual void on_wake() {}           // after wake(), between requests
+  virtual void on_tick(TimePoint) {}  // about every 250 ms
+  virtual void on_stop() {}           // the last call
 };
 
 struct LoopStats {
-  uint64_t busy_ns = 0;       // time spent not waiting, since the start
-  uint64_t lag_max_ns = 0;    // worst wait of a ready event in the last two seconds or so
+  uint64_t busy_ns = 0;     // time spent not waiting, since the start
+  uint64_t lag_max_ns = 0;  // worst wait of a ready event in the last two seconds or so
   uint32_t connections = 0;
-  uint32_t in_hand = 0;       // events being handled now
+  uint32_t in_hand = 0;  // events being handled now
 };
 
 class Loop {
@@ -59,7 +59,7 @@ class Loop {
   // New connections go to the loop of `peers` that has the fewest. Before run().
   void share_with(std::vector<Loop*> peers);
   void run();
-  void stop();             // closes what is open and returns from run()
+  void stop();  // closes what is open and returns from run()
   void wake();
   void adopt(int socket);  // takes ownership
   void drain();            // accepts no more; closes connections as they fall idle

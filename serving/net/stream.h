@@ -1,5 +1,5 @@
-// What speaks over a byte stream: HTTP/1.1 now, HTTP/2 with gRPC beside it. A loop owns the sockets; a StreamHandler sees
-// bytes in and bytes out and never a socket, so that a fuzzer or a test can stand in for the network.
+// What speaks over a byte stream: HTTP/1.1 now, HTTP/2 with gRPC beside it. A loop owns the sockets; a StreamHandler
+// sees bytes in and bytes out and never a socket, so that a fuzzer or a test can stand in for the network.
 //
 // Thread rule: a handler is made, called and destroyed on its loop's thread. Ownership: the loop owns its handlers; the
 // protocol outlives them. Errors: a handler answers bad input in its protocol's own words and says Close.
@@ -14,7 +14,8 @@ namespace clops::serving {
 
 enum class Next : unsigned char {
   Read,   // call again when more bytes have come
-  Wait,   // the answer is not there yet: call again with the same bytes after a wake or a tick; nothing is read meanwhile
+  Wait,   // the answer is not there yet: call again with the same bytes after a wake or a tick; nothing is read
+          // meanwhile
   Close,  // send what is in `out`, then close
 };
 

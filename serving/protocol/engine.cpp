@@ -28,8 +28,12 @@ constexpr std::array<Row, 13> kTypes = {{{Datatype::Bool, "BOOL", 1},
 
 }  // namespace
 
-std::string_view to_string(Datatype type) { return kTypes[static_cast<size_t>(type)].name; }
-size_t size_of(Datatype type) { return kTypes[static_cast<size_t>(type)].bytes; }
+std::string_view to_string(Datatype type) {
+  return kTypes[static_cast<size_t>(type)].name;
+}
+size_t size_of(Datatype type) {
+  return kTypes[static_cast<size_t>(type)].bytes;
+}
 
 Result<Datatype> datatype_from(std::string_view name) {
   const auto* const row = std::ranges::find(kTypes, name, &Row::name);

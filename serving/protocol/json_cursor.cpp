@@ -3,7 +3,12 @@
 namespace clops::serving {
 namespace {
 
-int hex_digit(char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1; }
+int hex_digit(char c) {
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
+}
 
 int hex4(const char* at, const char* end) {
   if (end - at < 4) return -1;
@@ -16,7 +21,9 @@ int hex4(const char* at, const char* end) {
   return value;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 void append_utf8(std::string& out, uint32_t c) {
   const auto byte = [&](uint32_t b) { out += static_cast<char>(b); };
@@ -112,8 +119,8 @@ bool JsonCursor::check_utf8() {
   const int length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
   bool good = lead >= 0xc2 && lead <= 0xf4 && end_ - at_ >= length;
   for (int i = 1; good && i < length; ++i) good = (byte(i) & 0xc0) == 0x80;
-  good = good && !(lead == 0xe0 && byte(1) < 0xa0) && !(lead == 0xed && byte(1) > 0x9f) && !(lead == 0xf0 && byte(1) < 0x90) &&
-         !(lead == 0xf4 && byte(1) > 0x8f);
+  good = good && !(lead == 0xe0 && byte(1) < 0xa0) && !(lead == 0xed && byte(1) > 0x9f) &&
+         !(lead == 0xf0 && byte(1) < 0x90) && !(lead == 0xf4 && byte(1) > 0x8f);
   if (!good) {
     fail("a string is not UTF-8");
     return false;
@@ -198,13 +205,22 @@ JsonCursor::Number JsonCursor::number() {
 
 void JsonCursor::skip_value() {
   switch (peek()) {
-    case '"': (void)string_raw(); return;
+    case '"':
+      (void)string_raw();
+      return;
     case 't':
-    case 'f': (void)boolean(); return;
-    case 'n': null_if_next(); return;
+    case 'f':
+      (void)boolean();
+      return;
+    case 'n':
+      null_if_next();
+      return;
     case '{':
-    case '[': break;
-    default: (void)number(); return;
+    case '[':
+      break;
+    default:
+      (void)number();
+      return;
   }
   if (depth_left_ == 0) return fail("the document is nested too deeply");
   --depth_left_;
@@ -230,11 +246,21 @@ std::string unescaped(std::string_view raw) {
       continue;
     }
     switch (const char kind = raw[++i]) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
       case 'u': {
         const char* const end = raw.data() + raw.size();
         auto c = static_cast<uint32_t>(hex4(raw.data() + i + 1, end));
@@ -247,7 +273,8 @@ std::string unescaped(std::string_view raw) {
         append_utf8(out, c);
         break;
       }
-      default: out += kind;
+      default:
+        out += kind;
     }
   }
   return out;

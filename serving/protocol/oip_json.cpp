@@ -18,7 +18,9 @@ std::string quoted(std::string_view text) {
   std::string out = "\"" + std::string(text.substr(0, kNameShown));
   return out + (text.size() > kNameShown ? "...\"" : "\"");
 }
-std::unexpected<Error> bad(std::string message) { return fail(Code::InvalidArgument, std::move(message)); }
+std::unexpected<Error> bad(std::string message) {
+  return fail(Code::InvalidArgument, std::move(message));
+}
 std::unexpected<Error> malformed(const JsonCursor& json) {
   return bad("at byte " + std::to_string(json.at()) + " of the body: " + json.why());
 }
@@ -30,7 +32,8 @@ constexpr std::array<double, 23> kTens = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e
 double to_double(const JsonCursor::Number& n) {
   if (n.exact && n.mantissa <= (1ull << 53) && n.exponent >= -22 && n.exponent <= 22) {
     const auto mantissa = static_cast<double>(n.mantissa);
-    const double value = n.exponent < 0 ? mantissa / kTens[static_cast<size_t>(-n.exponent)] : mantissa * kTens[static_cast<size_t>(n.exponent)];
+    const double value = n.exponent < 0 ? mantissa / kTens[static_cast<size_t>(-n.exponent)]
+                                        : mantissa * kTens[static_cast<size_t>(n.exponent)];
     return n.negative ? -value : value;
   }
   double value = 0;
@@ -62,18 +65,29 @@ struct Reading {  // how elements of a datatype are read
 std::optional<Reading> reading_of(Datatype type) {
   switch (type) {
     case Datatype::Fp32:
-    case Datatype::Fp64: return Reading{};
-    case Datatype::Bool: return Reading{.kind = Kind::Boolean};
-    case Datatype::Int8: return Reading{Kind::Signed, INT8_MIN, INT8_MAX};
-    case Datatype::Int16: return Reading{Kind::Signed, INT16_MIN, INT16_MAX};
-    case Datatype::Int32: return Reading{Kind::Signed, INT32_MIN, INT32_MAX};
-    case Datatype::Int64: return Reading{Kind::Signed, INT64_MIN, INT64_MAX};
-    case Datatype::Uint8: return Reading{Kind::Unsigned, 0, UINT8_MAX};
-    case Datatype::Uint16: return Reading{Kind::Unsigned, 0, UINT16_MAX};
-    case Datatype::Uint32: return Reading{Kind::Unsigned, 0, UINT32_MAX};
-    case Datatype::Uint64: return Reading{Kind::Unsigned, 0, UINT64_MAX};
+    case Datatype::Fp64:
+      return Reading{};
+    case Datatype::Bool:
+      return Reading{.kind = Kind::Boolean};
+    case Datatype::Int8:
+      return Reading{Kind::Signed, INT8_MIN, INT8_MAX};
+    case Datatype::Int16:
+      return Reading{Kind::Signed, INT16_MIN, INT16_MAX};
+    case Datatype::Int32:
+      return Reading{Kind::Signed, INT32_MIN, INT32_MAX};
+    case Datatype::Int64:
+      return Reading{Kind::Signed, INT64_MIN, INT64_MAX};
+    case Datatype::Uint8:
+      return Reading{Kind::Unsigned, 0, UINT8_MAX};
+    case Datatype::Uint16:
+      return Reading{Kind::Unsigned, 0, UINT16_MAX};
+    case Datatype::Uint32:
+      return Reading{Kind::Unsigned, 0, UINT32_MAX};
+    case Datatype::Uint64:
+      return Reading{Kind::Unsigned, 0, UINT64_MAX};
     case Datatype::Fp16:
-    case Datatype::Bytes: return std::nullopt;
+    case Datatype::Bytes:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -130,7 +144,8 @@ Status skip_parameters(JsonCursor& json) {
   if (!json.take('{')) return bad("\"parameters\" is not an object");
   bool first = true;
   for (std::string_view key; json.next_key(first, key);) {
-    if (json.peek() == '{' || json.peek() == '[') return bad("parameter " + quoted(key) + " is not a string, number or boolean");
+    if (json.peek() == '{' || json.peek() == '[')
+      return bad("parameter " + quoted(key) + " is not a string, number or boolean");
     if (raw_equals(key, "binary_data_size")) return bad("binary tensor data is not taken here: send \"data\" as JSON");
     json.skip_value();
   }
@@ -149,9 +164,11 @@ std::string shape_text(std::span<const int64_t> shape) {
 }
 
 // Holds name, datatype and shape to the model's tensor.
-Result<Reading> judge(const Tensor& tensor, const TensorSpec& spec, size_t body_bytes, const InferLimits& limits, InferRequest& out) {
+Result<Reading> judge(const Tensor& tensor, const TensorSpec& spec, size_t body_bytes, const InferLimits& limits,
+                      InferRequest& out) {
   if (!tensor.has_name) return bad("an input has no \"name\"");
-  if (!raw_equals(tensor.name, spec.name)) return bad("input " + quoted(tensor.name) + " is not known: this model takes " + quoted(spec.name));
+  if (!raw_equals(tensor.name, spec.name))
+    return bad("input " + quoted(tensor.name) + " is not known: this model takes " + quoted(spec.name));
   const std::string where = "input " + quoted(spec.name) + ": ";
   if (!tensor.has_shape) return bad(where + "\"shape\" is missing");
   if (!tensor.has_datatype) return bad(where + "\"datatype\" is missing");
@@ -159,12 +176,17 @@ Result<Reading> judge(const Tensor& tensor, const TensorSpec& spec, size_t body_
   const auto type = datatype_from(tensor.datatype);
   if (!type) return bad(where + "datatype " + quoted(tensor.datatype) + " is not known: this model takes FP32");
   const auto reading = reading_of(*type);
-  if (!reading) return bad(where + "datatype " + std::string(to_string(*type)) + " is not taken in JSON: this model takes FP32");
+  if (!reading)
+    return bad(where + "datatype " + std::string(to_string(*type)) + " is not taken in JSON: this model takes FP32");
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
   bool fits = tensor.rank == spec.shape.size();
-  for (size_t i = 0; fits && i < tensor.rank; ++i) fits = shape[i] > 0 && (spec.shape[i] < 0 || shape[i] == spec.shape[i]);
-  if (!fits) return bad(where + "shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) + ", with at least one row");
-  if (static_cast<uint64_t>(shape[0]) > limits.rows_max) return bad(where + std::to_string(shape[0]) + " rows are more than " + std::to_string(limits.rows_max));
+  for (size_t i = 0; fits && i < tensor.rank; ++i)
+    fits = shape[i] > 0 && (spec.shape[i] < 0 || shape[i] == spec.shape[i]);
+  if (!fits)
+    return bad(where + "shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) +
+               ", with at least one row");
+  if (static_cast<uint64_t>(shape[0]) > limits.rows_max)
+    return bad(where + std::to_string(shape[0]) + " rows are more than " + std::to_string(limits.rows_max));
   // An element takes two bytes of JSON at least: memory is never asked for that the body cannot fill.
   const uint64_t columns = tensor.rank > 1 ? static_cast<uint64_t>(shape[1]) : 1;
   if (columns > body_bytes || static_cast<uint64_t>(shape[0]) * columns > body_bytes / 2 + 1) {
@@ -176,8 +198,8 @@ Result<Reading> judge(const Tensor& tensor, const TensorSpec& spec, size_t body_
 }
 
 std::string count_message(size_t have, size_t want, const Tensor& tensor) {
-  return "\"data\" has " + (have > want ? "more than " + std::to_string(want) : std::to_string(have)) + " values, shape " +
-         shape_text({tensor.shape.data(), tensor.rank}) + " needs " + std::to_string(want);
+  return "\"data\" has " + (have > want ? "more than " + std::to_string(want) : std::to_string(have)) +
+         " values, shape " + shape_text({tensor.shape.data(), tensor.rank}) + " needs " + std::to_string(want);
 }
 
 // `json` stands at the data's '['. Flat, or one array per row.
@@ -202,13 +224,17 @@ Status read_data(JsonCursor& json, const Tensor& tensor, const Reading& reading,
     bool first_cell = true;
     size_t i = 0;
     for (; json.next_element(first_cell); ++i) {
-      if (i == columns) return bad("\"data\": row " + std::to_string(row) + " has more than " + std::to_string(columns) + " values");
+      if (i == columns)
+        return bad("\"data\": row " + std::to_string(row) + " has more than " + std::to_string(columns) + " values");
       to[row * columns + i] = read_element(json, reading);
     }
     if (!json.ok()) return {};
-    if (i != columns) return bad("\"data\": row " + std::to_string(row) + " has " + std::to_string(i) + " values, not " + std::to_string(columns));
+    if (i != columns)
+      return bad("\"data\": row " + std::to_string(row) + " has " + std::to_string(i) + " values, not " +
+                 std::to_string(columns));
   }
-  if (json.ok() && row != out.row_count) return bad("\"data\" has " + std::to_string(row) + " rows, shape says " + std::to_string(out.row_count));
+  if (json.ok() && row != out.row_count)
+    return bad("\"data\" has " + std::to_string(row) + " rows, shape says " + std::to_string(out.row_count));
   return {};
 }
 
@@ -255,10 +281,12 @@ class InferReader {
     bool first = true;
     size_t count = 0;
     for (; json_.next_element(first); ++count) {
-      if (count == info_.inputs.size()) return bad("\"inputs\" has more tensors than the " + std::to_string(count) + " that this model takes");
+      if (count == info_.inputs.size())
+        return bad("\"inputs\" has more tensors than the " + std::to_string(count) + " that this model takes");
       CLOPS_TRY(read_input(info_.inputs[count]));
     }
-    if (json_.ok() && count != info_.inputs.size()) return bad("input " + quoted(info_.inputs[count].name) + " is missing");
+    if (json_.ok() && count != info_.inputs.size())
+      return bad("input " + quoted(info_.inputs[count].name) + " is missing");
     return {};
   }
 
@@ -269,7 +297,8 @@ class InferReader {
     for (std::string_view key; json_.next_key(first, key);) {
       if (raw_equals(key, "data")) {
         CLOPS_TRY(once(tensor.has_data, key));
-        if (tensor.has_name && tensor.has_shape && tensor.has_datatype) {  // as nearly every client writes it: in one pass
+        if (tensor.has_name && tensor.has_shape &&
+            tensor.has_datatype) {  // as nearly every client writes it: in one pass
           CLOPS_ASSIGN(const Reading reading, judge(tensor, spec, body_.size(), limits_, out_));
           CLOPS_TRY(read_data(json_, tensor, reading, out_));
           decoded = true;
@@ -328,7 +357,8 @@ class InferReader {
     if (!has_name) return bad("an entry of \"outputs\" has no \"name\"");
     size_t index = 0;
     while (index < info_.outputs.size() && !raw_equals(name, info_.outputs[index].name)) ++index;
-    if (index == info_.outputs.size() || index >= 64) return bad("output " + quoted(name) + " is not known: this model gives " + quoted(info_.outputs.front().name));
+    if (index == info_.outputs.size() || index >= 64)
+      return bad("output " + quoted(name) + " is not known: this model gives " + quoted(info_.outputs.front().name));
     if (((asked >> index) & 1) != 0) return bad("output " + quoted(name) + " is asked for twice");
     asked |= uint64_t{1} << index;
     return {};

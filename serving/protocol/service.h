@@ -1,8 +1,9 @@
-// What a front end (REST now, gRPC beside it) may ask of the models, in no wire's words. One ModelService per serving thread.
+// What a front end (REST now, gRPC beside it) may ask of the models, in no wire's words. One ModelService per serving
+// thread.
 //
-// Thread rule: belongs to its loop's thread. Ownership: Target and everything it points at is good until the request has been
-// answered: the model table cannot change within a request. Errors: Result codes NotFound (model, version), Unavailable
-// (nothing loaded for it) with a message fit for the client.
+// Thread rule: belongs to its loop's thread. Ownership: Target and everything it points at is good until the request
+// has been answered: the model table cannot change within a request. Errors: Result codes NotFound (model, version),
+// Unavailable (nothing loaded for it) with a message fit for the client.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ struct Target {
   const Engine* engine = nullptr;
   Scratch* scratch = nullptr;
   VariantCounters* counters = nullptr;  // this thread's
-  std::string head_json;        // {"model_name":"m","model_version":"7"
+  std::string head_json;                // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
   std::string output_json;      // "outputs":[{"name":"predict","datatype":"FP32","shape":[
   std::string id_prefix;        // of prediction ids: VARIANT.POD.
@@ -36,7 +37,7 @@ struct ModelView {
   std::string_view name;
   bool ready = false;
   std::vector<std::string_view> versions;  // loaded
-  const Target* target = nullptr;          // whose tensors describe the model (the stable variant, or the version asked for)
+  const Target* target = nullptr;  // whose tensors describe the model (the stable variant, or the version asked for)
 };
 
 class ModelService {

@@ -12,7 +12,10 @@ using kube::ListOptions;
 
 class ClientContract : public testing::Test {
  protected:
-  ClientContract() : connection(*kube::connect(Server::instance().access(), clock)), client(*connection.client), ns(fresh_namespace(client)) {}
+  ClientContract()
+      : connection(*kube::connect(Server::instance().access(), clock)),
+        client(*connection.client),
+        ns(fresh_namespace(client)) {}
   template <class T>
   static Code code_of(const Result<T>& result) {
     return result ? Code::Internal : result.error().code;
@@ -33,7 +36,9 @@ TEST_F(ClientContract, creates_reads_updates_and_deletes) {
   (*read)["data"]["k"] = "2";
   const auto updated = client.update(kConfigMaps, *read);
   ASSERT_TRUE(updated) << updated.error().message;
-  EXPECT_LT(kube::compare_resource_versions(kube::decode_meta(*made).resource_version, kube::decode_meta(*updated).resource_version), 0);
+  EXPECT_LT(kube::compare_resource_versions(kube::decode_meta(*made).resource_version,
+                                            kube::decode_meta(*updated).resource_version),
+            0);
   ASSERT_TRUE(client.remove(kConfigMaps, {ns, "a"}));
   EXPECT_EQ(code_of(client.get(kConfigMaps, {ns, "a"})), Code::NotFound);
 }
@@ -45,42 +50,53 @@ TEST_F(ClientContract, errors_say_what_a_caller_would_do) {
   Json changed = *made;
   changed["data"]["k"] = "2";
   ASSERT_TRUE(client.update(kConfigMaps, changed));
-  EXPECT_EQ(code_of(client.update(kConfigMaps, changed)), Code::Conflict) << "the second write was based on the first's past";
+  EXPECT_EQ(code_of(client.update(kConfigMaps, changed)), Code::Conflict)
+      << "the second write was based on the first's past";
   EXPECT_EQ(code_of(client.create(kConfigMaps, config_map(ns, "Not_A_Name"))), Code::InvalidArgument);
   const auto gone = client.remove(kConfigMaps, {ns, "a"}, {.uid = "00000000-0000-0000-0000-000000000000"});
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, Code::Conflict) << "deleting another object of that name";
   EXPECT_EQ(client.remove(kConfigMaps, {ns, "b"}).error().code, Code::NotFound);
-  EXPECT_EQ(code_of(client.get({.group = "clops.test", .version = "v1", .kind = "X", .plural = "xs"}, {ns, "a"})), Code::NotFound);
+  EXPECT_EQ(code_of(client.get({.group = "clops.test", .version = "v1", .kind = "X", .plural = "xs"}, {ns, "a"})),
+            Code::NotFound);
 }
 
 TEST_F(ClientContract, patches) {
   ASSERT_TRUE(client.create(kConfigMaps, config_map(ns, "a", {{"k", "1"}, {"old", "x"}})));
-  auto merged = client.patch(kConfigMaps, {ns, "a"}, kube::PatchKind::Merge, {{"data", {{"k", "2"}, {"old", nullptr}}}});
+  auto merged =
+      client.patch(kConfigMaps, {ns, "a"}, kube::PatchKind::Merge, {{"data", {{"k", "2"}, {"old", nullptr}}}});
   ASSERT_TRUE(merged) << merged.error().message;
   EXPECT_EQ((*merged)["data"], Json({{"k", "2"}}));
   auto patched = client.patch(kConfigMaps, {ns, "a"}, kube::PatchKind::Json,
-                              Json::array({{{"op", "test"}, {"path", "/data/k"}, {"value", "2"}}, {{"op", "add"}, {"path", "/data/n"}, {"value", "3"}}}));
+                              Json::array({{{"op", "test"}, {"path", "/data/k"}, {"value", "2"}},
+                                           {{"op", "add"}, {"path", "/data/n"}, {"value", "3"}}}));
   ASSERT_TRUE(patched) << patched.error().message;
   EXPECT_EQ((*patched)["data"]["n"], "3");
-  EXPECT_EQ(code_of(client.patch(kConfigMaps, {ns, "a"}, kube::PatchKind::Json, Json::array({{{"op", "remove"}, {"path", "/data/none"}}}))),
+  EXPECT_EQ(code_of(client.patch(kConfigMaps, {ns, "a"}, kube::PatchKind::Json,
+                                 Json::array({{{"op", "remove"}, {"path", "/data/none"}}}))),
             Code::InvalidArgument);
 }
 
 TEST_F(ClientContract, apply_owns_what_it_wrote_and_nothing_else) {
-  const auto first = client.apply(kConfigMaps, config_map(ns, "a", {{"k", "1"}, {"mine", "x"}}), {.field_manager = "one", .force = false});
+  const auto first = client.apply(kConfigMaps, config_map(ns, "a", {{"k", "1"}, {"mine", "x"}}),
+                                  {.field_manager = "one", .force = false});
   ASSERT_TRUE(first) << first.error().message;
-  const auto again = client.apply(kConfigMaps, config_map(ns, "a", {{"k", "1"}, {"mine", "x"}}), {.field_manager = "one", .force = false});
+  const auto again = client.apply(kConfigMaps, config_map(ns, "a", {{"k", "1"}, {"mine", "x"}}),
+                                  {.field_manager = "one", .force = false});
   ASSERT_TRUE(again);
-  EXPECT_EQ(kube::decode_meta(*first).resource_version, kube::decode_meta(*again).resource_version) << "applying the same is no write";
-  const auto refused = client.apply(kConfigMaps, config_map(ns, "a", {{"k", "2"}}), {.field_manager = "two", .force = false});
+  EXPECT_EQ(kube::decode_meta(*first).resource_version, kube::decode_meta(*again).resource_version)
+      << "applying the same is no write";
+  const auto refused =
+      client.apply(kConfigMaps, config_map(ns, "a", {{"k", "2"}}), {.field_manager = "two", .force = false});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::Conflict);
   EXPECT_NE(refused.error().message.find("one"), std::string::npos) << refused.error().message;
   ASSERT_TRUE(client.apply(kConfigMaps, config_map(ns, "a", {{"k", "2"}}), {.field_manager = "two", .force = true}));
-  const auto left = client.apply(kConfigMaps, config_map(ns, "a", {{"extra", "y"}}), {.field_manager = "one", .force = false});
+  const auto left =
+      client.apply(kConfigMaps, config_map(ns, "a", {{"extra", "y"}}), {.field_manager = "one", .force = false});
   ASSERT_TRUE(left) << left.error().message;
-  EXPECT_EQ((*left)["data"], Json({{"k", "2"}, {"extra", "y"}})) << "what a manager stops naming goes, what others own stays";
+  EXPECT_EQ((*left)["data"], Json({{"k", "2"}, {"extra", "y"}}))
+      << "what a manager stops naming goes, what others own stays";
 }
 
 TEST_F(ClientContract, lists_in_pages_and_by_label) {
@@ -109,7 +125,8 @@ TEST_F(ClientContract, lists_in_pages_and_by_label) {
 
 TEST_F(ClientContract, a_large_list_comes_compressed_and_whole) {
   const std::string text(100'000, 'x');
-  for (int i = 0; i < 4; ++i) ASSERT_TRUE(client.create(kConfigMaps, config_map(ns, "big" + std::to_string(i), {{"k", text}})));
+  for (int i = 0; i < 4; ++i)
+    ASSERT_TRUE(client.create(kConfigMaps, config_map(ns, "big" + std::to_string(i), {{"k", text}})));
   const auto all = client.list(kConfigMaps, ns);
   ASSERT_TRUE(all) << all.error().message;
   int whole = 0;
@@ -147,7 +164,9 @@ TEST_F(ClientContract, watches_from_a_revision_with_a_bookmark_before_the_end) {
   ASSERT_TRUE(before);
   ASSERT_TRUE(client.create(kConfigMaps, config_map(ns, "b")));
   Lines lines;
-  const auto stream = client.watch(kConfigMaps, ns, {.resource_version = kube::decode_meta(*before).resource_version, .timeout = std::chrono::seconds(4)}, lines);
+  const auto stream = client.watch(
+      kConfigMaps, ns,
+      {.resource_version = kube::decode_meta(*before).resource_version, .timeout = std::chrono::seconds(4)}, lines);
   ASSERT_TRUE(eventually([&] { return lines.read().find("\"name\":\"b\"") != std::string::npos; }));
   ASSERT_TRUE(client.remove(kConfigMaps, {ns, "b"}));
   EXPECT_TRUE(eventually([&] { return lines.ended.load(); }));
@@ -208,15 +227,20 @@ TEST_F(ClientContractOnOurOwn, an_expired_page_and_an_expired_watch_say_so) {
   const auto now = client.create(kConfigMaps, config_map(ns, "last"));
   ASSERT_TRUE(now);
   const std::string revision = kube::decode_meta(*now).resource_version;
-  const auto compacted = connection.http->send({.method = "POST", .url = Server::instance().etcd_url() + "/v3/kv/compaction", .headers = {},
-                                                .body = "{\"revision\":\"" + revision + "\",\"physical\":true}"}, {});
+  const auto compacted = connection.http->send({.method = "POST",
+                                                .url = Server::instance().etcd_url() + "/v3/kv/compaction",
+                                                .headers = {},
+                                                .body = "{\"revision\":\"" + revision + "\",\"physical\":true}"},
+                                               {});
   ASSERT_TRUE(compacted && compacted->status == 200) << (compacted ? compacted->body : compacted.error().message);
   ASSERT_TRUE(Server::instance().restart_api_server()) << "its watch cache still remembers what etcd has forgotten";
   EXPECT_EQ(code_of(client.list(kConfigMaps, ns, {.continue_token = page->continue_token, .limit = 2})), Code::Expired);
   Lines lines;
-  const auto stream = client.watch(kConfigMaps, ns, {.resource_version = "1", .timeout = std::chrono::seconds(5)}, lines);
+  const auto stream =
+      client.watch(kConfigMaps, ns, {.resource_version = "1", .timeout = std::chrono::seconds(5)}, lines);
   EXPECT_TRUE(eventually([&] { return lines.ended.load() || lines.read().find("\"code\":410") != std::string::npos; }));
-  EXPECT_TRUE(lines.status == 410 || lines.read().find("\"code\":410") != std::string::npos) << lines.status << " " << lines.read();
+  EXPECT_TRUE(lines.status == 410 || lines.read().find("\"code\":410") != std::string::npos)
+      << lines.status << " " << lines.read();
 }
 
 }  // namespace

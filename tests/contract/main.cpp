@@ -1,5 +1,6 @@
 // contract_tests: what clops expects of a Kubernetes API, checked on a real kube-apiserver, or on the API that
-// CLOPS_CONTRACT_KUBECONFIG names (without the tests that stop the server or reach into its etcd: their suites end in OnOurOwn).
+// CLOPS_CONTRACT_KUBECONFIG names (without the tests that stop the server or reach into its etcd: their suites end in
+// OnOurOwn).
 #include <gtest/gtest.h>
 
 #include <cstdlib>

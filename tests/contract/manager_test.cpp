@@ -11,25 +11,37 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// One process of an operator: connection, executor, manager. Its kind: a ConfigMap labelled demo=primary, whose data.word becomes
-// a child ConfigMap NAME-child by server-side apply.
+// One process of an operator: connection, executor, manager. Its kind: a ConfigMap labelled demo=primary, whose
+// data.word becomes a child ConfigMap NAME-child by server-side apply.
 class Copier final : public op::Reconciler {
  public:
   op::Outcome reconcile(const crds::ObjectKey& key, op::Context& context) override {
     const auto primary = context.cache.get(kConfigMaps, key);
     if (!primary || !primary->meta.deletion_timestamp.empty()) return op::Done{};
     ++reconciles;
-    if (const auto found = primary->meta.labels.find("demo"); found == primary->meta.labels.end() || found->second != "primary") return op::Done{};
+    if (const auto found = primary->meta.labels.find("demo");
+        found == primary->meta.labels.end() || found->second != "primary")
+      return op::Done{};
     const std::string word = string_at(primary->body(), {"data", "word"});
     const auto child = context.cache.get(kSecrets, {key.ns, key.name + "-child"});
-    if (child && child->meta.annotations.contains("demo/word") && child->meta.annotations.at("demo/word") == word) return op::Done{};
+    if (child && child->meta.annotations.contains("demo/word") && child->meta.annotations.at("demo/word") == word)
+      return op::Done{};
     if (child) ++updates_seen_from_cache;
-    Json want{{"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", {{"name", key.name + "-child"}, {"namespace", key.ns}}}, {"stringData", {{"word", word}}}};
+    Json want{{"apiVersion", "v1"},
+              {"kind", "Secret"},
+              {"metadata", {{"name", key.name + "-child"}, {"namespace", key.ns}}},
+              {"stringData", {{"word", word}}}};
     want["metadata"]["annotations"]["demo/word"] = word;
-    want["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"name", key.name}, {"uid", primary->meta.uid}, {"controller", true}}});
+    want["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "v1"},
+                                                        {"kind", "ConfigMap"},
+                                                        {"name", key.name},
+                                                        {"uid", primary->meta.uid},
+                                                        {"controller", true}}});
     ++writes;
-    if (const auto applied = context.client.apply(kSecrets, want, {.field_manager = "copier"}); !applied) return op::Failed{applied.error()};
-    context.events.record({kConfigMaps, key, primary->meta.uid, ""}, op::EventType::Normal, "Copied", "the word is " + word);
+    if (const auto applied = context.client.apply(kSecrets, want, {.field_manager = "copier"}); !applied)
+      return op::Failed{applied.error()};
+    context.events.record({kConfigMaps, key, primary->meta.uid, ""}, op::EventType::Normal, "Copied",
+                          "the word is " + word);
     return op::Done{};
   }
   std::atomic<int> reconciles{0}, writes{0}, updates_seen_from_cache{0};
@@ -37,13 +49,24 @@ class Copier final : public op::Reconciler {
 
 struct Process {
   explicit Process(const std::string& ns, const std::string& identity, bool elect = true)
-      : log(make_null_log()), random(make_system_random()), connection(*kube::connect(Server::instance().access(), clock)),
-        lease_connection(*kube::connect(Server::instance().access(), clock, {.limits = {.connect = 2s, .total = 4s}})), pool(make_thread_pool(4)),
+      : log(make_null_log()),
+        random(make_system_random()),
+        connection(*kube::connect(Server::instance().access(), clock)),
+        lease_connection(*kube::connect(Server::instance().access(), clock, {.limits = {.connect = 2s, .total = 4s}})),
+        pool(make_thread_pool(4)),
         manager({*pool, clock, *random, *log, *connection.client, lease_connection.client.get()},
-                {.identity = identity, .lease_namespace = elect ? ns : "", .lease_name = "copier",
-                 .lease = {.lease = 3s, .renew = 2s, .retry = 400ms}, .hold_max = 5s},
+                {.identity = identity,
+                 .lease_namespace = elect ? ns : "",
+                 .lease_name = "copier",
+                 .lease = {.lease = 3s, .renew = 2s, .retry = 400ms},
+                 .hold_max = 5s},
                 {{.type = kConfigMaps, .ns = ns}, {.type = kSecrets, .ns = ns}},
-                {{.name = "copier", .primary = kConfigMaps, .owned = {kSecrets}, .reconciler = &copier, .workers = 2, .ignore_status_changes = false}}) {}
+                {{.name = "copier",
+                  .primary = kConfigMaps,
+                  .owned = {kSecrets},
+                  .reconciler = &copier,
+                  .workers = 2,
+                  .ignore_status_changes = false}}) {}
   ~Process() {
     manager.stop();
     pool.reset();
@@ -60,7 +83,10 @@ struct Process {
 
 class ManagerContract : public testing::Test {
  protected:
-  ManagerContract() : connection(*kube::connect(Server::instance().access(), clock)), client(*connection.client), ns(fresh_namespace(client)) {}
+  ManagerContract()
+      : connection(*kube::connect(Server::instance().access(), clock)),
+        client(*connection.client),
+        ns(fresh_namespace(client)) {}
   void put_primary(const std::string& name, const std::string& word) {
     Json object = config_map(ns, name, {{"word", word}});
     object["metadata"]["labels"]["demo"] = "primary";
@@ -89,7 +115,8 @@ TEST_F(ManagerContract, children_follow_their_primary_and_come_back_when_deleted
   ASSERT_TRUE(client.remove(kSecrets, {ns, "after-child"}));
   EXPECT_TRUE(eventually([&] { return child_word("after") == "b"; }));
   EXPECT_TRUE(eventually([&] { return process.manager.idle(); }));
-  EXPECT_EQ(process.copier.writes, 4) << "each change is written once: a key waits until the cache has seen its last write";
+  EXPECT_EQ(process.copier.writes, 4)
+      << "each change is written once: a key waits until the cache has seen its last write";
 }
 
 TEST_F(ManagerContract, a_restart_over_converged_objects_writes_nothing) {
@@ -139,7 +166,8 @@ TEST_F(ManagerContract, one_leads_and_the_next_takes_over_at_once_when_it_is_giv
 }
 
 TEST_F(ManagerContract, one_writer_at_a_time) {
-  // The first is cut off from its lease (somebody else's name is written into it): it must stop before the other starts.
+  // The first is cut off from its lease (somebody else's name is written into it): it must stop before the other
+  // starts.
   Process first(ns, "one"), second(ns, "two");
   ASSERT_TRUE(first.start());
   ASSERT_TRUE(eventually([&] { return first.manager.leading(); }));
@@ -151,7 +179,8 @@ TEST_F(ManagerContract, one_writer_at_a_time) {
   });
   ASSERT_TRUE(client.patch(kLeases, {ns, "copier"}, kube::PatchKind::Merge, {{"spec", {{"holderIdentity", "ghost"}}}}));
   EXPECT_TRUE(eventually([&] { return !first.manager.leading(); }, 4s));
-  EXPECT_TRUE(eventually([&] { return first.manager.leading() || second.manager.leading(); }, 15s)) << "the ghost never renews";
+  EXPECT_TRUE(eventually([&] { return first.manager.leading() || second.manager.leading(); }, 15s))
+      << "the ghost never renews";
   stop = true;
   observer.join();
   EXPECT_EQ(both, 0);

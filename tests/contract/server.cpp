@@ -23,7 +23,8 @@ int free_port() {
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
-  const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 && getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  const bool bound = bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                     getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
   close(fd);
   return bound ? ntohs(address.sin_port) : 0;
 }
@@ -33,7 +34,8 @@ int free_port() {
 const crds::ResourceType kConfigMaps{.group = "", .version = "v1", .kind = "ConfigMap", .plural = "configmaps"};
 const crds::ResourceType kSecrets{.group = "", .version = "v1", .kind = "Secret", .plural = "secrets"};
 const crds::ResourceType kServices{.group = "", .version = "v1", .kind = "Service", .plural = "services"};
-const crds::ResourceType kNamespaces{.group = "", .version = "v1", .kind = "Namespace", .plural = "namespaces", .namespaced = false};
+const crds::ResourceType kNamespaces{
+    .group = "", .version = "v1", .kind = "Namespace", .plural = "namespaces", .namespaced = false};
 const crds::ResourceType kLeases{.group = "coordination.k8s.io", .version = "v1", .kind = "Lease", .plural = "leases"};
 
 Server& Server::instance() {
@@ -56,7 +58,8 @@ Status Server::start(const std::string& kubeconfig) {
   child_ = fork();
   if (child_ == 0) {
     dup2(in[0], STDIN_FILENO);
-    execl(script.c_str(), script.c_str(), folder_.c_str(), ports[0].c_str(), ports[1].c_str(), ports[2].c_str(), nullptr);
+    execl(script.c_str(), script.c_str(), folder_.c_str(), ports[0].c_str(), ports[1].c_str(), ports[2].c_str(),
+          nullptr);
     _exit(127);
   }
   close(in[0]);
@@ -85,7 +88,8 @@ bool Server::ready() const {
   auto connection = kube::connect(*access, clock);
   if (!connection) return false;
   if (real()) {
-    const auto answer = connection->http->send({.method = "GET", .url = access->server + "/readyz", .headers = {}, .body = ""}, {});
+    const auto answer =
+        connection->http->send({.method = "GET", .url = access->server + "/readyz", .headers = {}, .body = ""}, {});
     if (!answer || answer->status != 200) return false;
   }
   return connection->client->list(kNamespaces, "").has_value();
@@ -110,13 +114,15 @@ bool Server::restart_api_server() {
 
 std::string fresh_namespace(kube::Client& client) {
   const std::string name = "t-" + random_hex(5);
-  const auto made = client.create(kNamespaces, {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", name}}}});
+  const auto made =
+      client.create(kNamespaces, {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", name}}}});
   EXPECT_TRUE(made) << (made ? "" : made.error().message);
   return name;
 }
 
 Json config_map(const std::string& ns, const std::string& name, const Json& data) {
-  return {{"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", name}, {"namespace", ns}}}, {"data", data}};
+  return {
+      {"apiVersion", "v1"}, {"kind", "ConfigMap"}, {"metadata", {{"name", name}, {"namespace", ns}}}, {"data", data}};
 }
 
 }  // namespace clops::contract

@@ -1,4 +1,5 @@
-// The API server that the contract is checked on: a real kube-apiserver that this starts, or one that a kubeconfig names.
+// The API server that the contract is checked on: a real kube-apiserver that this starts, or one that a kubeconfig
+// names.
 //
 // Thread rule: made by main before any test; used from the tests' thread.
 #pragma once

@@ -23,7 +23,8 @@ inline constexpr std::string_view kOverrun = "overrun";
 inline std::string run(std::string_view bytes, size_t piece) {
   CollectRequests service;
   const std::atomic<bool> draining{false};
-  const auto protocol = http::make_http1(service, {.parser = {.head_bytes_max = 2048, .body_bytes_max = 4096}, .out_bytes_max = 1u << 20}, draining);
+  const auto protocol = http::make_http1(
+      service, {.parser = {.head_bytes_max = 2048, .body_bytes_max = 4096}, .out_bytes_max = 1u << 20}, draining);
   const auto handler = protocol->open();
   std::string out, pending;
   for (size_t at = 0; at < bytes.size(); at += piece) {
@@ -34,7 +35,9 @@ inline std::string run(std::string_view bytes, size_t piece) {
     if (progress.next == Next::Close) break;
   }
   // "100 Continue" depends on what had come by then; everything else does not.
-  for (constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n"; out.find(kContinue) != std::string::npos;) out.erase(out.find(kContinue), kContinue.size());
+  for (constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+       out.find(kContinue) != std::string::npos;)
+    out.erase(out.find(kContinue), kContinue.size());
   return out;
 }
 

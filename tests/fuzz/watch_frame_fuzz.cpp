@@ -1,5 +1,6 @@
-// Bytes of a watch or a list from the API: no crash, bounded, the same lines however the stream is cut, and what is taken for an
-// object has a name and prints as JSON. tests/unit/operator/decoder_corpus_test.cpp replays tests/data/fuzz/watch_frame.
+// Bytes of a watch or a list from the API: no crash, bounded, the same lines however the stream is cut, and what is
+// taken for an object has a name and prints as JSON. tests/unit/operator/decoder_corpus_test.cpp replays
+// tests/data/fuzz/watch_frame.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -29,8 +30,12 @@ void check(const clops::op::ObjectPtr& object) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(reinterpret_cast<const char*>(data), size);
-  const clops::op::InformerSpec spec{.type = {.group = "", .version = "v1", .kind = "Pod", .plural = "pods"}, .ns = "", .label_selector = "",
-                                     .field_selector = "", .drop = {"/status/images", "/spec/a~1b"}, .label_indices = {}};
+  const clops::op::InformerSpec spec{.type = {.group = "", .version = "v1", .kind = "Pod", .plural = "pods"},
+                                     .ns = "",
+                                     .label_selector = "",
+                                     .field_selector = "",
+                                     .drop = {"/status/images", "/spec/a~1b"},
+                                     .label_indices = {}};
   clops::op::watch::Decoder decoder(spec);
   bool whole = false, pieces_whole = false;
   const auto lines = lines_of(bytes, bytes.size() + 1, whole);

@@ -36,7 +36,9 @@ TEST(ThreadPool, a_delayed_task_is_not_early) {
   const auto pool = make_thread_pool(2);
   const auto began = std::chrono::steady_clock::now();
   std::atomic<int64_t> took{0};
-  pool->post_after(50ms, [&] { took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count(); });
+  pool->post_after(50ms, [&] {
+    took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - began).count();
+  });
   EXPECT_TRUE(eventually([&] { return took != 0; }));
   EXPECT_GE(took, 50);
 }

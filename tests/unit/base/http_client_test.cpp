@@ -39,7 +39,8 @@ class HttpClientTest : public testing::Test {
       if (target.path == "/echo") {
         HttpResponse answer{.status = 200, .headers = {}, .body = request.http.method + " " + request.http.body};
         if (const auto value = request.http.headers.get("X-Sent")) answer.headers.set("X-Got", std::string(*value));
-        if (const auto type = request.http.headers.get("Content-Type")) answer.headers.set("X-Type", std::string(*type));
+        if (const auto type = request.http.headers.get("Content-Type"))
+          answer.headers.set("X-Type", std::string(*type));
         responder->respond(std::move(answer));
       } else if (target.path == "/big") {
         responder->respond({.status = 200, .headers = {}, .body = std::string(100'000, 'x')});
@@ -97,15 +98,18 @@ TEST_F(HttpClientTest, an_http_error_is_an_answer) {
 }
 
 TEST_F(HttpClientTest, a_body_over_the_limit_is_too_large) {
-  const auto exact = client->send({.method = "GET", .url = url("/big"), .headers = {}, .body = ""}, {.body_bytes_max = 100'000});
+  const auto exact =
+      client->send({.method = "GET", .url = url("/big"), .headers = {}, .body = ""}, {.body_bytes_max = 100'000});
   EXPECT_TRUE(exact);
-  const auto over = client->send({.method = "GET", .url = url("/big"), .headers = {}, .body = ""}, {.body_bytes_max = 99'999});
+  const auto over =
+      client->send({.method = "GET", .url = url("/big"), .headers = {}, .body = ""}, {.body_bytes_max = 99'999});
   ASSERT_FALSE(over);
   EXPECT_EQ(over.error().code, Code::TooLarge);
 }
 
 TEST_F(HttpClientTest, silence_ends_at_the_deadline) {
-  const auto answer = client->send({.method = "GET", .url = url("/never"), .headers = {}, .body = ""}, {.total = 100ms});
+  const auto answer =
+      client->send({.method = "GET", .url = url("/never"), .headers = {}, .body = ""}, {.total = 100ms});
   ASSERT_FALSE(answer);
   EXPECT_EQ(answer.error().code, Code::DeadlineExceeded);
 }
@@ -211,26 +215,31 @@ TEST_F(HttpClientTest, a_stream_may_be_destroyed_from_within_its_own_call) {
   ASSERT_TRUE(eventually([&] { return played.count() == 1; }));
   played.stream(0)->write("x");
   EXPECT_TRUE(eventually([&] { return gone.load(); }));
-  EXPECT_TRUE(client->send({.method = "GET", .url = url("/echo"), .headers = {}, .body = ""}, {})) << "the client goes on";
+  EXPECT_TRUE(client->send({.method = "GET", .url = url("/echo"), .headers = {}, .body = ""}, {}))
+      << "the client goes on";
   EXPECT_EQ(sink.ends, 0);
 }
 
 TEST_F(HttpClientTest, an_idle_stream_ends_at_its_limit_and_one_that_speaks_does_not) {
   Sink quiet;
-  const auto stream = client->open({.method = "GET", .url = url("/stream"), .headers = {}, .body = ""}, {.total = 10s, .idle = 150ms}, quiet);
+  const auto stream = client->open({.method = "GET", .url = url("/stream"), .headers = {}, .body = ""},
+                                   {.total = 10s, .idle = 150ms}, quiet);
   ASSERT_TRUE(eventually([&] { return played.count() == 1; }));
   const auto writes_until = std::chrono::steady_clock::now() + 400ms;
-  EXPECT_FALSE(eventually([&] { return !played.stream(0)->write(".") || std::chrono::steady_clock::now() > writes_until + 1h; }, 400ms));
+  EXPECT_FALSE(eventually(
+      [&] { return !played.stream(0)->write(".") || std::chrono::steady_clock::now() > writes_until + 1h; }, 400ms));
   EXPECT_EQ(quiet.end(), "") << "it spoke all the time";
   EXPECT_TRUE(eventually([&] { return quiet.end() == "DeadlineExceeded"; }));
 }
 
 TEST_F(HttpClientTest, the_head_has_a_deadline_and_the_stream_has_not) {
   Sink sink;
-  const auto never = client->open({.method = "GET", .url = url("/never"), .headers = {}, .body = ""}, {.total = 80ms}, sink);
+  const auto never =
+      client->open({.method = "GET", .url = url("/never"), .headers = {}, .body = ""}, {.total = 80ms}, sink);
   EXPECT_TRUE(eventually([&] { return sink.end() == "DeadlineExceeded"; }));
   Sink open;
-  const auto stream = client->open({.method = "GET", .url = url("/stream"), .headers = {}, .body = ""}, {.total = 300ms}, open);
+  const auto stream =
+      client->open({.method = "GET", .url = url("/stream"), .headers = {}, .body = ""}, {.total = 300ms}, open);
   ASSERT_TRUE(eventually([&] { return open.status == 200; }));
   EXPECT_FALSE(eventually([&] { return open.end() != ""; }, 500ms));
 }
@@ -254,7 +263,11 @@ class HttpClientTls : public HttpClientTest {
   }
   Result<HttpResponse> get(TlsClientOptions tls) {
     const auto made = make_curl_client({.tls = std::move(tls), .proxy = "-"});
-    return (*made)->send({.method = "GET", .url = "https://127.0.0.1:" + std::to_string(server->port()) + "/echo", .headers = {}, .body = ""}, {});
+    return (*made)->send({.method = "GET",
+                          .url = "https://127.0.0.1:" + std::to_string(server->port()) + "/echo",
+                          .headers = {},
+                          .body = ""},
+                         {});
   }
   Certificate authority;
 };

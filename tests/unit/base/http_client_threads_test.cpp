@@ -1,5 +1,5 @@
-// Many threads, one client: answers find their callers, and streams may end while others send. The server is thirty lines of
-// sockets here, as ThreadSanitizer does not see into cpprestsdk.
+// Many threads, one client: answers find their callers, and streams may end while others send. The server is thirty
+// lines of sockets here, as ThreadSanitizer does not see into cpprestsdk.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
@@ -54,7 +54,8 @@ class EchoServer {
       for (size_t end = in.find("\r\n\r\n"); end != std::string::npos; end = in.find("\r\n\r\n")) {
         const std::string target = in.substr(4, in.find(' ', 4) - 4);
         in.erase(0, end + 4);
-        const std::string out = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) + "\r\n\r\n" + target;
+        const std::string out =
+            "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(target.size()) + "\r\n\r\n" + target;
         if (send(fd, out.data(), out.size(), MSG_NOSIGNAL) < 0) return;
       }
     }
@@ -91,7 +92,8 @@ TEST(HttpClientThreads, answers_find_their_callers_while_streams_come_and_go) {
           right += answer && answer->body == path;
           if (i % 4 == 0) {
             Count sink;
-            const auto stream = client->open({.method = "GET", .url = base + "/stream", .headers = {}, .body = ""}, {}, sink);
+            const auto stream =
+                client->open({.method = "GET", .url = base + "/stream", .headers = {}, .body = ""}, {}, sink);
           }
         }
       });

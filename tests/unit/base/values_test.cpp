@@ -24,7 +24,8 @@ TEST(Time, rfc3339_both_ways) {
   EXPECT_EQ(from_rfc3339("2026-11-21T12:00:00+02:00"), from_rfc3339("2026-11-21T10:00:00Z"));
   EXPECT_EQ(from_rfc3339("2026-11-21T10:00:00.123456789Z"), time) << "digits beyond microseconds are cut";
   EXPECT_EQ(to_rfc3339_micro(*from_rfc3339("1969-12-31T23:59:59.5Z")), "1969-12-31T23:59:59.500000Z");
-  for (const char* bad : {"", "2026-11-21", "2026-02-30T00:00:00Z", "2026-11-21T25:00:00Z", "2026-11-21T10:00:00", "2026-11-21T10:00:00+2", "x026-11-21T10:00:00Z"}) {
+  for (const char* bad : {"", "2026-11-21", "2026-02-30T00:00:00Z", "2026-11-21T25:00:00Z", "2026-11-21T10:00:00",
+                          "2026-11-21T10:00:00+2", "x026-11-21T10:00:00Z"}) {
     EXPECT_FALSE(from_rfc3339(bad)) << bad;
   }
 }
@@ -39,7 +40,8 @@ TEST(JsonText, parses_within_limits_and_says_where_it_is_wrong) {
   EXPECT_TRUE(parse_json(std::string(64, '[') + std::string(64, ']')));
   EXPECT_FALSE(parse_json(std::string(65, '[') + std::string(65, ']')));
   EXPECT_FALSE(parse_json(std::string(1'000'000, '['))) << "neither a crash nor a stack of that depth";
-  for (const char* text : {"", "{", "nul", "1e999", "\"\\ud800\"", "{\"a\":1}x"}) EXPECT_FALSE(parse_json(text)) << text;
+  for (const char* text : {"", "{", "nul", "1e999", "\"\\ud800\"", "{\"a\":1}x"})
+    EXPECT_FALSE(parse_json(text)) << text;
   EXPECT_EQ(dump_json(Json("\xff")), "\"\xEF\xBF\xBD\"");
 }
 
@@ -59,16 +61,20 @@ TEST(Digest, known_answers) {
   Sha256 pieces;
   for (const char* piece : {"a", "", "bc"}) pieces.update(piece);
   EXPECT_EQ(pieces.finish(), sha256("abc"));
-  EXPECT_EQ(hmac_sha256_hex("Jefe", "what do ya want for nothing?"), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(hmac_sha256_hex("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   EXPECT_TRUE(is_sha256(sha256("x")));
-  for (const char* bad : {"", "sha256:", "sha256:XYZ", "md5:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}) EXPECT_FALSE(is_sha256(bad));
+  for (const char* bad :
+       {"", "sha256:", "sha256:XYZ", "md5:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"})
+    EXPECT_FALSE(is_sha256(bad));
   EXPECT_TRUE(equal_constant_time("same", "same"));
   EXPECT_FALSE(equal_constant_time("same", "sama"));
   EXPECT_FALSE(equal_constant_time("same", "sam"));
 }
 
 TEST(Digest, base64_both_ways) {
-  for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) EXPECT_EQ(base64_decode(base64_encode(text)), text);
+  for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
+    EXPECT_EQ(base64_decode(base64_encode(text)), text);
   EXPECT_EQ(base64_encode("foobar"), "Zm9vYmFy");
   EXPECT_EQ(base64_decode("Zm9v\nYmFy\n"), "foobar");
   for (const char* bad : {"Zg", "Zg=", "Z*==", "===="}) EXPECT_FALSE(base64_decode(bad)) << bad;
@@ -92,7 +98,7 @@ TEST_F(Files, are_written_whole_and_read_within_a_limit) {
   ASSERT_TRUE(write_file_atomic(path, "one"));
   ASSERT_TRUE(write_file_atomic(path, "two", 0600));
   EXPECT_EQ(read_file(path), "two");
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder), {}), 1) << "nothing is left beside it";

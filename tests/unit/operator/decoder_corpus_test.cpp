@@ -1,4 +1,5 @@
-// Replays the fuzzer's corpus, and thousands of damaged copies of it: whatever the bytes, the decoder answers or refuses.
+// Replays the fuzzer's corpus, and thousands of damaged copies of it: whatever the bytes, the decoder answers or
+// refuses.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -29,11 +30,16 @@ int objects_in(Decoder& decoder, const std::string& bytes) {
 }
 
 TEST(DecoderCorpus, whatever_the_bytes_it_answers_or_refuses) {
-  Decoder decoder({.type = {.group = "", .version = "v1", .kind = "Pod", .plural = "pods"}, .ns = "", .label_selector = "", .field_selector = "",
-                   .drop = {"/status/images", "/spec/a~1b"}, .label_indices = {}});
+  Decoder decoder({.type = {.group = "", .version = "v1", .kind = "Pod", .plural = "pods"},
+                   .ns = "",
+                   .label_selector = "",
+                   .field_selector = "",
+                   .drop = {"/status/images", "/spec/a~1b"},
+                   .label_indices = {}});
   const auto random = make_random(3);
   int files = 0, whole = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(CLOPS_SOURCE_DIR) / "tests/data/fuzz/watch_frame")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(CLOPS_SOURCE_DIR) / "tests/data/fuzz/watch_frame")) {
     const auto seed = read_file(entry.path());
     ASSERT_TRUE(seed);
     ++files;
@@ -43,10 +49,18 @@ TEST(DecoderCorpus, whatever_the_bytes_it_answers_or_refuses) {
       for (uint64_t edits = 1 + random->next() % 4; edits > 0 && !bytes.empty(); --edits) {
         const size_t at = random->next() % bytes.size();
         switch (random->next() % 4) {
-          case 0: bytes[at] = static_cast<char>(random->next()); break;
-          case 1: bytes.erase(at, 1 + random->next() % 9); break;
-          case 2: bytes.insert(at, 1, "{}[]\",:\\0n"[random->next() % 10]); break;
-          default: bytes.resize(at); break;
+          case 0:
+            bytes[at] = static_cast<char>(random->next());
+            break;
+          case 1:
+            bytes.erase(at, 1 + random->next() % 9);
+            break;
+          case 2:
+            bytes.insert(at, 1, "{}[]\",:\\0n"[random->next() % 10]);
+            break;
+          default:
+            bytes.resize(at);
+            break;
         }
       }
       (void)objects_in(decoder, bytes);

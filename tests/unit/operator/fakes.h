@@ -1,4 +1,5 @@
-// One thread and a clock that moves only when told: an Executor for tests of operator/, and an HttpClient that answers by a function.
+// One thread and a clock that moves only when told: an Executor for tests of operator/, and an HttpClient that answers
+// by a function.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,7 +23,8 @@ class HandClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override { return at; }
   [[nodiscard]] WallTime wall() const override {
-    return WallTime{std::chrono::hours{24 * 365 * 50}} + std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch());
+    return WallTime{std::chrono::hours{24 * 365 * 50}} +
+           std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch());
   }
   TimePoint at{std::chrono::hours{1}};
 };
@@ -31,8 +33,11 @@ class HandExecutor final : public Executor {
  public:
   explicit HandExecutor(HandClock& clock) : clock_(clock) {}
   void post(std::function<void()> task) override { post_after(Duration{0}, std::move(task)); }
-  void post_after(Duration delay, std::function<void()> task) override { tasks_.emplace(clock_.at + delay, std::move(task)); }
-  // Runs what is due, and what that posts without a delay; at most `steps` tasks (more is a loop, and fails the caller's checks).
+  void post_after(Duration delay, std::function<void()> task) override {
+    tasks_.emplace(clock_.at + delay, std::move(task));
+  }
+  // Runs what is due, and what that posts without a delay; at most `steps` tasks (more is a loop, and fails the
+  // caller's checks).
   int run(int steps = 10'000) {
     int done = 0;
     for (; done < steps && !tasks_.empty() && tasks_.begin()->first <= clock_.at; ++done) {
@@ -108,13 +113,17 @@ class FakeHttp final : public HttpClient {
     }
     return nullptr;
   }
-  std::function<Result<HttpResponse>(const HttpRequest&)> answer = [](const HttpRequest&) { return HttpResponse{.status = 404, .headers = {}, .body = ""}; };
+  std::function<Result<HttpResponse>(const HttpRequest&)> answer = [](const HttpRequest&) {
+    return HttpResponse{.status = 404, .headers = {}, .body = ""};
+  };
   std::vector<HttpRequest> requests;
   std::vector<std::string> watches;
   std::vector<Stream*> open_streams;
 };
 
-inline HttpResponse json(int status, const Json& body) { return {.status = status, .headers = {}, .body = dump_json(body)}; }
+inline HttpResponse json(int status, const Json& body) {
+  return {.status = status, .headers = {}, .body = dump_json(body)};
+}
 inline HttpResponse refusal(int status, const std::string& reason, const std::string& message = "because") {
   return json(status, {{"kind", "Status"}, {"code", status}, {"reason", reason}, {"message", message}});
 }

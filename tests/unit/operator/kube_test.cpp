@@ -22,13 +22,18 @@ const ResourceType kConfigMaps{.group = "", .version = "v1", .kind = "ConfigMap"
 const ResourceType kDeployments{.group = "apps", .version = "v1", .kind = "Deployment", .plural = "deployments"};
 
 std::string config_with(const std::string& cluster, const std::string& user) {
-  return "apiVersion: v1\nkind: Config\ncurrent-context: main\ncontexts:\n- {name: main, context: {cluster: c, user: u, namespace: team}}\n- {name: bare, context: {cluster: c}}\n"
-         "clusters:\n- name: c\n  cluster: " + cluster + "\nusers:\n- name: u\n  user: " + user + "\n";
+  return "apiVersion: v1\nkind: Config\ncurrent-context: main\ncontexts:\n- {name: main, context: {cluster: c, user: "
+         "u, namespace: team}}\n- {name: bare, context: {cluster: c}}\n"
+         "clusters:\n- name: c\n  cluster: " +
+         cluster + "\nusers:\n- name: u\n  user: " + user + "\n";
 }
 
 TEST(Kubeconfig, reads_what_kubectl_writes) {
-  const auto access = parse_kubeconfig(config_with("{server: 'https://h:6443/', certificate-authority: pki/ca.crt, tls-server-name: api.test, proxy-url: 'http://p:1'}",
-                                                   "{client-certificate-data: " + base64_encode("CERT") + ", client-key: /abs/key}"), "/etc/kube");
+  const auto access =
+      parse_kubeconfig(config_with("{server: 'https://h:6443/', certificate-authority: pki/ca.crt, tls-server-name: "
+                                   "api.test, proxy-url: 'http://p:1'}",
+                                   "{client-certificate-data: " + base64_encode("CERT") + ", client-key: /abs/key}"),
+                       "/etc/kube");
   ASSERT_TRUE(access) << access.error().message;
   EXPECT_EQ(access->server, "https://h:6443");
   EXPECT_EQ(access->tls.ca_file, "/etc/kube/pki/ca.crt") << "relative to the file";
@@ -37,7 +42,8 @@ TEST(Kubeconfig, reads_what_kubectl_writes) {
   EXPECT_EQ(access->tls.server_name, "api.test");
   EXPECT_EQ(access->proxy, "http://p:1");
   EXPECT_EQ(access->ns, "team");
-  const auto bare = parse_kubeconfig(config_with("{server: 'https://h', insecure-skip-tls-verify: true}", "{token: t}"), "/", "bare");
+  const auto bare =
+      parse_kubeconfig(config_with("{server: 'https://h', insecure-skip-tls-verify: true}", "{token: t}"), "/", "bare");
   ASSERT_TRUE(bare);
   EXPECT_TRUE(bare->tls.insecure_skip_verify);
   EXPECT_EQ(bare->token, "") << "the context names no user";
@@ -57,10 +63,12 @@ TEST(Kubeconfig, what_is_not_done_is_refused_by_name) {
                                BadConfig{good, "{auth-provider: {name: gcp}}", "", Code::Unsupported, "auth-provider"},
                                BadConfig{good, "{username: a, password: b}", "", Code::Unsupported, "username"},
                                BadConfig{good, "{token: t, as: admin}", "", Code::Unsupported, "impersonation"},
-                               BadConfig{good, "{client-certificate-data: '***', client-key: k}", "", Code::InvalidArgument, "client-certificate-data"},
+                               BadConfig{good, "{client-certificate-data: '***', client-key: k}", "",
+                                         Code::InvalidArgument, "client-certificate-data"},
                                BadConfig{good, "{client-certificate: c}", "", Code::InvalidArgument, "client-key"},
                                BadConfig{good, "{token: 123}", "", Code::InvalidArgument, "token: must be text"},
-                               BadConfig{"{server: 'https://h', insecure-skip-tls-verify: 'true'}", "{}", "", Code::InvalidArgument, "insecure-skip-tls-verify"},
+                               BadConfig{"{server: 'https://h', insecure-skip-tls-verify: 'true'}", "{}", "",
+                                         Code::InvalidArgument, "insecure-skip-tls-verify"},
                                BadConfig{"{}", "{}", "", Code::InvalidArgument, "server"},
                                BadConfig{"{server: 'ftp://h'}", "{}", "", Code::InvalidArgument, "server"},
                                BadConfig{good, "{}", "elsewhere", Code::NotFound, "elsewhere"}}) {
@@ -69,7 +77,8 @@ TEST(Kubeconfig, what_is_not_done_is_refused_by_name) {
     EXPECT_EQ(access.error().code, row.code) << access.error().message;
     EXPECT_NE(access.error().message.find(row.says), std::string::npos) << access.error().message;
   }
-  for (const char* text : {"", "7", "[]", "a: 1", "contexts: 7\ncurrent-context: x"}) EXPECT_FALSE(parse_kubeconfig(text, "/")) << text;
+  for (const char* text : {"", "7", "[]", "a: 1", "contexts: 7\ncurrent-context: x"})
+    EXPECT_FALSE(parse_kubeconfig(text, "/")) << text;
   EXPECT_EQ(load_kubeconfig("/no/such/file").error().code, Code::NotFound);
 }
 
@@ -120,19 +129,27 @@ struct StatusRow {
   Code code;
 };
 TEST(StatusBody, becomes_the_error_a_caller_acts_on) {
-  for (const StatusRow& row : {StatusRow{409, R"({"kind":"Status","reason":"AlreadyExists","message":"m"})", Code::AlreadyExists},
-                               StatusRow{409, R"({"kind":"Status","reason":"Conflict","message":"m"})", Code::Conflict}, StatusRow{409, "", Code::Conflict},
-                               StatusRow{410, "gone", Code::Expired}, StatusRow{422, "{}", Code::InvalidArgument}, StatusRow{400, "x", Code::InvalidArgument},
-                               StatusRow{401, "", Code::Unauthenticated}, StatusRow{403, "", Code::PermissionDenied}, StatusRow{404, "", Code::NotFound},
-                               StatusRow{405, "", Code::Unsupported}, StatusRow{415, "", Code::Unsupported}, StatusRow{413, "", Code::TooLarge},
-                               StatusRow{429, "", Code::Unavailable}, StatusRow{500, "", Code::Unavailable}, StatusRow{503, "", Code::Unavailable},
-                               StatusRow{504, "", Code::DeadlineExceeded}, StatusRow{302, "", Code::Internal},
-                               StatusRow{504, R"({"kind":"Status","reason":"Timeout","message":"m","details":{"causes":[{"reason":"ResourceVersionTooLarge"}]}})", Code::Expired}}) {
+  for (
+      const StatusRow& row :
+      {StatusRow{409, R"({"kind":"Status","reason":"AlreadyExists","message":"m"})", Code::AlreadyExists},
+       StatusRow{409, R"({"kind":"Status","reason":"Conflict","message":"m"})", Code::Conflict},
+       StatusRow{409, "", Code::Conflict}, StatusRow{410, "gone", Code::Expired},
+       StatusRow{422, "{}", Code::InvalidArgument}, StatusRow{400, "x", Code::InvalidArgument},
+       StatusRow{401, "", Code::Unauthenticated}, StatusRow{403, "", Code::PermissionDenied},
+       StatusRow{404, "", Code::NotFound}, StatusRow{405, "", Code::Unsupported}, StatusRow{415, "", Code::Unsupported},
+       StatusRow{413, "", Code::TooLarge}, StatusRow{429, "", Code::Unavailable}, StatusRow{500, "", Code::Unavailable},
+       StatusRow{503, "", Code::Unavailable}, StatusRow{504, "", Code::DeadlineExceeded},
+       StatusRow{302, "", Code::Internal},
+       StatusRow{
+           504,
+           R"({"kind":"Status","reason":"Timeout","message":"m","details":{"causes":[{"reason":"ResourceVersionTooLarge"}]}})",
+           Code::Expired}}) {
     const Error error = decode_status(row.http, row.body);
     EXPECT_EQ(error.code, row.code) << row.http << " " << row.body;
     EXPECT_FALSE(error.message.empty());
   }
-  EXPECT_EQ(decode_status(409, R"({"kind":"Status","reason":"Conflict","message":"the server's words"})").message, "the server's words");
+  EXPECT_EQ(decode_status(409, R"({"kind":"Status","reason":"Conflict","message":"the server's words"})").message,
+            "the server's words");
   EXPECT_EQ(decode_status(503, std::string(10'000, 'x')).message.size(), 210u) << "a page of HTML is cut";
 }
 
@@ -141,8 +158,10 @@ struct VersionRow {
   int order;
 };
 TEST(ResourceVersions, compare_as_integers_of_any_length) {
-  for (const VersionRow& row : {VersionRow{"9", "10", -1}, VersionRow{"10", "9", 1}, VersionRow{"7", "7", 0}, VersionRow{"007", "7", 0},
-                                VersionRow{"99999999999999999999998", "99999999999999999999999", -1}, VersionRow{"", "1", -1}, VersionRow{"x", "1", -1}, VersionRow{"", "x", 0}}) {
+  for (const VersionRow& row :
+       {VersionRow{"9", "10", -1}, VersionRow{"10", "9", 1}, VersionRow{"7", "7", 0}, VersionRow{"007", "7", 0},
+        VersionRow{"99999999999999999999998", "99999999999999999999999", -1}, VersionRow{"", "1", -1},
+        VersionRow{"x", "1", -1}, VersionRow{"", "x", 0}}) {
     EXPECT_EQ(compare_resource_versions(row.a, row.b), row.order) << row.a << " and " << row.b;
   }
 }
@@ -162,7 +181,9 @@ class ClientOverHttp : public testing::Test {
 
 TEST_F(ClientOverHttp, addresses_every_verb_as_the_api_does) {
   http.answer = [](const HttpRequest&) { return json(200, {{"metadata", {{"name", "a"}}}}); };
-  const Json object{{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"metadata", {{"name", "a"}, {"namespace", "n"}, {"resourceVersion", "3"}}}};
+  const Json object{{"apiVersion", "apps/v1"},
+                    {"kind", "Deployment"},
+                    {"metadata", {{"name", "a"}, {"namespace", "n"}, {"resourceVersion", "3"}}}};
   (void)client->get(kDeployments, {"n", "a"});
   (void)client->create(kDeployments, object);
   (void)client->update(kDeployments, object, "status");
@@ -171,11 +192,15 @@ TEST_F(ClientOverHttp, addresses_every_verb_as_the_api_does) {
   (void)client->remove(kDeployments, {"n", "a"}, {.uid = "u"});
   (void)client->list(kConfigMaps, "", {.label_selector = "a=b,c!=d", .limit = 5});
   (void)client->logs({"n", "p"}, {.container = "c", .tail_lines = 10});
-  const std::vector<std::string> want = {"GET https://api:1/apis/apps/v1/namespaces/n/deployments/a", "POST https://api:1/apis/apps/v1/namespaces/n/deployments",
-                                         "PUT https://api:1/apis/apps/v1/namespaces/n/deployments/a/status", "PATCH https://api:1/apis/apps/v1/namespaces/n/deployments/a",
-                                         "PATCH https://api:1/apis/apps/v1/namespaces/n/deployments/a/scale?fieldManager=me&force=true",
-                                         "DELETE https://api:1/apis/apps/v1/namespaces/n/deployments/a", "GET https://api:1/api/v1/configmaps?labelSelector=a%3Db%2Cc%21%3Dd&limit=5",
-                                         "GET https://api:1/api/v1/namespaces/n/pods/p/log?container=c&tailLines=10"};
+  const std::vector<std::string> want = {
+      "GET https://api:1/apis/apps/v1/namespaces/n/deployments/a",
+      "POST https://api:1/apis/apps/v1/namespaces/n/deployments",
+      "PUT https://api:1/apis/apps/v1/namespaces/n/deployments/a/status",
+      "PATCH https://api:1/apis/apps/v1/namespaces/n/deployments/a",
+      "PATCH https://api:1/apis/apps/v1/namespaces/n/deployments/a/scale?fieldManager=me&force=true",
+      "DELETE https://api:1/apis/apps/v1/namespaces/n/deployments/a",
+      "GET https://api:1/api/v1/configmaps?labelSelector=a%3Db%2Cc%21%3Dd&limit=5",
+      "GET https://api:1/api/v1/namespaces/n/pods/p/log?container=c&tailLines=10"};
   ASSERT_EQ(http.requests.size(), want.size());
   for (size_t i = 0; i < want.size(); ++i) EXPECT_EQ(http.requests[i].method + " " + http.requests[i].url, want[i]);
   EXPECT_EQ(http.requests[3].headers.get("content-type"), "application/json-patch+json");
@@ -200,8 +225,12 @@ TEST_F(ClientOverHttp, reads_are_tried_twice_on_a_broken_connection_writes_never
 }
 
 TEST_F(ClientOverHttp, a_refused_token_is_fetched_again_once) {
-  http.answer = [](const HttpRequest& request) { return request.headers.get("authorization") == "Bearer token-1" ? json(200, Json::object()) : refusal(401, "Unauthorized"); };
-  EXPECT_TRUE(client->create(kConfigMaps, {{"metadata", {{"name", "a"}}}})) << "a request that was not authenticated was not done";
+  http.answer = [](const HttpRequest& request) {
+    return request.headers.get("authorization") == "Bearer token-1" ? json(200, Json::object())
+                                                                    : refusal(401, "Unauthorized");
+  };
+  EXPECT_TRUE(client->create(kConfigMaps, {{"metadata", {{"name", "a"}}}}))
+      << "a request that was not authenticated was not done";
   http.answer = [](const HttpRequest&) { return refusal(401, "Unauthorized"); };
   http.requests.clear();
   EXPECT_EQ(client->get(kConfigMaps, {"n", "a"}).error().code, Code::Unauthenticated);
@@ -214,8 +243,9 @@ struct RetryRow {
   Duration want;
 };
 TEST_F(ClientOverHttp, retry_after_is_remembered_never_slept) {
-  for (const RetryRow& row : {RetryRow{429, "1", 1s}, RetryRow{503, "32", 32s}, RetryRow{503, "100000", 60s}, RetryRow{429, "soon", 0s}, RetryRow{429, "-5", 0s}, RetryRow{429, "", 0s},
-                              RetryRow{404, "7", 0s}}) {
+  for (const RetryRow& row :
+       {RetryRow{429, "1", 1s}, RetryRow{503, "32", 32s}, RetryRow{503, "100000", 60s}, RetryRow{429, "soon", 0s},
+        RetryRow{429, "-5", 0s}, RetryRow{429, "", 0s}, RetryRow{404, "7", 0s}}) {
     clock.at += 1h;
     http.answer = [&](const HttpRequest&) {
       HttpResponse out = refusal(row.status, "TooManyRequests");

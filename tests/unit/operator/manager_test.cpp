@@ -15,17 +15,28 @@ const ResourceType kThings{.group = "", .version = "v1", .kind = "Thing", .plura
 const ResourceType kParts{.group = "", .version = "v1", .kind = "Part", .plural = "parts"};
 
 Json thing(const std::string& name, int rv, int generation = 1) {
-  return {{"apiVersion", "v1"}, {"kind", "Thing"},
-          {"metadata", {{"name", name}, {"namespace", "n"}, {"uid", "u-" + name}, {"resourceVersion", std::to_string(rv)}, {"generation", generation}}}};
+  return {{"apiVersion", "v1"},
+          {"kind", "Thing"},
+          {"metadata",
+           {{"name", name},
+            {"namespace", "n"},
+            {"uid", "u-" + name},
+            {"resourceVersion", std::to_string(rv)},
+            {"generation", generation}}}};
 }
 Json part(const std::string& name, int rv, const std::string& owner) {
   Json out = thing(name, rv);
   out["kind"] = "Part";
-  out["metadata"]["ownerReferences"] = Json::array({{{"apiVersion", "v1"}, {"kind", "Thing"}, {"name", owner}, {"uid", "u-" + owner}, {"controller", true}}});
+  out["metadata"]["ownerReferences"] = Json::array(
+      {{{"apiVersion", "v1"}, {"kind", "Thing"}, {"name", owner}, {"uid", "u-" + owner}, {"controller", true}}});
   return out;
 }
-std::string frame(const char* type, const Json& object) { return dump_json({{"type", type}, {"object", object}}) + "\n"; }
-HttpResponse list_of(std::vector<Json> items, int rv) { return json(200, {{"metadata", {{"resourceVersion", std::to_string(rv)}}}, {"items", items}}); }
+std::string frame(const char* type, const Json& object) {
+  return dump_json({{"type", type}, {"object", object}}) + "\n";
+}
+HttpResponse list_of(std::vector<Json> items, int rv) {
+  return json(200, {{"metadata", {{"resourceVersion", std::to_string(rv)}}}, {"items", items}});
+}
 
 struct Recording final : Reconciler {
   Outcome reconcile(const ObjectKey& key, Context& context) override {
@@ -40,9 +51,11 @@ class ManagerTest : public testing::Test {
  protected:
   void start(const std::string& lease_ns = "") {
     ManagerOptions options{.identity = "me", .lease_namespace = lease_ns};
-    manager = std::make_unique<Manager>(ManagerDeps{executor, clock, random, *log, *client, client.get()}, options,
-                                        std::vector<InformerSpec>{{.type = kThings}, {.type = kParts}},
-                                        std::vector<ControllerSpec>{{.name = "things", .primary = kThings, .owned = {kParts}, .reconciler = &reconciler}});
+    manager = std::make_unique<Manager>(
+        ManagerDeps{executor, clock, random, *log, *client, client.get()}, options,
+        std::vector<InformerSpec>{{.type = kThings}, {.type = kParts}},
+        std::vector<ControllerSpec>{
+            {.name = "things", .primary = kThings, .owned = {kParts}, .reconciler = &reconciler}});
     ASSERT_TRUE(manager->start());
     executor.run();
   }
@@ -124,7 +137,9 @@ TEST_F(ManagerTest, the_wait_for_the_cache_has_a_limit) {
 
 TEST_F(ManagerTest, failures_come_back_and_terminal_ones_do_not) {
   things = {thing("a", 1)};
-  reconciler.act = [&](const ObjectKey&, Context&) -> Outcome { return Failed{{Code::Unavailable, "x"}, reconciler.seen.size() >= 4}; };
+  reconciler.act = [&](const ObjectKey&, Context&) -> Outcome {
+    return Failed{{Code::Unavailable, "x"}, reconciler.seen.size() >= 4};
+  };
   start();
   executor.run_for(1h);
   EXPECT_EQ(reconciler.seen.size(), 4u);
@@ -139,7 +154,9 @@ TEST_F(ManagerTest, failures_come_back_and_terminal_ones_do_not) {
   manager->enqueue("things", {"n", "a"});
   executor.run();
   EXPECT_GE(reconciler.seen.size(), 8u);
-  EXPECT_NE(manager->serve({.method = "GET", .url = "/metrics", .headers = {}, .body = ""}).body.find("outcome=\"failed\"} 4"), std::string::npos)
+  EXPECT_NE(manager->serve({.method = "GET", .url = "/metrics", .headers = {}, .body = ""})
+                .body.find("outcome=\"failed\"} 4"),
+            std::string::npos)
       << manager->serve({.method = "GET", .url = "/metrics", .headers = {}, .body = ""}).body;
 }
 
@@ -153,7 +170,8 @@ TEST_F(ManagerTest, a_watch_that_breaks_misses_nothing) {
   things = {thing("new", 150)};
   executor.run_for(3s);
   EXPECT_EQ(reconciler.seen, (std::vector<std::string>{"new"}));
-  http.feed("/things", R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}})" "\n");
+  http.feed("/things", R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}})"
+                       "\n");
   things = {};
   executor.run_for(10s);
   EXPECT_EQ(reconciler.seen, (std::vector<std::string>{"new", "new"})) << "its deletion was only in the list";
@@ -181,7 +199,8 @@ TEST_F(ManagerTest, health_tells_what_is_missing) {
 }
 
 TEST_F(ManagerTest, a_type_without_an_informer_is_refused_at_the_start) {
-  Manager wrong({executor, clock, random, *log, *client, nullptr}, {}, {{.type = kThings}}, {{.name = "x", .primary = kThings, .owned = {kParts}, .reconciler = &reconciler}});
+  Manager wrong({executor, clock, random, *log, *client, nullptr}, {}, {{.type = kThings}},
+                {{.name = "x", .primary = kThings, .owned = {kParts}, .reconciler = &reconciler}});
   const Status status = wrong.start();
   ASSERT_FALSE(status);
   EXPECT_NE(status.error().message.find("parts"), std::string::npos);
@@ -194,7 +213,9 @@ struct LeaseApi {
     if (request.method == "GET") return lease.is_null() ? refusal(404, "NotFound") : json(200, lease);
     const Json sent = *parse_json(request.body);
     if (request.method == "POST" && !lease.is_null()) return refusal(409, "AlreadyExists");
-    if (request.method == "PUT" && (lease.is_null() || sent["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"])) return refusal(409, "Conflict");
+    if (request.method == "PUT" &&
+        (lease.is_null() || sent["metadata"]["resourceVersion"] != lease["metadata"]["resourceVersion"]))
+      return refusal(409, "Conflict");
     ++writes;
     lease = sent;
     lease["metadata"]["resourceVersion"] = std::to_string(++rv);
@@ -212,10 +233,13 @@ struct LeaseApi {
 
 class ElectorTest : public testing::Test {
  protected:
-  ElectorTest() { http.answer = [this](const HttpRequest& request) { return api(request); }; }
+  ElectorTest() {
+    http.answer = [this](const HttpRequest& request) { return api(request); };
+  }
   void stand() {
     elector = std::make_unique<election::Elector>(election::Elector::Deps{executor, clock, random, *log, *client, gate},
-                                                  election::Elector::Options{"n", "l", "me", {}}, [this](bool now) { told += now ? "+" : "-"; });
+                                                  election::Elector::Options{"n", "l", "me", {}},
+                                                  [this](bool now) { told += now ? "+" : "-"; });
     elector->start();
     executor.run();
   }
@@ -313,8 +337,11 @@ TEST_F(ElectorTest, the_gate_refuses_writes_and_lets_reads_pass) {
 class RecorderTest : public ElectorTest {
  protected:
   RecorderTest() {
-    http.answer = [](const HttpRequest& request) { return json(request.method == "POST" ? 201 : 200, *parse_json(request.body)); };
-    recorder = make_event_recorder({executor, clock, random, *log, *client}, {.component = "test", .instance = "me", .waiting_max = 40});
+    http.answer = [](const HttpRequest& request) {
+      return json(request.method == "POST" ? 201 : 200, *parse_json(request.body));
+    };
+    recorder = make_event_recorder({executor, clock, random, *log, *client},
+                                   {.component = "test", .instance = "me", .waiting_max = 40});
   }
   void record(const std::string& message, const std::string& uid = "u") {
     recorder->record({kThings, {"n", "a"}, uid, "1"}, EventType::Warning, "Why", message);

@@ -10,9 +10,15 @@ namespace clops::op {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr TimePoint at(Duration d) { return TimePoint{} + d; }
-ObjectKey key(int i) { return {"ns", "k" + std::to_string(i)}; }
-WorkQueue queue() { return WorkQueue({.backoff_first = 5ms, .backoff_max = 100ms, .keys_max = 50}); }
+constexpr TimePoint at(Duration d) {
+  return TimePoint{} + d;
+}
+ObjectKey key(int i) {
+  return {"ns", "k" + std::to_string(i)};
+}
+WorkQueue queue() {
+  return WorkQueue({.backoff_first = 5ms, .backoff_max = 100ms, .keys_max = 50});
+}
 
 TEST(WorkQueue, each_key_once_and_in_order) {
   WorkQueue q = queue();
@@ -112,8 +118,13 @@ TEST(WorkQueue, nothing_runs_twice_and_nothing_is_lost) {
       const ObjectKey k = key(static_cast<int>(random->next() % 6));
       switch (random->next() % 7) {
         case 0:
-        case 1: q.add(k, random->next() % 2 ? Priority::High : Priority::Low); owed.insert(k); break;
-        case 2: q.add_after(k, std::chrono::milliseconds(random->next() % 2'000), now); break;
+        case 1:
+          q.add(k, random->next() % 2 ? Priority::High : Priority::Low);
+          owed.insert(k);
+          break;
+        case 2:
+          q.add_after(k, std::chrono::milliseconds(random->next() % 2'000), now);
+          break;
         case 3:
           if (const auto popped = q.pop(now)) {
             EXPECT_TRUE(running.insert(*popped).second);
@@ -126,7 +137,8 @@ TEST(WorkQueue, nothing_runs_twice_and_nothing_is_lost) {
         case 5:
           if (running.erase(k)) random->next() % 2 ? (void)q.failed(k, now) : q.park(k, 1s, now);
           break;
-        default: now += std::chrono::milliseconds(random->next() % 500);
+        default:
+          now += std::chrono::milliseconds(random->next() % 500);
       }
       EXPECT_EQ(q.running(), running.size());
     }

@@ -15,7 +15,8 @@ namespace {
 void replay(const std::string& name, const std::function<bool(std::string_view)>& holds) {
   std::mt19937 random(5);
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(CLOPS_SOURCE_DIR) / "tests/data/fuzz" / name)) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(std::filesystem::path(CLOPS_SOURCE_DIR) / "tests/data/fuzz" / name)) {
     const auto seed = read_file(entry.path());
     ASSERT_TRUE(seed);
     ++files;
@@ -24,9 +25,12 @@ void replay(const std::string& name, const std::function<bool(std::string_view)>
       std::string damaged = *seed;
       for (unsigned change = 0; change <= random() % 3; ++change) {
         const size_t at = random() % damaged.size();
-        if (random() % 3 == 0) damaged.resize(at + 1);
-        else if (random() % 2 == 0) damaged.insert(at, damaged.substr(random() % damaged.size(), random() % 8));
-        else damaged[at] = static_cast<char>(random());
+        if (random() % 3 == 0)
+          damaged.resize(at + 1);
+        else if (random() % 2 == 0)
+          damaged.insert(at, damaged.substr(random() % damaged.size(), random() % 8));
+        else
+          damaged[at] = static_cast<char>(random());
       }
       ASSERT_TRUE(holds(damaged)) << entry.path() << " round " << round << "\n" << damaged;
     }
@@ -34,8 +38,12 @@ void replay(const std::string& name, const std::function<bool(std::string_view)>
   EXPECT_GE(files, 5);
 }
 
-TEST(FuzzSeeds, http_requests) { replay("http_request", fuzz::holds_for_http); }
-TEST(FuzzSeeds, infer_bodies) { replay("infer_json", fuzz::holds_for_infer); }
+TEST(FuzzSeeds, http_requests) {
+  replay("http_request", fuzz::holds_for_http);
+}
+TEST(FuzzSeeds, infer_bodies) {
+  replay("infer_json", fuzz::holds_for_infer);
+}
 
 }  // namespace
 }  // namespace clops::serving

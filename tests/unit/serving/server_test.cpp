@@ -27,11 +27,15 @@ namespace fs = std::filesystem;
 
 crds::ModelRef ref_of(const std::string& version, const fs::path& path) {
   const auto document = parse_json(registry::inspect_path(path));
-  return {.model_version = "mv-" + version, .version = version, .uri = "file://" + path.string(),
-          .digest = sha256(*read_file(path)), .format = string_at(*document, {"format"})};
+  return {.model_version = "mv-" + version,
+          .version = version,
+          .uri = "file://" + path.string(),
+          .digest = sha256(*read_file(path)),
+          .format = string_at(*document, {"format"})};
 }
 
-crds::ServingModel model_of(const std::string& name, const std::vector<std::pair<crds::ServingVariant, uint32_t>>& variants) {
+crds::ServingModel model_of(const std::string& name,
+                            const std::vector<std::pair<crds::ServingVariant, uint32_t>>& variants) {
   crds::ServingModel model{.name = name, .salt = "uid", .stable = variants.front().first.name};
   uint32_t at = 0;
   for (const auto& [variant, buckets] : variants) {
@@ -43,20 +47,25 @@ crds::ServingModel model_of(const std::string& name, const std::vector<std::pair
 }
 
 std::string body_of(const float* row, size_t columns) {
-  std::string out = R"({"id":"r","inputs":[{"name":"input-0","shape":[1,)" + std::to_string(columns) + R"(],"datatype":"FP32","data":[)";
+  std::string out = R"({"id":"r","inputs":[{"name":"input-0","shape":[1,)" + std::to_string(columns) +
+                    R"(],"datatype":"FP32","data":[)";
   for (size_t i = 0; i < columns; ++i) {
     char digits[32];
     if (i > 0) out += ',';
-    if (std::isnan(row[i])) out += "null";
-    else if (std::isinf(row[i])) out += row[i] > 0 ? "1e999" : "-1e999";  // JSON has no word for it; a number beyond range has its effect
-    else out.append(digits, std::to_chars(digits, digits + sizeof digits, row[i]).ptr);
+    if (std::isnan(row[i]))
+      out += "null";
+    else if (std::isinf(row[i]))
+      out += row[i] > 0 ? "1e999" : "-1e999";  // JSON has no word for it; a number beyond range has its effect
+    else
+      out.append(digits, std::to_chars(digits, digits + sizeof digits, row[i]).ptr);
   }
   return out + "]}]}";
 }
 
 struct ServerTest : testing::Test {
   void SetUp() override {
-    folder = fs::path(testing::TempDir()) / ("clops_server_" + std::to_string(::getpid()) + testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder = fs::path(testing::TempDir()) / ("clops_server_" + std::to_string(::getpid()) +
+                                             testing::UnitTest::GetInstance()->current_test_info()->name());
     fs::create_directories(folder);
     key_file = folder / "key";
     ASSERT_TRUE(write_file_atomic(key_file, "sesame\n"));
@@ -71,7 +80,8 @@ struct ServerTest : testing::Test {
   void start(std::optional<crds::ServingConfig> config = {}) {
     std::vector<std::unique_ptr<EngineFactory>> factories;
     factories.push_back(make_forest_engine_factory());
-    ServerOptions options{.port = 0, .admin_port = 0, .threads = 2, .body_bytes_max = 1u << 20, .push_key_file = key_file.string()};
+    ServerOptions options{
+        .port = 0, .admin_port = 0, .threads = 2, .body_bytes_max = 1u << 20, .push_key_file = key_file.string()};
     options.cache_folder = (folder / "cache").string();
     options.pod_name = "pod-1";
     options.drain_delay = std::chrono::milliseconds(50);
@@ -84,10 +94,15 @@ struct ServerTest : testing::Test {
     start(config);
     ASSERT_TRUE(eventually([&] { return server->state().ready; }));
   }
-  HttpResponse send(const std::string& method, const std::string& path, std::string body = "", Headers headers = {}, bool admin = false) {
+  HttpResponse send(const std::string& method, const std::string& path, std::string body = "", Headers headers = {},
+                    bool admin = false) {
     if (!body.empty()) headers.set("Content-Type", "application/json");
     const int port = admin ? server->admin_port() : server->port();
-    auto answer = http->send({.method = method, .url = "http://127.0.0.1:" + std::to_string(port) + path, .headers = std::move(headers), .body = std::move(body)}, {});
+    auto answer = http->send({.method = method,
+                              .url = "http://127.0.0.1:" + std::to_string(port) + path,
+                              .headers = std::move(headers),
+                              .body = std::move(body)},
+                             {});
     if (answer) return *answer;
     ADD_FAILURE() << method << " " << path << ": " << answer.error().message;
     return {};
@@ -101,8 +116,11 @@ struct ServerTest : testing::Test {
   fs::path sample(const std::string& name) { return golden::root() / "samples/models" / name; }
   crds::ServingConfig two(int64_t generation) {
     return {.generation = generation,
-            .models = {model_of("breast-cancer", {{{.name = "champion", .weight = 90, .model = ref_of("1", sample("breast-cancer/1/model.ubj"))}, 9000},
-                                                  {{.name = "challenger", .weight = 10, .model = ref_of("2", sample("breast-cancer/2/model.json"))}, 1000}})}};
+            .models = {model_of(
+                "breast-cancer",
+                {{{.name = "champion", .weight = 90, .model = ref_of("1", sample("breast-cancer/1/model.ubj"))}, 9000},
+                 {{.name = "challenger", .weight = 10, .model = ref_of("2", sample("breast-cancer/2/model.json"))},
+                  1000}})}};
   }
 
   fs::path folder, key_file;
@@ -118,7 +136,9 @@ TEST_F(ServerTest, predictions_equal_the_framework) {
   const std::vector<golden::Golden> all = golden::all();
   for (const golden::Golden& golden : all) {
     for (size_t i = 0; i < golden.models.size(); ++i) {
-      config.models.push_back(model_of(golden.name + "-" + std::to_string(i), {{{.name = "v", .weight = 100, .model = ref_of("1", golden::root() / golden.models[i])}, crds::kBuckets}}));
+      config.models.push_back(model_of(
+          golden.name + "-" + std::to_string(i),
+          {{{.name = "v", .weight = 100, .model = ref_of("1", golden::root() / golden.models[i])}, crds::kBuckets}}));
     }
   }
   start_ready(config);
@@ -126,7 +146,8 @@ TEST_F(ServerTest, predictions_equal_the_framework) {
   for (const golden::Golden& golden : all) {
     for (size_t i = 0; i < golden.models.size(); ++i) {
       for (size_t row = 0; row < golden.rows; ++row, ++rows) {
-        const HttpResponse answer = send("POST", infer_path(golden.name + "-" + std::to_string(i)), body_of(&golden.input[row * golden.columns], golden.columns));
+        const HttpResponse answer = send("POST", infer_path(golden.name + "-" + std::to_string(i)),
+                                         body_of(&golden.input[row * golden.columns], golden.columns));
         ASSERT_EQ(answer.status, 200) << answer.body;
         const auto json = parse_json(answer.body);
         ASSERT_TRUE(json) << answer.body;
@@ -134,7 +155,9 @@ TEST_F(ServerTest, predictions_equal_the_framework) {
         ASSERT_EQ(data.size(), golden.outputs);
         for (size_t o = 0; o < golden.outputs; ++o) {
           const auto got = static_cast<float>(data.at(o).get<double>());
-          wrong += std::bit_cast<uint32_t>(got) != std::bit_cast<uint32_t>(golden.predicted[row * golden.outputs + o]) ? 1 : 0;
+          wrong += std::bit_cast<uint32_t>(got) != std::bit_cast<uint32_t>(golden.predicted[row * golden.outputs + o])
+                       ? 1
+                       : 0;
         }
       }
     }
@@ -234,7 +257,9 @@ TEST_F(ServerTest, unverified_model_never_serves) {
   EXPECT_EQ(state->variants[0].model_version, "mv-1");
   EXPECT_FALSE(state->variants[0].message.empty());
   EXPECT_EQ(send("POST", "/v2/models/breast-cancer/versions/3/infer", "{}").status, 404);
-  EXPECT_EQ(send("POST", infer_path("breast-cancer"), *read_file(golden::root() / "samples/rows/breast-cancer.json")).status, 200);
+  EXPECT_EQ(
+      send("POST", infer_path("breast-cancer"), *read_file(golden::root() / "samples/rows/breast-cancer.json")).status,
+      200);
 }
 
 // No request fails while versions are swapped under it, and none mixes two tables.
@@ -252,8 +277,10 @@ TEST_F(ServerTest, no_request_lost_while_tables_are_swapped) {
       request.headers.set("Content-Type", "application/json");
       while (!stop) {
         const auto answer = (*client)->send(request, {});
-        const bool first = answer && answer->body.find("\"model_version\":\"1\"") != std::string::npos && answer->body.find("[0.9971008]") != std::string::npos;
-        const bool second = answer && answer->body.find("\"model_version\":\"2\"") != std::string::npos && answer->body.find("[0.9974611]") != std::string::npos;
+        const bool first = answer && answer->body.find("\"model_version\":\"1\"") != std::string::npos &&
+                           answer->body.find("[0.9971008]") != std::string::npos;
+        const bool second = answer && answer->body.find("\"model_version\":\"2\"") != std::string::npos &&
+                            answer->body.find("[0.9974611]") != std::string::npos;
         ++(answer && answer->status == 200 && (first || second) ? good : bad);
       }
     });
@@ -275,7 +302,8 @@ TEST_F(ServerTest, drains_answering_until_the_end) {
   start_ready(two(1));
   std::thread drainer([&] { server->drain(); });
   EXPECT_TRUE(eventually([&] {
-    const auto answer = http->send({.url = "http://127.0.0.1:" + std::to_string(server->port()) + "/v2/health/ready"}, {});
+    const auto answer =
+        http->send({.url = "http://127.0.0.1:" + std::to_string(server->port()) + "/v2/health/ready"}, {});
     return !answer || answer->status == 503;
   }));
   drainer.join();

@@ -9,12 +9,17 @@ namespace {
 using std::chrono::seconds;
 const WallTime kNow = WallTime(seconds(1'000'000));
 
-crds::Job job() { return {.meta = {.name = "j", .ns = "ns", .uid = "u"}, .status = Json::object()}; }
-JobPod pod(const std::string& name, const std::string& phase, WallTime finished = {}) { return {.name = name, .phase = phase, .finished = finished}; }
+crds::Job job() {
+  return {.meta = {.name = "j", .ns = "ns", .uid = "u"}, .status = Json::object()};
+}
+JobPod pod(const std::string& name, const std::string& phase, WallTime finished = {}) {
+  return {.name = name, .phase = phase, .finished = finished};
+}
 
 std::string ended_as(const JobPlan& plan) {
   std::string out;
-  for (const Json& condition : plan.status.value("conditions", Json::array())) out = condition.at("type").get<std::string>() + "/" + condition.at("reason").get<std::string>();
+  for (const Json& condition : plan.status.value("conditions", Json::array()))
+    out = condition.at("type").get<std::string>() + "/" + condition.at("reason").get<std::string>();
   return out;
 }
 
@@ -51,17 +56,41 @@ INSTANTIATE_TEST_SUITE_P(
         Row{.why = "begins", .job = job(), .pods = {}, .create = 1},
         Row{.why = "runs", .job = job(), .pods = {pod("a", "Running")}},
         Row{.why = "done", .job = job(), .pods = {pod("a", "Succeeded")}, .ended = "Complete/CompletionsReached"},
-        Row{.why = "several, two at a time", .job = job_with([](auto& it) { it.completions = 3; it.parallelism = 2; }), .pods = {pod("a", "Succeeded")}, .create = 2},
-        Row{.why = "the last of several alone", .job = job_with([](auto& it) { it.completions = 3; it.parallelism = 2; }),
-            .pods = {pod("a", "Succeeded"), pod("b", "Succeeded")}, .create = 1},
-        Row{.why = "a retry waits", .job = job(), .pods = {pod("a", "Failed", kNow - seconds(3))}, .look_again = seconds(7)},
+        Row{.why = "several, two at a time",
+            .job = job_with([](auto& it) {
+              it.completions = 3;
+              it.parallelism = 2;
+            }),
+            .pods = {pod("a", "Succeeded")},
+            .create = 2},
+        Row{.why = "the last of several alone",
+            .job = job_with([](auto& it) {
+              it.completions = 3;
+              it.parallelism = 2;
+            }),
+            .pods = {pod("a", "Succeeded"), pod("b", "Succeeded")},
+            .create = 1},
+        Row{.why = "a retry waits",
+            .job = job(),
+            .pods = {pod("a", "Failed", kNow - seconds(3))},
+            .look_again = seconds(7)},
         Row{.why = "and comes", .job = job(), .pods = {pod("a", "Failed", kNow - seconds(10))}, .create = 1},
-        Row{.why = "too many failures", .job = job_with([](auto& it) { it.backoff_limit = 0; }), .pods = {pod("a", "Failed", kNow)}, .ended = "Failed/BackoffLimitExceeded"},
-        Row{.why = "too long", .job = job_with([](auto& it) {
+        Row{.why = "too many failures",
+            .job = job_with([](auto& it) { it.backoff_limit = 0; }),
+            .pods = {pod("a", "Failed", kNow)},
+            .ended = "Failed/BackoffLimitExceeded"},
+        Row{.why = "too long",
+            .job = job_with([](auto& it) {
               it.active_deadline_seconds = 5;
               it.status = {{"startTime", to_rfc3339(kNow - seconds(5))}};
-            }), .pods = {pod("a", "Running")}, .remove = {"a"}, .ended = "Failed/DeadlineExceeded"},
-        Row{.why = "suspended", .job = job_with([](auto& it) { it.suspend = true; }), .pods = {pod("a", "Running")}, .remove = {"a"}}));
+            }),
+            .pods = {pod("a", "Running")},
+            .remove = {"a"},
+            .ended = "Failed/DeadlineExceeded"},
+        Row{.why = "suspended",
+            .job = job_with([](auto& it) { it.suspend = true; }),
+            .pods = {pod("a", "Running")},
+            .remove = {"a"}}));
 
 TEST(JobPlan, is_deleted_when_its_time_after_the_end_is_over) {
   auto it = job();

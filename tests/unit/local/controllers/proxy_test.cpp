@@ -101,7 +101,8 @@ class ProxyTest : public ::testing::Test {
  protected:
   ~ProxyTest() override { proxy_.reset(); }
   void set(std::vector<Backend> backends) {
-    loop_.run_and_wait([&] { proxy_->set("ns/s", {{.address = kService, .port = port_, .backends = std::move(backends)}}); });
+    loop_.run_and_wait(
+        [&] { proxy_->set("ns/s", {{.address = kService, .port = port_, .backends = std::move(backends)}}); });
   }
   SystemClock clock_;
   std::unique_ptr<Log> log_ = make_null_log();
@@ -203,10 +204,16 @@ TEST_F(ProxyTest, no_request_fails_while_backends_change) {
 }
 
 crds::Service service() {
-  return {.meta = {.name = "s", .ns = "ns", .uid = "u"}, .cluster_ip = "127.0.77.1", .selector = {{"app", "x"}}, .ports = {{.name = "http", .port = 8080, .target_port = "web"}}};
+  return {.meta = {.name = "s", .ns = "ns", .uid = "u"},
+          .cluster_ip = "127.0.77.1",
+          .selector = {{"app", "x"}},
+          .ports = {{.name = "http", .port = 8080, .target_port = "web"}}};
 }
 crds::Pod pod(const std::string& name, bool ready, bool ending = false) {
-  crds::Pod out{.meta = {.name = name, .ns = "ns", .uid = "uid-" + name, .labels = {{"app", "x"}}}, .pod_ip = "127.9.0." + name, .phase = "Running", .ready = ready};
+  crds::Pod out{.meta = {.name = name, .ns = "ns", .uid = "uid-" + name, .labels = {{"app", "x"}}},
+                .pod_ip = "127.9.0." + name,
+                .phase = "Running",
+                .ready = ready};
   out.spec.containers = {{.name = "c", .ports = {{.name = "web", .port = 9090}}}};
   if (ending) out.meta.deletion_timestamp = "2026-01-01T00:00:00Z";
   return out;
@@ -227,10 +234,18 @@ TEST_P(Endpoints, lead_to_backends) {
   EXPECT_EQ(rules[0].backends, GetParam().backends) << GetParam().why;
 }
 INSTANTIATE_TEST_SUITE_P(Table, Endpoints,
-                         testing::Values(EndpointRow{"ready pods, by their named port", {pod("2", true), pod("1", true)}, {{"127.9.0.1", 9090}, {"127.9.0.2", 9090}}},
-                                         EndpointRow{"an unready pod gets nothing", {pod("1", true), pod("2", false)}, {{"127.9.0.1", 9090}}},
-                                         EndpointRow{"an ending pod gets nothing while another is ready", {pod("1", true), pod("2", true, true)}, {{"127.9.0.1", 9090}}},
-                                         EndpointRow{"ending pods that still serve, when there is no other", {pod("1", true, true), pod("2", false)}, {{"127.9.0.1", 9090}}},
+                         testing::Values(EndpointRow{"ready pods, by their named port",
+                                                     {pod("2", true), pod("1", true)},
+                                                     {{"127.9.0.1", 9090}, {"127.9.0.2", 9090}}},
+                                         EndpointRow{"an unready pod gets nothing",
+                                                     {pod("1", true), pod("2", false)},
+                                                     {{"127.9.0.1", 9090}}},
+                                         EndpointRow{"an ending pod gets nothing while another is ready",
+                                                     {pod("1", true), pod("2", true, true)},
+                                                     {{"127.9.0.1", 9090}}},
+                                         EndpointRow{"ending pods that still serve, when there is no other",
+                                                     {pod("1", true, true), pod("2", false)},
+                                                     {{"127.9.0.1", 9090}}},
                                          EndpointRow{"none", {}, {}}));
 
 }  // namespace

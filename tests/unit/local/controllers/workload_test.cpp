@@ -7,14 +7,17 @@ namespace clops::crds {
 namespace {
 
 TEST(Workload, fills_in_what_kubernetes_would) {
-  const auto spec = decode_pod_spec(Json{{"containers", Json::array({{{"name", "c"}, {"image", "i"}, {"livenessProbe", {{"httpGet", {{"port", 80}}}}}}})}});
+  const auto spec = decode_pod_spec(
+      Json{{"containers",
+            Json::array({{{"name", "c"}, {"image", "i"}, {"livenessProbe", {{"httpGet", {{"port", 80}}}}}}})}});
   ASSERT_TRUE(spec);
   EXPECT_EQ(spec->restart_policy, RestartPolicy::Always);
   EXPECT_EQ(spec->termination_grace_seconds, 30);
   EXPECT_EQ(spec->containers[0].liveness->path, "/");
   EXPECT_EQ(spec->containers[0].liveness->port, "80");
   EXPECT_EQ(spec->containers[0].liveness->period_seconds, 10);
-  const auto deployment = decode_deployment({{"metadata", {{"name", "d"}}}, {"spec", {{"strategy", {{"rollingUpdate", {{"maxSurge", 2}}}}}}}});
+  const auto deployment = decode_deployment(
+      {{"metadata", {{"name", "d"}}}, {"spec", {{"strategy", {{"rollingUpdate", {{"maxSurge", 2}}}}}}}});
   ASSERT_TRUE(deployment);
   EXPECT_EQ(deployment->replicas, 1);
   EXPECT_EQ(deployment->max_surge, (IntOrPercent{2, false}));
@@ -27,9 +30,12 @@ TEST(Workload, names_the_field_at_fault) {
       {Json::object(), "spec.containers: is required"},
       {{{"containers", Json::array({Json::object()})}}, "spec.containers[0].name: is required"},
       {{{"containers", "x"}}, "spec.containers: must be a list"},
-      {{{"containers", Json::array({good})}, {"restartPolicy", "Sometimes"}}, "spec.restartPolicy: must be Always, OnFailure or Never"},
-      {{{"containers", Json::array({good})}, {"volumes", Json::array({{{"name", "v"}, {"hostPath", {{"path", "/"}}}}})}},
-       "spec.volumes[0]: volume \"v\" is none of emptyDir, configMap, secret, persistentVolumeClaim, projected, downwardAPI"},
+      {{{"containers", Json::array({good})}, {"restartPolicy", "Sometimes"}},
+       "spec.restartPolicy: must be Always, OnFailure or Never"},
+      {{{"containers", Json::array({good})},
+        {"volumes", Json::array({{{"name", "v"}, {"hostPath", {{"path", "/"}}}}})}},
+       "spec.volumes[0]: volume \"v\" is none of emptyDir, configMap, secret, persistentVolumeClaim, projected, "
+       "downwardAPI"},
       {{{"containers", Json::array({{{"name", "c"}, {"readinessProbe", {{"grpc", {{"port", 1}}}}}}})}},
        "spec.containers[0].readinessProbe: only httpGet, tcpSocket and exec probes are known here"}};
   for (const auto& [spec, message] : rows) {

@@ -17,7 +17,8 @@ class FakeApi final : public Api {
     if (it == objects_.end()) return fail(Code::NotFound, type.plural + " \"" + key.name + "\" not found");
     return it->second;
   }
-  Result<StoreList> list(const crds::ResourceType& type, const std::string& ns, const std::string& selector) const override {
+  Result<StoreList> list(const crds::ResourceType& type, const std::string& ns,
+                         const std::string& selector) const override {
     if (!selector.empty()) return fail(Code::Unsupported, "no selectors here");
     const std::lock_guard lock(mutex_);
     StoreList out{.items = {}, .revision = revision_};
@@ -49,13 +50,15 @@ class FakeApi final : public Api {
     if (object == it->second->json) return it->second;
     return put(EventType::Modified, key, std::move(object));
   }
-  Result<StoredPtr> remove(const crds::ResourceType& type, const crds::ObjectKey& at, const DeleteOptions& options) override {
+  Result<StoredPtr> remove(const crds::ResourceType& type, const crds::ObjectKey& at,
+                           const DeleteOptions& options) override {
     const std::lock_guard lock(mutex_);
     const StoreKey key{type.plural, at.ns, at.name};
     const auto it = objects_.find(key);
     if (it == objects_.end()) return fail(Code::NotFound, at.name + " not found");
     const auto old = it->second;
-    if (!options.uid.empty() && options.uid != string_at(old->json, {"metadata", "uid"})) return fail(Code::Conflict, "another UID");
+    if (!options.uid.empty() && options.uid != string_at(old->json, {"metadata", "uid"}))
+      return fail(Code::Conflict, "another UID");
     if (type.plural == "pods" && options.grace_seconds != 0) {
       Json object = old->json;
       object["metadata"]["deletionTimestamp"] = to_rfc3339(SystemClock().wall());
@@ -67,11 +70,16 @@ class FakeApi final : public Api {
     publish({.type = EventType::Deleted, .revision = ++revision_, .key = key, .object = old, .previous = old});
     return old;
   }
-  std::unique_ptr<StoreWatch> watch(const crds::ResourceType& type, const std::string& ns, WatchCallback callback) override {
+  std::unique_ptr<StoreWatch> watch(const crds::ResourceType& type, const std::string& ns,
+                                    WatchCallback callback) override {
     const std::lock_guard lock(mutex_);
     for (const auto& [key, object] : objects_) {
       if (key.resource == type.plural && (ns.empty() || key.ns == ns)) {
-        callback({.type = EventType::Added, .revision = object->revision, .key = key, .object = object, .previous = nullptr});
+        callback({.type = EventType::Added,
+                  .revision = object->revision,
+                  .key = key,
+                  .object = object,
+                  .previous = nullptr});
       }
     }
     const int id = ++last_watch_;
@@ -103,7 +111,8 @@ class FakeApi final : public Api {
   }
   void publish(const StoreEvent& event) {
     for (auto& [id, watcher] : watches_) {
-      if (watcher.resource == event.key.resource && (watcher.ns.empty() || watcher.ns == event.key.ns)) watcher.callback(event);
+      if (watcher.resource == event.key.resource && (watcher.ns.empty() || watcher.ns == event.key.ns))
+        watcher.callback(event);
     }
   }
   mutable std::mutex mutex_;

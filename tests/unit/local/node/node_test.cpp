@@ -1,6 +1,6 @@
 // The node with real processes of this machine, over an API in memory.
-#include "tests/support/eventually.h"
 #include "local/node/node.h"
+#include "tests/support/eventually.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -43,7 +43,8 @@ class NodeTest : public ::testing::Test {
   // The state is the same as if the plane had been killed: nothing is told to the containers.
   void lose_plane() { node_.reset(); }
 
-  void make_pod(const std::string& name, const std::string& script, Json more = Json::object(), Json container = Json::object()) {
+  void make_pod(const std::string& name, const std::string& script, Json more = Json::object(),
+                Json container = Json::object()) {
     Json one = {{"name", "main"}, {"image", "x/host:1"}, {"command", {"/bin/sh", "-c", script}}};
     one.update(container);
     Json spec = {{"containers", Json::array({one})}, {"restartPolicy", "Never"}, {"terminationGracePeriodSeconds", 1}};
@@ -54,9 +55,7 @@ class NodeTest : public ::testing::Test {
     const auto got = api_.get(types::kPods, {"ns", name});
     return got ? (*got)->json : Json();
   }
-  bool wait(const std::function<bool()>& done) {
-    return eventually(done);
-  }
+  bool wait(const std::function<bool()>& done) { return eventually(done); }
   bool wait_phase(const std::string& name, const std::string& phase) {
     return wait([&] { return string_at(pod(name), {"status", "phase"}) == phase; });
   }
@@ -108,8 +107,9 @@ TEST_F(NodeTest, runs_a_pod_to_its_end_and_tells_how_it_ended) {
 
 TEST_F(NodeTest, every_pod_has_an_address_and_knows_it) {
   start();
-  const Json env = {{"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}}})},
-                    {"command", {"/bin/echo", "$(POD_IP)"}}};
+  const Json env = {
+      {"env", Json::array({{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"fieldPath", "status.podIP"}}}}}}})},
+      {"command", {"/bin/echo", "$(POD_IP)"}}};
   make_pod("a", "", Json::object(), env);
   make_pod("b", "", Json::object(), env);
   ASSERT_TRUE(wait_phase("a", "Succeeded"));
@@ -124,13 +124,19 @@ TEST_F(NodeTest, a_pod_waits_for_its_config_map_and_sees_it_change) {
   make_pod("p", "cat /etc/thing/key; until grep -q two /etc/thing/key; do sleep 0.02; done; cat /etc/thing/key",
            {{"volumes", Json::array({{{"name", "thing"}, {"configMap", {{"name", "cm"}}}}})}},
            {{"volumeMounts", Json::array({{{"name", "thing"}, {"mountPath", "/etc/thing"}}})}});
-  ASSERT_TRUE(wait([&] { return string_at(container_status("p"), {"state", "waiting", "message"}).find("\"cm\" not found") != std::string::npos; }));
-  ASSERT_TRUE(api_.create(types::kConfigMaps, {{"metadata", {{"name", "cm"}, {"namespace", "ns"}}}, {"data", {{"key", "one\n"}}}}, {}));
+  ASSERT_TRUE(wait([&] {
+    return string_at(container_status("p"), {"state", "waiting", "message"}).find("\"cm\" not found") !=
+           std::string::npos;
+  }));
+  ASSERT_TRUE(api_.create(types::kConfigMaps,
+                          {{"metadata", {{"name", "cm"}, {"namespace", "ns"}}}, {"data", {{"key", "one\n"}}}}, {}));
   ASSERT_TRUE(wait([&] { return output("p") == "one\n"; }));
-  ASSERT_TRUE(api_.mutate(types::kConfigMaps, {"ns", "cm"}, "", [](Json& object) -> Status {
-    object["data"]["key"] = "two\n";
-    return {};
-  }, {}));
+  ASSERT_TRUE(api_.mutate(types::kConfigMaps, {"ns", "cm"}, "",
+                          [](Json& object) -> Status {
+                            object["data"]["key"] = "two\n";
+                            return {};
+                          },
+                          {}));
   ASSERT_TRUE(wait_phase("p", "Succeeded"));
   EXPECT_EQ(output("p"), "one\ntwo\n");
 }
@@ -146,15 +152,18 @@ TEST_F(NodeTest, restarts_what_crashes_at_once_then_backs_off) {
 TEST_F(NodeTest, an_unknown_image_is_said_in_the_status) {
   start();
   make_pod("p", "", Json::object(), {{"image", "registry.example/nginx:1"}});
-  ASSERT_TRUE(wait([&] { return string_at(container_status("p"), {"state", "waiting", "reason"}) == "ErrImageNeverPull"; }));
+  ASSERT_TRUE(
+      wait([&] { return string_at(container_status("p"), {"state", "waiting", "reason"}) == "ErrImageNeverPull"; }));
   EXPECT_EQ(string_at(pod("p"), {"status", "phase"}), "Pending");
 }
 
 TEST_F(NodeTest, readiness_follows_its_probe) {
   start();
   const fs::path flag = dir_ / "flag";
-  make_pod("p", "sleep 60", Json::object(),
-           {{"readinessProbe", {{"exec", {{"command", {"/bin/test", "-e", flag.string()}}}}, {"periodSeconds", 1}, {"failureThreshold", 1}}}});
+  make_pod(
+      "p", "sleep 60", Json::object(),
+      {{"readinessProbe",
+        {{"exec", {{"command", {"/bin/test", "-e", flag.string()}}}}, {"periodSeconds", 1}, {"failureThreshold", 1}}}});
   ASSERT_TRUE(wait_phase("p", "Running"));
   EXPECT_FALSE(ready("p"));
   const auto before = std::chrono::steady_clock::now();
@@ -167,8 +176,9 @@ TEST_F(NodeTest, readiness_follows_its_probe) {
 
 TEST_F(NodeTest, a_failing_liveness_probe_restarts_the_container) {
   start();
-  make_pod("p", "exec sleep 60", {{"restartPolicy", "Always"}},
-           {{"livenessProbe", {{"exec", {{"command", {"/bin/false"}}}}, {"periodSeconds", 1}, {"failureThreshold", 1}}}});
+  make_pod(
+      "p", "exec sleep 60", {{"restartPolicy", "Always"}},
+      {{"livenessProbe", {{"exec", {{"command", {"/bin/false"}}}}, {"periodSeconds", 1}, {"failureThreshold", 1}}}});
   ASSERT_TRUE(wait([&] { return int_at(container_status("p"), {"restartCount"}) >= 1; }));
 }
 
@@ -193,7 +203,8 @@ TEST_F(NodeTest, a_new_plane_adopts_what_runs_and_notices_what_ended) {
   start();
   make_pod("stays", "echo up; exec sleep 60", {{"restartPolicy", "Always"}});
   make_pod("ends", "echo up; until [ -e go ]; do sleep 0.01; done; exit 5");
-  ASSERT_TRUE(wait([&] { return output("stays") == "up\n" && output("ends") == "up\n" && ready("stays") && ready("ends"); }));
+  ASSERT_TRUE(
+      wait([&] { return output("stays") == "up\n" && output("ends") == "up\n" && ready("stays") && ready("ends"); }));
   const pid_t pid = pid_in_state("stays", 0, 0);
   const Json before = pod("stays")["status"];
   const fs::path ended = run_dir("ends", 0);
@@ -218,7 +229,10 @@ TEST_F(NodeTest, a_killed_supervisor_takes_its_container_along_and_it_runs_again
   const pid_t container = pid_in_state("p", 0, 0);
   ::kill(pid_in_state("p", 0, 1), SIGKILL);
   ASSERT_TRUE(wait([&] { return int_at(container_status("p"), {"restartCount"}) == 1 && ready("p"); }));
-  EXPECT_TRUE(wait([&] { return ::kill(container, 0) != 0 || read_file("/proc/" + std::to_string(container) + "/stat").value_or("").find(") Z ") != std::string::npos; }));
+  EXPECT_TRUE(wait([&] {
+    return ::kill(container, 0) != 0 ||
+           read_file("/proc/" + std::to_string(container) + "/stat").value_or("").find(") Z ") != std::string::npos;
+  }));
 }
 
 TEST_F(NodeTest, a_pod_deleted_while_no_plane_ran_leaves_nothing_behind) {
@@ -230,14 +244,24 @@ TEST_F(NodeTest, a_pod_deleted_while_no_plane_ran_leaves_nothing_behind) {
   ASSERT_TRUE(api_.remove(types::kPods, {"ns", "p"}, {.grace_seconds = 0}));
   start();
   ASSERT_TRUE(wait([&] { return fs::is_empty(dir_ / "pods"); }));
-  EXPECT_TRUE(wait([&] { return ::kill(pid, 0) != 0 || read_file("/proc/" + std::to_string(pid) + "/stat").value_or("").find(") Z ") != std::string::npos; }));
+  EXPECT_TRUE(wait([&] {
+    return ::kill(pid, 0) != 0 ||
+           read_file("/proc/" + std::to_string(pid) + "/stat").value_or("").find(") Z ") != std::string::npos;
+  }));
 }
 
 TEST_F(NodeTest, init_containers_come_first_and_one_after_the_other) {
   start();
-  const Json init = Json::array({{{"name", "one"}, {"image", "host"}, {"command", {"/bin/sh", "-c", "echo 1 >> /shared/f"}}, {"volumeMounts", Json::array({{{"name", "s"}, {"mountPath", "/shared"}}})}},
-                                 {{"name", "two"}, {"image", "host"}, {"command", {"/bin/sh", "-c", "echo 2 >> /shared/f"}}, {"volumeMounts", Json::array({{{"name", "s"}, {"mountPath", "/shared"}}})}}});
-  make_pod("p", "cat /shared/f", {{"initContainers", init}, {"volumes", Json::array({{{"name", "s"}, {"emptyDir", Json::object()}}})}},
+  const Json init = Json::array({{{"name", "one"},
+                                  {"image", "host"},
+                                  {"command", {"/bin/sh", "-c", "echo 1 >> /shared/f"}},
+                                  {"volumeMounts", Json::array({{{"name", "s"}, {"mountPath", "/shared"}}})}},
+                                 {{"name", "two"},
+                                  {"image", "host"},
+                                  {"command", {"/bin/sh", "-c", "echo 2 >> /shared/f"}},
+                                  {"volumeMounts", Json::array({{{"name", "s"}, {"mountPath", "/shared"}}})}}});
+  make_pod("p", "cat /shared/f",
+           {{"initContainers", init}, {"volumes", Json::array({{{"name", "s"}, {"emptyDir", Json::object()}}})}},
            {{"volumeMounts", Json::array({{{"name", "s"}, {"mountPath", "/shared"}}})}});
   ASSERT_TRUE(wait_phase("p", "Succeeded"));
   EXPECT_EQ(output("p"), "1\n2\n");

@@ -14,31 +14,34 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(ContainerSetup, the_image_names_the_program) {
-  const std::vector<std::pair<std::string, std::string>> rows = {{"clops-server", "clops-server"},
-                                                                 {"clops-server:local", "clops-server"},
-                                                                 {"registry.example:5000/team/clops-server:1.2", "clops-server"},
-                                                                 {"registry.example/clops-server@sha256:abc", "clops-server"},
-                                                                 {"a/b:1@sha256:abc", "b"}};
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"clops-server", "clops-server"},
+      {"clops-server:local", "clops-server"},
+      {"registry.example:5000/team/clops-server:1.2", "clops-server"},
+      {"registry.example/clops-server@sha256:abc", "clops-server"},
+      {"a/b:1@sha256:abc", "b"}};
   for (const auto& [image, program] : rows) EXPECT_EQ(image_program(image), program) << image;
 }
 
 TEST(ContainerSetup, variables_expand_as_kubernetes_says) {
   const std::map<std::string, std::string> env = {{"A", "1"}, {"B", "$(A)"}};
-  const std::vector<std::pair<std::string, std::string>> rows = {{"$(A)", "1"},     {"x$(A)y$(A)", "x1y1"}, {"$$(A)", "$(A)"}, {"$(C)", "$(C)"},
-                                                                 {"$A", "$A"},      {"$", "$"},             {"$(B)", "$(A)"},  {"$(A", "$(A"}};
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"$(A)", "1"}, {"x$(A)y$(A)", "x1y1"}, {"$$(A)", "$(A)"}, {"$(C)", "$(C)"}, {"$A", "$A"},
+      {"$", "$"},    {"$(B)", "$(A)"},       {"$(A", "$(A"}};
   for (const auto& [text, want] : rows) EXPECT_EQ(expand_variables(text, env), want) << text;
 }
 
 TEST(ContainerSetup, paths_are_replaced_whole_and_the_longest_first) {
   const PathMap paths = {{"/etc/clops", "/p/1"}, {"/etc/clops-push", "/p/2"}, {"/etc/clops/inner", "/p/3"}};
-  const std::vector<std::pair<std::string, std::string>> rows = {{"--config=/etc/clops/serving.json", "--config=/p/1/serving.json"},
-                                                                 {"/etc/clops", "/p/1"},
-                                                                 {"/etc/clops-push/key", "/p/2/key"},
-                                                                 {"/etc/clops/inner/x", "/p/3/x"},
-                                                                 {"/etc/clopsed", "/etc/clopsed"},
-                                                                 {"/other/etc/clops", "/other/etc/clops"},
-                                                                 {"a=/etc/clops:b=/etc/clops-push", "a=/p/1:b=/p/2"},
-                                                                 {"file:///etc/clops/x", "file:///etc/clops/x"}};
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"--config=/etc/clops/serving.json", "--config=/p/1/serving.json"},
+      {"/etc/clops", "/p/1"},
+      {"/etc/clops-push/key", "/p/2/key"},
+      {"/etc/clops/inner/x", "/p/3/x"},
+      {"/etc/clopsed", "/etc/clopsed"},
+      {"/other/etc/clops", "/other/etc/clops"},
+      {"a=/etc/clops:b=/etc/clops-push", "a=/p/1:b=/p/2"},
+      {"file:///etc/clops/x", "file:///etc/clops/x"}};
   for (const auto& [text, want] : rows) EXPECT_EQ(replace_paths(text, paths), want) << text;
 }
 
@@ -51,15 +54,22 @@ DataLookup lookup() {
 }
 
 TEST(ContainerSetup, builds_what_is_executed) {
-  crds::Container container{.name = "c", .image = "x/clops-server:1", .args = {"serve", "--listen=$(POD_IP)", "--config=/etc/clops/s.json", "--k=$(K)"}};
-  container.env = {{.name = "POD_IP", .field_path = "status.podIP"}, {.name = "K", .secret = crds::KeyRef{"there", "k", false}}, {.name = "DIR", .value = "/etc/clops"}};
+  crds::Container container{.name = "c",
+                            .image = "x/clops-server:1",
+                            .args = {"serve", "--listen=$(POD_IP)", "--config=/etc/clops/s.json", "--k=$(K)"}};
+  container.env = {{.name = "POD_IP", .field_path = "status.podIP"},
+                   {.name = "K", .secret = crds::KeyRef{"there", "k", false}},
+                   {.name = "DIR", .value = "/etc/clops"}};
   const PodFacts facts{.meta = {.name = "p", .ns = "ns"}, .ip = "127.9.0.1"};
   const Programs programs{.by_image = {{"clops-server", "/bin/clops-server"}}, .search_path = "/bin"};
-  const auto made = build_execution(container, facts, lookup(), {{"/etc/clops", "/pod/v"}}, programs, {{"PATH", "/bin"}}, "/work");
+  const auto made =
+      build_execution(container, facts, lookup(), {{"/etc/clops", "/pod/v"}}, programs, {{"PATH", "/bin"}}, "/work");
   ASSERT_TRUE(made);
   EXPECT_EQ(made->program, "/bin/clops-server");
-  EXPECT_EQ(made->argv, (std::vector<std::string>{"clops-server", "serve", "--listen=127.9.0.1", "--config=/pod/v/s.json", "--k=v"}));
-  EXPECT_EQ(made->env, (std::vector<std::string>{"DIR=/pod/v", "HOME=/work", "HOSTNAME=p", "K=v", "PATH=/bin", "POD_IP=127.9.0.1"}));
+  EXPECT_EQ(made->argv, (std::vector<std::string>{"clops-server", "serve", "--listen=127.9.0.1",
+                                                  "--config=/pod/v/s.json", "--k=v"}));
+  EXPECT_EQ(made->env, (std::vector<std::string>{"DIR=/pod/v", "HOME=/work", "HOSTNAME=p", "K=v", "PATH=/bin",
+                                                 "POD_IP=127.9.0.1"}));
   EXPECT_EQ(made->cwd, "/work");
   container.env.push_back({.name = "M", .config_map = crds::KeyRef{"missing", "k", false}});
   EXPECT_EQ(build_execution(container, facts, lookup(), {}, programs, {}, "/work").error().code, Code::NotFound);
@@ -86,19 +96,28 @@ TEST_F(VolumesTest, a_payload_changes_as_a_whole_and_leaves_nothing_old) {
   EXPECT_EQ(read_file(dir_ / "v" / "a"), "3");
   EXPECT_EQ(read_file(dir_ / "v" / "deep" / "c"), "4");
   EXPECT_FALSE(fs::exists(fs::symlink_status(dir_ / "v" / "b")));
-  EXPECT_EQ(std::distance(fs::directory_iterator(dir_ / "v"), fs::directory_iterator()), 4);  // a, deep, ..data and its target
+  EXPECT_EQ(std::distance(fs::directory_iterator(dir_ / "v"), fs::directory_iterator()),
+            4);  // a, deep, ..data and its target
 }
 
 TEST_F(VolumesTest, a_key_cannot_leave_the_folder) {
-  for (const char* path : {"../x", "/x", "a/../../x", ""}) EXPECT_FALSE(write_payload(dir_ / "v", {{path, "1"}})) << path;
+  for (const char* path : {"../x", "/x", "a/../../x", ""})
+    EXPECT_FALSE(write_payload(dir_ / "v", {{path, "1"}})) << path;
   EXPECT_FALSE(fs::exists(dir_ / "x"));
 }
 
 TEST_F(VolumesTest, a_projection_joins_its_sources) {
   using Kind = crds::VolumePart::Kind;
-  const crds::Volume volume{.name = "p", .parts = {{.kind = Kind::ConfigMap, .name = "there", .items = {{"k", "renamed"}}}, {.kind = Kind::Token, .name = "token"},
-                                                   {.kind = Kind::DownwardApi, .items = {{"metadata.name", "who"}}}, {.kind = Kind::Secret, .name = "missing", .optional = true}}};
-  const VolumeSources sources{.lookup = lookup(), .facts = {.meta = {.name = "pod"}}, .token = "t", .claims_dir = dir_ / "claims", .check_claim = [](const std::string&) { return Status{}; }};
+  const crds::Volume volume{.name = "p",
+                            .parts = {{.kind = Kind::ConfigMap, .name = "there", .items = {{"k", "renamed"}}},
+                                      {.kind = Kind::Token, .name = "token"},
+                                      {.kind = Kind::DownwardApi, .items = {{"metadata.name", "who"}}},
+                                      {.kind = Kind::Secret, .name = "missing", .optional = true}}};
+  const VolumeSources sources{.lookup = lookup(),
+                              .facts = {.meta = {.name = "pod"}},
+                              .token = "t",
+                              .claims_dir = dir_ / "claims",
+                              .check_claim = [](const std::string&) { return Status{}; }};
   const auto made = materialise(volume, dir_, sources);
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(read_file(*made / "renamed"), "v");

@@ -29,7 +29,10 @@ class PlaneTest : public ::testing::Test {
     fs::remove_all(dir_);
   }
   Result<std::unique_ptr<Plane>> start() {
-    return start_plane({.state_dir = dir_, .programs_dir = fs::path(CLOPS_BINARY_DIR) / "bin", .environment = {{"PATH", "/usr/bin:/bin"}}, .run_operator = false},
+    return start_plane({.state_dir = dir_,
+                        .programs_dir = fs::path(CLOPS_BINARY_DIR) / "bin",
+                        .environment = {{"PATH", "/usr/bin:/bin"}},
+                        .run_operator = false},
                        clock_, *log_);
   }
   void up() {
@@ -39,7 +42,8 @@ class PlaneTest : public ::testing::Test {
   }
   HttpResponse call(const std::string& method, const std::string& path, const std::string& body = "") {
     const auto http = make_curl_client({.tls = {.ca_file = (dir_ / "ca.crt").string()}, .proxy = "-"});
-    HttpRequest request{.method = method, .url = "https://127.0.0.1:" + std::to_string(plane_->port()) + path, .body = body};
+    HttpRequest request{
+        .method = method, .url = "https://127.0.0.1:" + std::to_string(plane_->port()) + path, .body = body};
     std::string token = read_file(dir_ / "token").value_or("");
     token.erase(token.find_last_not_of('\n') + 1);
     request.headers.set("Authorization", "Bearer " + token);
@@ -51,9 +55,7 @@ class PlaneTest : public ::testing::Test {
     const auto object = parse_json(call("GET", "/api/v1/namespaces/default/pods/" + pod).body);
     return object ? string_at(*object, {"status", "phase"}) : "";
   }
-  bool wait(const std::function<bool()>& done) {
-    return eventually(done);
-  }
+  bool wait(const std::function<bool()>& done) { return eventually(done); }
   SystemClock clock_;
   std::unique_ptr<Log> log_ = make_null_log();
   fs::path dir_;
@@ -62,7 +64,9 @@ class PlaneTest : public ::testing::Test {
 
 std::string pod_json(const std::string& name, const std::string& script) {
   const Json container = {{"name", "c"}, {"image", "host"}, {"command", {"/bin/sh", "-c", script}}};
-  return dump_json({{"apiVersion", "v1"}, {"kind", "Pod"}, {"metadata", {{"name", name}}},
+  return dump_json({{"apiVersion", "v1"},
+                    {"kind", "Pod"},
+                    {"metadata", {{"name", name}}},
                     {"spec", {{"containers", Json::array({container})}, {"terminationGracePeriodSeconds", 1}}}});
 }
 
@@ -74,7 +78,7 @@ TEST_F(PlaneTest, one_plane_to_a_folder_and_its_secrets_are_its_own) {
   EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
   EXPECT_EQ(running_plane(PlanePaths{dir_}.lock()), ::getpid());
   for (const char* file : {"kubeconfig", "token", "server.key"}) {
-    struct stat st {};
+    struct stat st{};
     ASSERT_EQ(::stat((dir_ / file).c_str(), &st), 0) << file;
     EXPECT_EQ(st.st_mode & 0777, 0600U) << file;
   }
@@ -108,7 +112,10 @@ TEST_F(PlaneTest, pods_outlive_a_plane_and_their_logs_are_read_by_the_next) {
 
 TEST_F(PlaneTest, a_followed_log_goes_on_to_the_end) {
   up();
-  ASSERT_EQ(call("POST", "/api/v1/namespaces/default/pods", pod_json("p", "for i in 1 2 3 4 5; do echo $i; sleep 0.02; done; exec sleep 60")).status, 201);
+  ASSERT_EQ(call("POST", "/api/v1/namespaces/default/pods",
+                 pod_json("p", "for i in 1 2 3 4 5; do echo $i; sleep 0.02; done; exec sleep 60"))
+                .status,
+            201);
   ASSERT_TRUE(wait([&] { return phase("p") == "Running"; }));
   std::thread remover([&] {
     ASSERT_TRUE(wait([&] { return call("GET", "/api/v1/namespaces/default/pods/p/log").body == "1\n2\n3\n4\n5\n"; }));
@@ -123,14 +130,20 @@ TEST_F(PlaneTest, a_deployment_runs_and_is_replaced_when_it_changes) {
   const auto deployment = [](const std::string& script) {
     Json pod = *parse_json(pod_json("x", script));
     const Json labels = {{"app", "d"}};
-    return Json({{"apiVersion", "apps/v1"}, {"kind", "Deployment"}, {"metadata", {{"name", "d"}}},
-                 {"spec", {{"replicas", 2}, {"selector", {{"matchLabels", labels}}}, {"template", {{"metadata", {{"labels", labels}}}, {"spec", pod["spec"]}}}}}});
+    return Json({{"apiVersion", "apps/v1"},
+                 {"kind", "Deployment"},
+                 {"metadata", {{"name", "d"}}},
+                 {"spec",
+                  {{"replicas", 2},
+                   {"selector", {{"matchLabels", labels}}},
+                   {"template", {{"metadata", {{"labels", labels}}}, {"spec", pod["spec"]}}}}}});
   };
   const std::string path = "/apis/apps/v1/namespaces/default/deployments";
   ASSERT_EQ(call("POST", path, dump_json(deployment("exec sleep 60"))).status, 201);
   const auto settled = [&](int64_t generation) {
     const auto object = parse_json(call("GET", path + "/d").body);
-    return object && int_at(*object, {"status", "observedGeneration"}) >= generation && int_at(*object, {"status", "updatedReplicas"}) == 2 &&
+    return object && int_at(*object, {"status", "observedGeneration"}) >= generation &&
+           int_at(*object, {"status", "updatedReplicas"}) == 2 &&
            int_at(*object, {"status", "availableReplicas"}) == 2 && int_at(*object, {"status", "replicas"}) == 2;
   };
   ASSERT_TRUE(wait([&] { return settled(1); }));

@@ -36,7 +36,8 @@ struct Http1Test : testing::Test {
 };
 
 TEST_F(Http1Test, answers_in_order_and_keeps_alive) {
-  const Progress progress = feed("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
+  const Progress progress =
+      feed("GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx");
   EXPECT_EQ(progress.next, Next::Read);
   EXPECT_TRUE(progress.completed);
   EXPECT_TRUE(handler->idle());
@@ -77,7 +78,8 @@ TEST_F(Http1Test, says_continue_before_the_body) {
 
 // A chunked request is kept by the parser, another in the stream: both must come out whole after the wait.
 TEST_F(Http1Test, waits_for_an_answer_and_then_goes_on) {
-  for (const std::string body : {"Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"}) {
+  for (const std::string body :
+       {"Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"}) {
     echo.open = false;
     out.clear();
     pending.clear();

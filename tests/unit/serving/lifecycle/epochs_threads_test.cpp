@@ -1,4 +1,5 @@
-// Readers under a storm of publishes: none ever sees a value that has been freed, and publish() returns only when all moved.
+// Readers under a storm of publishes: none ever sees a value that has been freed, and publish() returns only when all
+// moved.
 #include "serving/lifecycle/epochs.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Configurations to tables: what is loaded, what serves meanwhile, what a pod says of itself. The loader is a table of results.
+// Configurations to tables: what is loaded, what serves meanwhile, what a pod says of itself. The loader is a table of
+// results.
 #include "serving/lifecycle/model_manager.h"
 
 #include <gtest/gtest.h>
@@ -14,7 +15,10 @@ namespace {
 
 class FakeEngine final : public Engine {
  public:
-  FakeEngine() : info_{.inputs = {{"input-0", Datatype::Fp32, {-1, 1}}}, .outputs = {{"predict", Datatype::Fp32, {-1}}}} { ++alive(); }
+  FakeEngine()
+      : info_{.inputs = {{"input-0", Datatype::Fp32, {-1, 1}}}, .outputs = {{"predict", Datatype::Fp32, {-1}}}} {
+    ++alive();
+  }
   ~FakeEngine() override { --alive(); }
   static std::atomic<int>& alive() {
     static std::atomic<int> count{0};
@@ -40,8 +44,10 @@ class FakeLoader final : public ModelLoader {
   }
   void set(const std::string& digest, std::optional<Error> error) {
     const std::lock_guard lock(mutex);
-    if (error) errors[digest] = *error;
-    else errors.erase(digest);
+    if (error)
+      errors[digest] = *error;
+    else
+      errors.erase(digest);
   }
   int count(const std::string& digest) {
     const std::lock_guard lock(mutex);
@@ -54,10 +60,16 @@ class FakeLoader final : public ModelLoader {
   std::map<std::string, int> loads;
 };
 
-std::string digest(const std::string& version) { return "sha256:" + std::string(64 - version.size(), '0') + version; }
+std::string digest(const std::string& version) {
+  return "sha256:" + std::string(64 - version.size(), '0') + version;
+}
 
 crds::ModelRef ref(const std::string& version) {
-  return {.model_version = "m-" + version, .version = version, .uri = "file:///" + version, .digest = digest(version), .format = "f"};
+  return {.model_version = "m-" + version,
+          .version = version,
+          .uri = "file:///" + version,
+          .digest = digest(version),
+          .format = "f"};
 }
 // Two variants: a (90, stable) of version `a`, b (10) of version `b`.
 crds::ServingConfig config(int64_t generation, const std::string& a, const std::string& b) {
@@ -71,8 +83,14 @@ struct ModelManagerTest : testing::Test {
   void start(ManagerOptions options = {}) {
     options.retry_first = std::chrono::milliseconds(5);
     options.poll = std::chrono::milliseconds(5);
-    manager = std::make_unique<ModelManager>(
-        ModelManager::Parts{.loader = loader, .tables = tables, .counters = counters, .clock = clock, .log = *log, .wake_readers = [] {}, .on_change = [] {}}, options);
+    manager = std::make_unique<ModelManager>(ModelManager::Parts{.loader = loader,
+                                                                 .tables = tables,
+                                                                 .counters = counters,
+                                                                 .clock = clock,
+                                                                 .log = *log,
+                                                                 .wake_readers = [] {},
+                                                                 .on_change = [] {}},
+                                             options);
     manager->start();
   }
   bool in_force(int64_t generation) {
@@ -172,7 +190,8 @@ TEST_F(ModelManagerTest, the_highest_generation_wins) {
 }
 
 TEST_F(ModelManagerTest, follows_its_file_by_content_and_keeps_a_newer_push) {
-  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) / ("clops_manager_" + std::to_string(::getpid()) + ".json");
+  const std::filesystem::path file =
+      std::filesystem::path(testing::TempDir()) / ("clops_manager_" + std::to_string(::getpid()) + ".json");
   ASSERT_TRUE(write_file_atomic(file, encode(config(1, "1", "2"))));
   start({.config_file = file.string()});
   ASSERT_TRUE(in_force(1));

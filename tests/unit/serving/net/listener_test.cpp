@@ -18,7 +18,8 @@ struct Row {
 class Quota : public testing::TestWithParam<Row> {};
 TEST_P(Quota, gives_threads) {
   const Row& row = GetParam();
-  const std::filesystem::path root = std::filesystem::path(testing::TempDir()) / ("clops_cgroup_" + std::to_string(::getpid()));
+  const std::filesystem::path root =
+      std::filesystem::path(testing::TempDir()) / ("clops_cgroup_" + std::to_string(::getpid()));
   std::filesystem::remove_all(root);
   for (const auto& [path, text] : row.files) {
     std::filesystem::create_directories((root / path).parent_path());
@@ -29,13 +30,28 @@ TEST_P(Quota, gives_threads) {
 }
 INSTANTIATE_TEST_SUITE_P(
     Table, Quota,
-    testing::Values(Row{"no cgroup at all", {}, "", 8, 8}, Row{"v2, two processors", {{"pod/cpu.max", "200000 100000\n"}}, "0::/pod\n", 8, 2},
-                    Row{"v2, half a processor", {{"pod/cpu.max", "50000 100000\n"}}, "0::/pod\n", 8, 1}, Row{"v2, one and a half", {{"pod/cpu.max", "150000 100000\n"}}, "0::/pod\n", 8, 2},
+    testing::Values(Row{"no cgroup at all", {}, "", 8, 8},
+                    Row{"v2, two processors", {{"pod/cpu.max", "200000 100000\n"}}, "0::/pod\n", 8, 2},
+                    Row{"v2, half a processor", {{"pod/cpu.max", "50000 100000\n"}}, "0::/pod\n", 8, 1},
+                    Row{"v2, one and a half", {{"pod/cpu.max", "150000 100000\n"}}, "0::/pod\n", 8, 2},
                     Row{"v2, unlimited", {{"pod/cpu.max", "max 100000\n"}}, "0::/pod\n", 8, 8},
-                    Row{"v2, a parent throttles", {{"a/b/cpu.max", "max 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, "0::/a/b\n", 8, 3},
+                    Row{"v2, a parent throttles",
+                        {{"a/b/cpu.max", "max 100000\n"}, {"a/cpu.max", "300000 100000\n"}},
+                        "0::/a/b\n",
+                        8,
+                        3},
                     Row{"v2, seen from inside", {{"cpu.max", "100000 100000\n"}}, "0::/\n", 8, 1},
-                    Row{"v1", {{"cpu,cpuacct/pod/cpu.cfs_quota_us", "400000\n"}, {"cpu,cpuacct/pod/cpu.cfs_period_us", "100000\n"}}, "5:memory:/pod\n4:cpu,cpuacct:/pod\n", 8, 4},
-                    Row{"v1, unlimited", {{"cpu/pod/cpu.cfs_quota_us", "-1\n"}, {"cpu/pod/cpu.cfs_period_us", "100000\n"}}, "4:cpu:/pod\n", 8, 8},
+                    Row{"v1",
+                        {{"cpu,cpuacct/pod/cpu.cfs_quota_us", "400000\n"},
+                         {"cpu,cpuacct/pod/cpu.cfs_period_us", "100000\n"}},
+                        "5:memory:/pod\n4:cpu,cpuacct:/pod\n",
+                        8,
+                        4},
+                    Row{"v1, unlimited",
+                        {{"cpu/pod/cpu.cfs_quota_us", "-1\n"}, {"cpu/pod/cpu.cfs_period_us", "100000\n"}},
+                        "4:cpu:/pod\n",
+                        8,
+                        8},
                     Row{"more quota than processors", {{"pod/cpu.max", "900000 100000\n"}}, "0::/pod\n", 2, 2}));
 
 TEST(Listener, takes_any_free_port_and_refuses_what_is_none) {

@@ -19,10 +19,13 @@ EngineInfo info(int64_t columns) {
   return {.inputs = {{"input-0", Datatype::Fp32, {-1, columns}}}, .outputs = {{"predict", Datatype::Fp32, {-1}}}};
 }
 
-Status decode(std::string_view body, InferRequest& out, int64_t columns = 2) { return decode_infer(body, info(columns), {}, out); }
+Status decode(std::string_view body, InferRequest& out, int64_t columns = 2) {
+  return decode_infer(body, info(columns), {}, out);
+}
 
 std::string body_of(const std::string& datatype, const std::string& shape, const std::string& data) {
-  return R"({"inputs":[{"name":"input-0","shape":)" + shape + R"(,"datatype":")" + datatype + R"(","data":)" + data + "}]}";
+  return R"({"inputs":[{"name":"input-0","shape":)" + shape + R"(,"datatype":")" + datatype + R"(","data":)" + data +
+         "}]}";
 }
 
 struct Taken {
@@ -41,7 +44,8 @@ TEST_P(InferTaken, decodes) {
     if (std::isnan(GetParam().rows[i])) {
       EXPECT_TRUE(std::isnan(got.rows[i])) << GetParam().why;
     } else {
-      EXPECT_EQ(std::bit_cast<uint32_t>(got.rows[i]), std::bit_cast<uint32_t>(GetParam().rows[i])) << GetParam().why << " at " << i;
+      EXPECT_EQ(std::bit_cast<uint32_t>(got.rows[i]), std::bit_cast<uint32_t>(GetParam().rows[i]))
+          << GetParam().why << " at " << i;
     }
   }
   EXPECT_EQ(got.id_json, GetParam().id) << GetParam().why;
@@ -49,22 +53,39 @@ TEST_P(InferTaken, decodes) {
 INSTANTIATE_TEST_SUITE_P(
     Table, InferTaken,
     testing::Values(
-        Taken{"flat", body_of("FP32", "[2,2]", "[1,2.5,-3e2,4E-1]"), {1, 2.5f, -300, 0.4f}}, Taken{"nested", body_of("FP32", "[2,2]", "[[1,2],[3,4]]"), {1, 2, 3, 4}},
-        Taken{"null is missing", body_of("FP32", "[1,2]", "[null,1]"), {kNan, 1}}, Taken{"FP64", body_of("FP64", "[1,2]", "[0.1,1e-50]"), {0.1f, 0}},
-        Taken{"integers", body_of("INT64", "[1,2]", "[16777217,-9223372036854775808]"), {16777216.0f, -9223372036854775808.0f}},
+        Taken{"flat", body_of("FP32", "[2,2]", "[1,2.5,-3e2,4E-1]"), {1, 2.5f, -300, 0.4f}},
+        Taken{"nested", body_of("FP32", "[2,2]", "[[1,2],[3,4]]"), {1, 2, 3, 4}},
+        Taken{"null is missing", body_of("FP32", "[1,2]", "[null,1]"), {kNan, 1}},
+        Taken{"FP64", body_of("FP64", "[1,2]", "[0.1,1e-50]"), {0.1f, 0}},
+        Taken{"integers",
+              body_of("INT64", "[1,2]", "[16777217,-9223372036854775808]"),
+              {16777216.0f, -9223372036854775808.0f}},
         Taken{"unsigned", body_of("UINT64", "[1,2]", "[18446744073709551615,0]"), {18446744073709551615.0f, 0}},
-        Taken{"booleans", body_of("BOOL", "[1,2]", "[true,false]"), {1, 0}}, Taken{"negative zero", body_of("FP32", "[1,2]", "[-0,-0.0]"), {-0.0f, -0.0f}},
+        Taken{"booleans", body_of("BOOL", "[1,2]", "[true,false]"), {1, 0}},
+        Taken{"negative zero", body_of("FP32", "[1,2]", "[-0,-0.0]"), {-0.0f, -0.0f}},
         Taken{"largest and smallest", body_of("FP32", "[1,2]", "[3.4028235e38,1e-45]"), {3.4028235e38f, 1e-45f}},
-        Taken{"as numpy: double first, then float", body_of("FP32", "[1,2]", "[1.00000017881393432617187499,1.0000001788139341]"), {1.0000002f, 1.0000001f}},
-        Taken{"beyond float32 is infinity", body_of("FP32", "[2,2]", "[3.4028236e38,-1e39,1e400,-1e999]"), {kInf, -kInf, kInf, -kInf}},
+        Taken{"as numpy: double first, then float",
+              body_of("FP32", "[1,2]", "[1.00000017881393432617187499,1.0000001788139341]"),
+              {1.0000002f, 1.0000001f}},
+        Taken{"beyond float32 is infinity",
+              body_of("FP32", "[2,2]", "[3.4028236e38,-1e39,1e400,-1e999]"),
+              {kInf, -kInf, kInf, -kInf}},
         Taken{"too small is zero", body_of("FP32", "[1,2]", "[1e-400,-1e-60]"), {0.0f, -0.0f}},
-        Taken{"more digits than a mantissa", body_of("FP32", "[1,2]", "[0.100000000000000000000000000001,123456789012345678901234567890]"), {0.1f, 123456789012345678901234567890.0f}},
-        Taken{"members in any order, unknown ones skipped",
-              R"({"x":{"y":[1,{"z":"é"}]},"id":"a\"é","outputs":[{"name":"predict"}],"inputs":[{"data":[1,2],"datatype":"FP32","shape":[1,2],"name":"input-0"}],"parameters":{"p":1}})",
-              {1, 2},
-              R"("a\"é")"},
-        Taken{"empty outputs", R"({"outputs":[],"inputs":[{"name":"input\u002d0","shape":[1,2],"datatype":"FP32","data":[1,2]}]})", {1, 2}},
-        Taken{"spaces everywhere", " { \"inputs\" : [ { \"name\" : \"input-0\" , \"shape\" : [ 1 , 2 ] , \"datatype\" : \"FP32\" , \"data\" : [ [ 1 , 2 ] ] } ] } ", {1, 2}}));
+        Taken{"more digits than a mantissa",
+              body_of("FP32", "[1,2]", "[0.100000000000000000000000000001,123456789012345678901234567890]"),
+              {0.1f, 123456789012345678901234567890.0f}},
+        Taken{
+            "members in any order, unknown ones skipped",
+            R"({"x":{"y":[1,{"z":"é"}]},"id":"a\"é","outputs":[{"name":"predict"}],"inputs":[{"data":[1,2],"datatype":"FP32","shape":[1,2],"name":"input-0"}],"parameters":{"p":1}})",
+            {1, 2},
+            R"("a\"é")"},
+        Taken{"empty outputs",
+              R"({"outputs":[],"inputs":[{"name":"input\u002d0","shape":[1,2],"datatype":"FP32","data":[1,2]}]})",
+              {1, 2}},
+        Taken{"spaces everywhere",
+              " { \"inputs\" : [ { \"name\" : \"input-0\" , \"shape\" : [ 1 , 2 ] , \"datatype\" : \"FP32\" , \"data\" "
+              ": [ [ 1 , 2 ] ] } ] } ",
+              {1, 2}}));
 
 struct Refused {
   const char* body;
@@ -76,39 +97,61 @@ TEST_P(InferRefused, with_the_reason) {
   const Status status = decode(GetParam().body, got);
   ASSERT_FALSE(status) << GetParam().body;
   EXPECT_EQ(status.error().code, Code::InvalidArgument);
-  EXPECT_NE(status.error().message.find(GetParam().says), std::string::npos) << GetParam().body << "\n  said: " << status.error().message;
+  EXPECT_NE(status.error().message.find(GetParam().says), std::string::npos)
+      << GetParam().body << "\n  said: " << status.error().message;
 }
-#define ONE(name, shape, type, data) R"({"inputs":[{"name":")" name R"(","shape":)" shape R"(,"datatype":")" type R"(","data":)" data "}]}"
+#define ONE(name, shape, type, data) \
+  R"({"inputs":[{"name":")" name R"(","shape":)" shape R"(,"datatype":")" type R"(","data":)" data "}]}"
 INSTANTIATE_TEST_SUITE_P(
     Table, InferRefused,
     testing::Values(
-        Refused{"", "not a JSON object"}, Refused{"[]", "not a JSON object"}, Refused{"{", "byte 1"}, Refused{"{}", "\"inputs\" is missing"},
-        Refused{R"({"inputs":[]})", "input \"input-0\" is missing"}, Refused{R"({"inputs":{}})", "not an array"}, Refused{R"({"inputs":[1]})", "not an object"},
+        Refused{"", "not a JSON object"}, Refused{"[]", "not a JSON object"}, Refused{"{", "byte 1"},
+        Refused{"{}", "\"inputs\" is missing"}, Refused{R"({"inputs":[]})", "input \"input-0\" is missing"},
+        Refused{R"({"inputs":{}})", "not an array"}, Refused{R"({"inputs":[1]})", "not an object"},
         Refused{ONE("x", "[1,2]", "FP32", "[1,2]"), "input \"x\" is not known: this model takes \"input-0\""},
-        Refused{ONE("input-0", "[1,3]", "FP32", "[1,2,3]"), "shape [1,3] does not fit [-1,2]"}, Refused{ONE("input-0", "[2]", "FP32", "[1,2]"), "shape [2] does not fit"},
-        Refused{ONE("input-0", "[0,2]", "FP32", "[]"), "at least one row"}, Refused{ONE("input-0", "[-1,2]", "FP32", "[1,2]"), "does not fit"},
-        Refused{ONE("input-0", "[1.0,2]", "FP32", "[1,2]"), "whole number"}, Refused{ONE("input-0", "[9000000,2]", "FP32", "[1,2]"), "rows are more than"},
-        Refused{ONE("input-0", "[100000,2]", "FP32", "[1,2]"), "more values than"}, Refused{ONE("input-0", "[1,2]", "FP99", "[1,2]"), "datatype \"FP99\" is not known"},
-        Refused{ONE("input-0", "[1,2]", "FP16", "[1,2]"), "FP16 is not taken in JSON"}, Refused{ONE("input-0", "[1,2]", "BYTES", "[\"a\",\"b\"]"), "BYTES is not taken"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1]"), "\"data\" has 1 values, shape [1,2] needs 2"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1,2,3]"), "more than 2 values"},
-        Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],[3]]"), "row 1 has 1 values, not 2"}, Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2]]"), "has 1 rows, shape says 2"},
-        Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],3,4]"), "row 1 is not an array"}, Refused{ONE("input-0", "[1,2]", "FP32", "[[[1,2]]]"), "a number is missing"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1,\"2\"]"), "a number is missing"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1,true]"), "a number is missing"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1,NaN]"), "a number is missing"}, 
+        Refused{ONE("input-0", "[1,3]", "FP32", "[1,2,3]"), "shape [1,3] does not fit [-1,2]"},
+        Refused{ONE("input-0", "[2]", "FP32", "[1,2]"), "shape [2] does not fit"},
+        Refused{ONE("input-0", "[0,2]", "FP32", "[]"), "at least one row"},
+        Refused{ONE("input-0", "[-1,2]", "FP32", "[1,2]"), "does not fit"},
+        Refused{ONE("input-0", "[1.0,2]", "FP32", "[1,2]"), "whole number"},
+        Refused{ONE("input-0", "[9000000,2]", "FP32", "[1,2]"), "rows are more than"},
+        Refused{ONE("input-0", "[100000,2]", "FP32", "[1,2]"), "more values than"},
+        Refused{ONE("input-0", "[1,2]", "FP99", "[1,2]"), "datatype \"FP99\" is not known"},
+        Refused{ONE("input-0", "[1,2]", "FP16", "[1,2]"), "FP16 is not taken in JSON"},
+        Refused{ONE("input-0", "[1,2]", "BYTES", "[\"a\",\"b\"]"), "BYTES is not taken"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1]"), "\"data\" has 1 values, shape [1,2] needs 2"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,2,3]"), "more than 2 values"},
+        Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],[3]]"), "row 1 has 1 values, not 2"},
+        Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2]]"), "has 1 rows, shape says 2"},
+        Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],3,4]"), "row 1 is not an array"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[[[1,2]]]"), "a number is missing"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,\"2\"]"), "a number is missing"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,true]"), "a number is missing"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,NaN]"), "a number is missing"},
         Refused{ONE("input-0", "[1,2]", "FP32", "[01,2]"), "needless 0"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1.,2]"), "after a decimal point"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1e,2]"), "in an exponent"},
-        Refused{ONE("input-0", "[1,2]", "INT8", "[1,128]"), "out of its datatype's range"}, Refused{ONE("input-0", "[1,2]", "UINT8", "[1,-1]"), "out of its datatype's range"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1.,2]"), "after a decimal point"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1e,2]"), "in an exponent"},
+        Refused{ONE("input-0", "[1,2]", "INT8", "[1,128]"), "out of its datatype's range"},
+        Refused{ONE("input-0", "[1,2]", "UINT8", "[1,-1]"), "out of its datatype's range"},
         Refused{ONE("input-0", "[1,2]", "UINT64", "[1,18446744073709551616]"), "out of its datatype's range"},
-        Refused{ONE("input-0", "[1,2]", "INT32", "[1,1.5]"), "a fraction or exponent"}, Refused{ONE("input-0", "[1,2]", "BOOL", "[1,0]"), "true or false"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "{}"), "not an array"}, Refused{ONE("input-0", "[1,2]", "FP32", "[1,2") "x", "byte"},
-        Refused{ONE("input-0", "[1,2]", "FP32", "[1,2]") "x", "after the end"}, Refused{R"({"inputs":[{"name":"input-0","datatype":"FP32","data":[1,2]}]})", "\"shape\" is missing"},
+        Refused{ONE("input-0", "[1,2]", "INT32", "[1,1.5]"), "a fraction or exponent"},
+        Refused{ONE("input-0", "[1,2]", "BOOL", "[1,0]"), "true or false"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "{}"), "not an array"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,2") "x", "byte"},
+        Refused{ONE("input-0", "[1,2]", "FP32", "[1,2]") "x", "after the end"},
+        Refused{R"({"inputs":[{"name":"input-0","datatype":"FP32","data":[1,2]}]})", "\"shape\" is missing"},
         Refused{R"({"inputs":[{"name":"input-0","shape":[1,2],"data":[1,2]}]})", "\"datatype\" is missing"},
         Refused{R"({"inputs":[{"name":"input-0","shape":[1,2],"datatype":"FP32"}]})", "\"data\" is missing"},
-        Refused{R"({"inputs":[{"name":"input-0","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}]})", "binary tensor data"},
-        Refused{R"({"inputs":[{"name":"input-0","shape":[1,2],"shape":[1,2],"datatype":"FP32","data":[1,2]}]})", "\"shape\" is given twice"},
-        Refused{R"({"id":7,"inputs":[]})", "\"id\" is not a string"}, Refused{"{\"id\":\"\xff\"}", "not UTF-8"}, Refused{R"({"id":"\ud800"})", "escape is malformed"},
-        Refused{R"({"parameters":{"a":{}}})", "parameter \"a\""}, Refused{R"({"outputs":[{"name":"y"}]})", "output \"y\" is not known: this model gives \"predict\""},
-        Refused{R"({"outputs":[{"name":"predict"},{"name":"predict"}]})", "asked for twice"}, Refused{R"({"outputs":[{}]})", "has no \"name\""}));
+        Refused{
+            R"({"inputs":[{"name":"input-0","shape":[1,2],"datatype":"FP32","parameters":{"binary_data_size":8}}]})",
+            "binary tensor data"},
+        Refused{R"({"inputs":[{"name":"input-0","shape":[1,2],"shape":[1,2],"datatype":"FP32","data":[1,2]}]})",
+                "\"shape\" is given twice"},
+        Refused{R"({"id":7,"inputs":[]})", "\"id\" is not a string"}, Refused{"{\"id\":\"\xff\"}", "not UTF-8"},
+        Refused{R"({"id":"\ud800"})", "escape is malformed"}, Refused{R"({"parameters":{"a":{}}})", "parameter \"a\""},
+        Refused{R"({"outputs":[{"name":"y"}]})", "output \"y\" is not known: this model gives \"predict\""},
+        Refused{R"({"outputs":[{"name":"predict"},{"name":"predict"}]})", "asked for twice"},
+        Refused{R"({"outputs":[{}]})", "has no \"name\""}));
 
 TEST(Infer, refuses_deep_nesting_without_deep_recursion) {
   InferRequest got;
