@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "tests/support/eventually.h"
+#include "tests/support/paths.h"
 
 namespace clops::contract {
 namespace {
@@ -51,7 +52,7 @@ Status Server::start(const std::string& kubeconfig) {
   folder_ = std::filesystem::temp_directory_path() / ("clops-contract-" + random_hex(6));
   const int etcd = free_port();
   etcd_url_ = "http://127.0.0.1:" + std::to_string(etcd);
-  const std::string script = std::string(CLOPS_SOURCE_DIR) + "/tests/contract/kube_apiserver.sh";
+  const std::string script = clops::test::source_dir() + "/tests/contract/kube_apiserver.sh";
   const std::string ports[] = {std::to_string(etcd), std::to_string(free_port()), std::to_string(free_port())};
   int in[2];
   if (pipe2(in, O_CLOEXEC) != 0) return fail(Code::Internal, "no pipe");

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "tests/support/paths.h"
 
 namespace clops::cli {
 namespace {
@@ -34,7 +35,7 @@ Outcome inspect(std::vector<std::string> arguments) {
   return {code, out.str(), err.str()};
 }
 
-const std::string kSamples = CLOPS_SOURCE_DIR "/samples/models";
+const std::string kSamples = clops::test::source_dir() + "/samples/models";
 
 TEST(Inspect, tells_people_what_a_model_takes) {
   const Outcome outcome = inspect({kSamples + "/diabetes/1"});
@@ -53,7 +54,7 @@ TEST(Inspect, prints_the_document_for_programs) {
 }
 
 TEST(Inspect, says_why_a_file_is_refused_and_how_to_go_on) {
-  const std::string pickle = CLOPS_SOURCE_DIR "/tests/data/refused/model.pkl";
+  const std::string pickle = clops::test::source_dir() + "/tests/data/refused/model.pkl";
   const Outcome text = inspect({pickle});
   EXPECT_EQ(text.exit_code, 1);
   EXPECT_NE(text.err.find("model.pkl: this is a Python pickle"), std::string::npos) << text.err;

@@ -9,6 +9,7 @@
 #include "base/yaml.h"
 #include "crds/conditions.h"
 #include "crds/reasons.h"
+#include "tests/support/paths.h"
 
 namespace clops::crds {
 namespace {
@@ -90,8 +91,7 @@ TEST(Codec, objects_survive_their_json) {
 
 TEST(Codec, every_good_document_of_the_corpus_decodes) {
   int seen = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(CLOPS_SOURCE_DIR) + "/tests/data/corpus/good")) {
+  for (const auto& entry : std::filesystem::directory_iterator(clops::test::source_dir() + "/tests/data/corpus/good")) {
     const Json object = parse_yaml(*read_file(entry.path()))->at(0);
     const bool version = string_at(object, {"kind"}) == "ModelVersion";
     const auto mv = decode_model_version(object);

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/yaml.h"
+#include "tests/support/paths.h"
 
 namespace clops::crds {
 namespace {
@@ -22,7 +23,7 @@ std::vector<Sample> corpus(const std::string& folder) {
   std::vector<Sample> out;
   std::set<std::filesystem::path> files;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::string(CLOPS_SOURCE_DIR) + "/tests/data/corpus/" + folder))
+       std::filesystem::directory_iterator(clops::test::source_dir() + "/tests/data/corpus/" + folder))
     files.insert(entry.path());
   for (const auto& file : files) {
     const auto text = read_file(file);
@@ -78,7 +79,7 @@ TEST(Validation, changes_are_judged_against_what_was) {
 TEST(Validation, messages_are_the_crds_own) {
   std::string crds;
   for (const char* name : {"modelversions", "modeldeployments"}) {
-    const auto text = read_file(std::string(CLOPS_SOURCE_DIR) + "/crds/" + name + ".yaml");
+    const auto text = read_file(clops::test::source_dir() + "/crds/" + name + ".yaml");
     ASSERT_TRUE(text);
     EXPECT_LT(text->size(), 256u << 10);
     crds += dump_json(parse_yaml(*text)->at(0));

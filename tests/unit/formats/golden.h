@@ -14,11 +14,12 @@
 
 #include "base/file.h"
 #include "formats/ensemble.h"
+#include "tests/support/paths.h"
 
 namespace clops::golden {
 
 inline std::filesystem::path root() {
-  return CLOPS_SOURCE_DIR;
+  return clops::test::source_dir();
 }
 inline std::filesystem::path data(std::string_view name) {
   return root() / "tests/data" / name;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "operator/watch/decoder.h"
+#include "tests/support/paths.h"
 
 namespace clops::op::watch {
 namespace {
@@ -38,8 +39,8 @@ TEST(DecoderCorpus, whatever_the_bytes_it_answers_or_refuses) {
                    .label_indices = {}});
   const auto random = make_random(3);
   int files = 0, whole = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(CLOPS_SOURCE_DIR) / "tests/data/fuzz/watch_frame")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(clops::test::source_dir()) /
+                                                               "tests/data/fuzz/watch_frame")) {
     const auto seed = read_file(entry.path());
     ASSERT_TRUE(seed);
     ++files;

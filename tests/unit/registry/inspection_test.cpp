@@ -5,12 +5,13 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "tests/support/paths.h"
 #include "tests/unit/registry/temp_folder.h"
 
 namespace clops::registry {
 namespace {
 
-const std::filesystem::path kRoot = CLOPS_SOURCE_DIR;
+const std::filesystem::path kRoot = clops::test::source_dir();
 
 class Inspection : public testing::Test {
  protected:

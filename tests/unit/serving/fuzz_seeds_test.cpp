@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "tests/fuzz/http_request_check.h"
 #include "tests/fuzz/infer_json_check.h"
+#include "tests/support/paths.h"
 
 namespace clops::serving {
 namespace {
@@ -15,8 +16,8 @@ namespace {
 void replay(const std::string& name, const std::function<bool(std::string_view)>& holds) {
   std::mt19937 random(5);
   int files = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(CLOPS_SOURCE_DIR) / "tests/data/fuzz" / name)) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(clops::test::source_dir()) /
+                                                               "tests/data/fuzz" / name)) {
     const auto seed = read_file(entry.path());
     ASSERT_TRUE(seed);
     ++files;

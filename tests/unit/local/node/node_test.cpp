@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "local/api/types.h"
+#include "tests/support/paths.h"
 #include "tests/unit/local/node/fake_api.h"
 
 namespace clops::local {
@@ -32,7 +33,7 @@ class NodeTest : public ::testing::Test {
   }
   void start() {
     NodeOptions options{.state_dir = dir_,
-                        .shim = fs::path(CLOPS_BINARY_DIR) / "bin" / "clops-shim",
+                        .shim = fs::path(clops::test::binary_dir()) / "bin" / "clops-shim",
                         .pod_network = "127.251",
                         .programs = {.by_image = {{"host", ""}}, .search_path = "/usr/bin:/bin"},
                         .base_env = {{"PATH", "/usr/bin:/bin"}},

@@ -11,6 +11,7 @@
 #include "base/http_client.h"
 #include "local/plane/plane_files.h"
 #include "tests/support/eventually.h"
+#include "tests/support/paths.h"
 
 namespace clops::local {
 namespace {
@@ -30,7 +31,7 @@ class PlaneTest : public ::testing::Test {
   }
   Result<std::unique_ptr<Plane>> start() {
     return start_plane({.state_dir = dir_,
-                        .programs_dir = fs::path(CLOPS_BINARY_DIR) / "bin",
+                        .programs_dir = fs::path(clops::test::binary_dir()) / "bin",
                         .environment = {{"PATH", "/usr/bin:/bin"}},
                         .run_operator = false},
                        clock_, *log_);
