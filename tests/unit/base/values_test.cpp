@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <set>
 
 #include "base/digest.h"
@@ -43,6 +44,69 @@ TEST(JsonText, parses_within_limits_and_says_where_it_is_wrong) {
   for (const char* text : {"", "{", "nul", "1e999", "\"\\ud800\"", "{\"a\":1}x"})
     EXPECT_FALSE(parse_json(text)) << text;
   EXPECT_EQ(dump_json(Json("\xff")), "\"\xEF\xBF\xBD\"");
+}
+
+// The short road through valid, plain documents may differ from the thorough one in nothing but time.
+struct Dice {
+  std::mt19937_64 engine{7};
+  uint64_t below(uint64_t limit) { return engine() % limit; }
+};
+
+Json random_json(Dice& random, int depth) {
+  static const char* const kTexts[] = {"",         "a",    "plain text", "\"quoted\" \\ / \b\f\n\r\t",
+                                       "\x01\x1f", "\x7f", "ä€😀",       "\xff\xc3"};
+  switch (random.below(depth > 0 ? 9 : 7)) {
+    case 0:
+      return nullptr;
+    case 1:
+      return random.below(2) == 1;
+    case 2:
+      return static_cast<int64_t>(random.engine() >> random.below(64)) * (random.below(2) == 1 ? -1 : 1);
+    case 3:
+      return random.engine() >> random.below(64);
+    case 4:
+      return static_cast<double>(random.engine()) / (1 + static_cast<double>(random.engine() >> random.below(64)));
+    case 5:
+    case 6:
+      return kTexts[random.below(std::size(kTexts))];
+    case 7: {
+      Json out = Json::array();
+      for (uint64_t i = random.below(4); i > 0; --i) out.push_back(random_json(random, depth - 1));
+      return out;
+    }
+    default: {
+      Json out = Json::object();
+      for (uint64_t i = random.below(4); i > 0; --i)
+        out[kTexts[random.below(std::size(kTexts))]] = random_json(random, depth - 1);
+      return out;
+    }
+  }
+}
+
+TEST(JsonText, reads_and_prints_as_nlohmann_does_whatever_the_text) {
+  constexpr auto kReplace = Json::error_handler_t::replace;
+  Dice random;
+  static constexpr std::string_view kBytes = "{}[]\",:0123456789-+.eE \\/bfnrtu\n\t\x01\x7f\xc3truefalsn";
+  int valid = 0, invalid = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    const Json value = random_json(random, 4);
+    ASSERT_EQ(dump_json(value), value.dump(-1, ' ', false, kReplace));
+    std::string text = value.dump(random.below(2) == 1 ? 1 : -1, ' ', random.below(2) == 1, kReplace);
+    for (uint64_t i = random.below(3); i > 0; --i) {
+      const size_t at = random.below(text.size() + 1);
+      const std::string byte(1, kBytes[random.below(kBytes.size())]);
+      random.below(2) == 1 ? text.insert(at, byte) : text.replace(at, 1, byte);
+    }
+    const Json wanted = Json::parse(text, nullptr, false);
+    const auto got = parse_json(text);
+    ASSERT_EQ(got.has_value(), !wanted.is_discarded()) << text;
+    (got ? valid : invalid) += 1;
+    if (!got) continue;
+    ASSERT_EQ(*got, wanted) << text;
+    ASSERT_EQ(got->type(), wanted.type()) << text;
+  }
+  EXPECT_GT(valid, 5'000);
+  EXPECT_GT(invalid, 2'000);
 }
 
 TEST(JsonText, looks_up_without_throwing) {

@@ -62,17 +62,31 @@ std::string new_uid(uint64_t n) {
 // `next` as a write through `subresource` may make it: the other parts as they were.
 void keep_other_parts(const std::string& resource, const std::string& subresource, const Json& old, Json& next) {
   if (subresource == "status") {
-    Json merged = old;
-    if (next.contains("status")) {
-      merged["status"] = next["status"];
+    const auto status = next.find("status");
+    Json kept = status == next.end() ? Json() : std::move(*status);
+    const bool any = status != next.end();
+    next = old;
+    if (any) {
+      next["status"] = std::move(kept);
     } else {
-      merged.erase("status");
+      next.erase("status");
     }
-    next = std::move(merged);
   } else if (has_status(resource)) {
     next.erase("status");
     if (old.contains("status")) next["status"] = old["status"];
   }
+}
+
+bool same_beside_metadata_and_status(const Json& a, const Json& b) {
+  const auto covers = [](const Json& whole, const Json& part) {
+    for (const auto& [field, value] : part.get_ref<const Json::object_t&>()) {
+      if (field == "metadata" || field == "status") continue;
+      const auto it = whole.find(field);
+      if (it == whole.end() || *it != value) return false;
+    }
+    return true;
+  };
+  return covers(a, b) && covers(b, a);
 }
 
 Status check_preconditions(const ApiKey& key, const Json& live, const std::string& uid,
@@ -246,9 +260,8 @@ Result<Snapshot> Api::commit(const std::string& actor, const ApiKey& key, const 
     metadata.erase("managedFields");
     next["apiVersion"] = (*old)["apiVersion"], next["kind"] = (*old)["kind"];
     if (next == *old) return old;
-    Json a = next, b = *old;
-    for (Json* part : {&a, &b}) part->erase("metadata"), part->erase("status");
-    if (a != b) metadata["generation"] = int_at(*old, {"metadata", "generation"}) + 1;
+    if (!same_beside_metadata_and_status(next, *old))
+      metadata["generation"] = int_at(*old, {"metadata", "generation"}) + 1;
   }
   if (admission_ && subresource.empty()) {
     if (std::string verdict = admission_(next, old.get()); !verdict.empty())
