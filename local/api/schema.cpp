@@ -33,9 +33,6 @@ bool is_identity(const std::string& name) {
 std::string child(const std::string& path, const std::string& name) {
   return path.empty() ? name : path + "." + name;
 }
-std::string keyed(const std::string& path, const std::string& key) {
-  return path + "[" + key + "]";
-}
 std::string indexed(const std::string& path, size_t i) {
   return path + "[" + std::to_string(i) + "]";
 }
@@ -168,10 +165,9 @@ void check_object(const Json& schema, const Json& value, const std::string& path
         causes.push_back(required_cause(child(path, name.get<std::string>())));
     }
   }
-  const bool has_properties = schema.contains("properties");
   for (const auto& [name, field] : value.items()) {
     const Json* sub = field_schema(schema, name);
-    if (sub) check(*sub, field, has_properties ? child(path, name) : keyed(path, name), causes);
+    if (sub) check(*sub, field, child(path, name), causes);
   }
 }
 
@@ -282,7 +278,6 @@ void prune(const Json& schema, Json& value, const std::string& path, bool drop_n
     return;
   }
   if (!value.is_object()) return;
-  const Shape shape = shape_of(schema);
   const bool open = flag(schema, "x-kubernetes-preserve-unknown-fields");
   for (auto it = value.begin(); it != value.end();) {
     const Json* field = field_schema(schema, it.key());
@@ -295,8 +290,7 @@ void prune(const Json& schema, Json& value, const std::string& path, bool drop_n
       it = value.erase(it);
       continue;
     }
-    if (field)
-      prune(*field, *it, shape == Shape::Map ? keyed(path, it.key()) : child(path, it.key()), drop_nulls, unknown);
+    if (field) prune(*field, *it, child(path, it.key()), drop_nulls, unknown);
     ++it;
   }
 }
