@@ -65,7 +65,12 @@ case_bad_requests_are_answered_with_the_reason() {
   same "$(curl -sS -o "$work/answer" -w '%{http_code}' "$(url_of breast-cancer)/v2/models/nobody/infer" -H 'Content-Type: application/json' -d '{}')" 404 "no such model"
   expect "the error" '"error":.*nobody' < "$work/answer"
   same "$(curl -sS -o "$work/answer" -w '%{http_code}' -X PUT "$(url_of breast-cancer)/v2/models/breast-cancer/infer" -d '{}')" 405 "no such method"
+  same "$(curl -sS -o "$work/answer" -w '%{http_code}' "$(url_of breast-cancer)/v2/models/breast-cancer/infer" -H 'Content-Type: text/plain' -d '{}')" 415 "the code for text"
+  expect "the error" '"error":.*text/plain.*application/json' < "$work/answer"
   same "$(ask -d @"$root/samples/rows/breast-cancer.json")" 200 "a good request afterwards"
+}
+case_a_plain_curl_is_answered() {
+  same "$(curl -sS -m 10 -o "$work/answer" -w '%{http_code}' -d @"$root/samples/rows/breast-cancer.json" "$(url_of breast-cancer)/v2/models/breast-cancer/infer")" 200 "curl's own type"
 }
 
 deployment() {  # NAME VARIANTS [REPLICAS]
@@ -181,6 +186,47 @@ case_scaling_changes_the_pods() {
   still_serving
 }
 
+# clients SUFFIX [CURL OPTION...]: asks until $work/load is gone, a hundred and more times a second; one line for each answer.
+clients() {
+  local suffix=$1 url; url=$(url_of breast-cancer)/v2/models/breast-cancer/infer; shift
+  while [ -e "$work/load" ]; do
+    curl -sS -m 10 --rate 150/s -o /dev/null -w '%{http_code} %{errormsg}\n' -d @"$root/samples/rows/breast-cancer.json" "$@" "$url?[1-150]" || echo "curl ended with $?"
+  done > "$work/answers.$suffix" 2>&1
+}
+only_pod() { clops get pods -l clops.dev/model-deployment=breast-cancer -o name; }
+# Until nothing of the last rollout is left, draining pods included.
+settled() { [ "$(only_pod | wc -l)" = "$1" ] && pods_are "$1" && clops wait md/breast-cancer --for=condition=Ready --timeout=100ms; }
+rolled() { settled 1 && [ "$(only_pod)" != "$1" ]; }
+case_no_request_lost_in_rollout() {
+  touch "$work/load"
+  local each jobs_of=() before
+  for each in kept.1 kept.2; do clients "$each" & jobs_of+=($!); done
+  for each in fresh.1 fresh.2; do clients "$each" -H 'Connection: close' & jobs_of+=($!); done
+  before=$(only_pod)
+  { deployment breast-cancer "[{name: champion, modelVersion: breast-cancer-1, weight: 90}, {name: challenger, modelVersion: breast-cancer-2, weight: 10}]"
+    printf '  resources: {requests: {memory: 48Mi}}\n'; } | clops apply -f -
+  until_true 30 rolled "$before"                                 # every pod replaced by one of another template
+  before=$(only_pod)
+  two breast-cancer-1 breast-cancer-2 90 10
+  until_true 30 rolled "$before"
+  two breast-cancer-1 breast-cancer-2 90 10 3
+  until_true 15 settled 3
+  two breast-cancer-1 breast-cancer-2 40 60 3                    # another split
+  until_true 10 in_force 40 60
+  two breast-cancer-2 breast-cancer-1 40 60 3                    # other models
+  until_true 10 settled 3
+  two breast-cancer-1 breast-cancer-2 90 10
+  until_true 30 settled 1
+  rm "$work/load"
+  wait "${jobs_of[@]}"
+  for each in kept.1 kept.2 fresh.1 fresh.2; do
+    local asked lost; asked=$(wc -l < "$work/answers.$each") lost=$(grep -cv '^200 $' "$work/answers.$each" || true)
+    echo "$each: $asked answers, $lost lost"
+    grep -v '^200 $' "$work/answers.$each" | sort | uniq -c | head -n 5 || true
+    [ "$asked" -ge 300 ] && [ "$lost" = 0 ]
+  done
+}
+
 case_a_killed_server_comes_back() {
   local pid; pid=$(pids_of clops-server | sed -n 1p)
   [ -n "$pid" ]
@@ -250,11 +296,12 @@ case_down_ends_everything_and_up_starts_it_again() {
 }
 
 cases=(plane_comes_up_and_up_again_is_no_error samples_become_ready predictions_equal_the_framework a_user_stays_on_one_side
-  a_rule_decides_before_the_split bad_requests_are_answered_with_the_reason every_bad_document_is_refused_by_the_api
+  a_rule_decides_before_the_split bad_requests_are_answered_with_the_reason a_plain_curl_is_answered
+  every_bad_document_is_refused_by_the_api
   an_absent_file_is_named an_absent_claim_is_named a_truncated_model_is_named a_file_that_is_no_model_is_named
   a_wrong_digest_is_named an_unsupported_format_is_named a_pickle_is_refused what_cannot_be_reproduced_is_refused
   a_missing_model_version_is_named failed_load_keeps_old_version unverified_model_never_serves
-  growing_weight_moves_one_way scaling_changes_the_pods a_killed_server_comes_back a_killed_operator_comes_back
+  growing_weight_moves_one_way scaling_changes_the_pods no_request_lost_in_rollout a_killed_server_comes_back a_killed_operator_comes_back
   serving_survives_control_plane_outage nothing_acknowledged_is_lost logs_are_readable deletion_never_hangs
   down_ends_everything_and_up_starts_it_again)
 # Every case written is in the list.

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/version.h"
 #include "tests/unit/house/rules.h"
+#include "tests/support/paths.h"
 
 namespace clops::house {
 namespace {
@@ -17,12 +18,11 @@ namespace fs = std::filesystem;
 
 // Invariants whose part of the system does not exist yet, and what they wait for.
 const std::vector<WaitingInvariant> kWaiting = {
-    {"no_request_lost_in_rollout", "rollouts between pods on a real cluster"},
     {"no_data_is_inconclusive", "experiments"},
 };
 
 const fs::path& root() {
-  static const fs::path path = CLOPS_SOURCE_DIR;
+  static const fs::path path = clops::test::source_dir();
   return path;
 }
 
