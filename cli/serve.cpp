@@ -113,8 +113,7 @@ Status serve(const Options& options, const Context& context) {
   context.out << "serving " << name << " (" << inspection.framework << ", " << inspection.format << ") at " << url
               << "/v2/models/" << name << '\n'
               << "metrics at http://" << options.listen << ":" << running->admin_port() << "/metrics; Ctrl-C ends\n\n"
-              << "try:\n  curl -s " << url << "/v2/models/" << name << "/infer -H 'Content-Type: application/json' -d '"
-              << example(inspection) << "'\n"
+              << "try:\n  curl -s " << url << "/v2/models/" << name << "/infer -d '" << example(inspection) << "'\n"
               << std::flush;
   while (!stopped) stopped = context.wait_stop(std::chrono::hours(1));
   running->drain();

@@ -65,7 +65,7 @@ cat <<END
   The plane is running (Ready $(seconds "$ready_ms") after apply). Three things to try:
 
   1. ask it yourself
-       curl -s --json @samples/rows/breast-cancer.json $url/v2/models/breast-cancer/infer
+       curl -s -d @samples/rows/breast-cancer.json $url/v2/models/breast-cancer/infer
   2. give the challenger half of the users, and see it in force
        sed 's/weight: 90/weight: 50/; s/weight: 10/weight: 50/' samples/breast-cancer.yaml | $clops apply -f -
        $clops get md

@@ -43,9 +43,13 @@ std::string_view next_segment(std::string_view& path, std::string& memory) {
   return memory;
 }
 
+// What may hold a JSON document. A form is what curl -d says of every body unless told otherwise: the decoder judges.
 bool is_json(std::string_view content_type) {
+  constexpr std::string_view kSuffix = "+json";
   const std::string_view type = content_type.substr(0, content_type.find_first_of("; \t"));
-  return same_header_name(type, "application/json") || same_header_name(type, "application/vnd.api+json");
+  return type.empty() || same_header_name(type, "application/json") ||
+         same_header_name(type, "application/x-www-form-urlencoded") ||
+         (type.size() > kSuffix.size() && same_header_name(type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
 void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
@@ -155,7 +159,7 @@ void RestFront::infer(std::string_view model, std::string_view version, const Re
   if (const auto coding = request.header("content-encoding"); coding && !same_header_name(*coding, "identity")) {
     answer.error(415, "Content-Encoding is not taken here: send the body as it is");
   } else if (type && !is_json(*type)) {
-    answer.error(415, "the body's type must be application/json");
+    answer.error(415, "the body's type is " + std::string(type->substr(0, 64)) + ": it must be application/json");
   } else if (request.header("inference-header-content-length")) {
     answer.error(415, "binary tensor data is not taken here: send \"data\" as JSON");
   } else if (const auto routed = models_.route(model, version, request.headers); !routed) {

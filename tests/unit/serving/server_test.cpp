@@ -216,10 +216,22 @@ TEST_F(ServerTest, refuses_with_the_right_code) {
     ASSERT_TRUE(json) << answer.body;
     EXPECT_FALSE(string_at(*json, {"error"}).empty());
   }
-  Headers text;
-  text.set("Content-Type", "text/plain");
   const auto url = "http://127.0.0.1:" + std::to_string(server->port()) + infer_path("breast-cancer");
-  EXPECT_EQ(http->send({.method = "POST", .url = url, .headers = text, .body = "{}"}, {})->status, 415);
+  // 400: taken as JSON and found to hold no inputs. The form is what curl -d says of any body.
+  const std::vector<std::pair<const char*, int>> types = {{"text/plain", 415},
+                                                          {"application/octet-stream", 415},
+                                                          {"+json", 415},
+                                                          {"application/json; charset=utf-8", 400},
+                                                          {"application/vnd.api+JSON", 400},
+                                                          {"application/x-www-form-urlencoded", 400}};
+  for (const auto& [type, status] : types) {
+    Headers headers;
+    headers.set("Content-Type", type);
+    const auto answer = http->send({.method = "POST", .url = url, .headers = headers, .body = "{}"}, {});
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, status) << type;
+    EXPECT_EQ(answer->body.find("must be application/json") != std::string::npos, status == 415) << answer->body;
+  }
   const std::string metrics = send("GET", "/metrics", "", {}, true).body;
   EXPECT_NE(metrics.find("nv_inference_request_failure{model=\"breast-cancer\""), std::string::npos);
   EXPECT_NE(metrics.find("code=\"413\""), std::string::npos);
@@ -307,6 +319,18 @@ TEST_F(ServerTest, drains_answering_until_the_end) {
     return !answer || answer->status == 503;
   }));
   drainer.join();
+  EXPECT_FALSE(http->send({.url = "http://127.0.0.1:" + std::to_string(server->port()) + "/v2"}, {}));
+}
+
+TEST_F(ServerTest, told_again_to_stop_it_waits_no_longer_for_new_clients) {
+  start_ready(two(1));
+  std::chrono::milliseconds asked{0};
+  server->drain([&](std::chrono::milliseconds at_most) {
+    asked = at_most;
+    EXPECT_EQ(send("GET", "/v2/health/live").status, 200);
+    return true;
+  });
+  EXPECT_EQ(asked, std::chrono::milliseconds(50));
   EXPECT_FALSE(http->send({.url = "http://127.0.0.1:" + std::to_string(server->port()) + "/v2"}, {}));
 }
 
