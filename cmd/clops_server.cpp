@@ -81,7 +81,8 @@ int serve(Flags& flags) {
               flags.server.listen.c_str(), (*server)->admin_port());
   std::fflush(stdout);
   (void)stop.wait(std::chrono::milliseconds(-1));
-  (*server)->drain();
+  stop.next();
+  (*server)->drain([&stop](std::chrono::milliseconds at_most) { return stop.wait(at_most); });
   // A download under way would hold the process until it ends: everything that clients wait for is done.
   std::_Exit(0);
 }
@@ -133,7 +134,7 @@ void declare_serve(CLI::App& command, Flags& flags) {
   command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
-  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to keep accepting after SIGTERM")
+  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to keep accepting after SIGTERM; a second one ends this wait")
       ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")

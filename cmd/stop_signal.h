@@ -32,14 +32,20 @@ class StopSignal {
     ::sigaction(SIGTERM, &action, nullptr);
   }
 
-  // True once a signal has come; it stays true. Negative = wait without limit.
+  // True once a signal has come; it stays true until next(). Negative = wait without limit.
   [[nodiscard]] bool wait(std::chrono::milliseconds at_most) {
     pollfd poll_fd{pipe_[0], POLLIN, 0};
     int ready = 0;
     do {
       ready = ::poll(&poll_fd, 1, static_cast<int>(at_most.count()));
     } while (ready < 0 && at_most.count() < 0);
+    if (ready < 0) ready = ::poll(&poll_fd, 1, 0);  // interrupted, most likely by what is waited for
     return ready > 0;
+  }
+  // From here on wait() is about the signal after the one that has come.
+  void next() {
+    char byte = 0;
+    [[maybe_unused]] const auto got = ::read(pipe_[0], &byte, 1);
   }
 
  private:

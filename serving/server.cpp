@@ -56,7 +56,7 @@ struct InferenceServer::Impl {
   Status open_lanes();
   Status open_admin();
   void run();
-  void drain();
+  void drain(const Hurried& hurried);
   void stop();
   void wake_lanes() {
     for (Lane& lane : lanes) lane.loop->wake();
@@ -151,11 +151,15 @@ void InferenceServer::Impl::run() {
   manager->start();
 }
 
-void InferenceServer::Impl::drain() {
+void InferenceServer::Impl::drain(const Hurried& hurried) {
   draining.store(true);
   log.info("readiness is off", {{"accepting_for_ms", options.drain_delay.count()}});
   // Endpoints are told asynchronously: whoever has not heard yet must still be answered.
-  std::this_thread::sleep_for(options.drain_delay);
+  if (hurried) {
+    if (hurried(options.drain_delay)) log.info("told again to stop: accepting no longer");
+  } else {
+    std::this_thread::sleep_for(options.drain_delay);
+  }
   for (Lane& lane : lanes) lane.loop->drain();
   listener->refuse();
   const TimePoint deadline = clock.now() + options.drain_most;
@@ -199,8 +203,8 @@ int InferenceServer::admin_port() const {
 crds::PodState InferenceServer::state() const {
   return impl_->manager->state();
 }
-void InferenceServer::drain() {
-  impl_->drain();
+void InferenceServer::drain(const Hurried& hurried) {
+  impl_->drain(hurried);
 }
 
 }  // namespace clops::serving

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,7 +48,10 @@ class InferenceServer {
   [[nodiscard]] int port() const;
   [[nodiscard]] int admin_port() const;
   [[nodiscard]] crds::PodState state() const;
-  void drain();  // readiness off, keep accepting for drain_delay, then finish what is under way and stop
+  // Readiness off, keep accepting for drain_delay, then finish what is under way and stop. `hurried` waits instead of
+  // a plain sleep, and ends the delay by returning true: whoever stops this server knows that nothing comes any more.
+  using Hurried = std::function<bool(std::chrono::milliseconds at_most)>;
+  void drain(const Hurried& hurried = {});
 
  private:
   struct Impl;

@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::chrono::milliseconds kToldAgainAfter{100};
+
 class NodeImpl final : public Node {
  public:
   NodeImpl(Api& api, const Clock& clock, Log& log, NodeOptions options)
@@ -56,6 +58,10 @@ class NodeImpl final : public Node {
     watches_.clear();
     loop_.post([this, at_most] {
       for (auto& [uid, worker] : workers_) worker->end_for_shutdown();
+      // Again: a server that waits for clients who do not know yet may stop waiting, as nothing routes here any more.
+      loop_.after(kToldAgainAfter, [this] {
+        for (auto& [uid, worker] : workers_) worker->end_for_shutdown();
+      });
       loop_.after(at_most, [this] {
         for (auto& [uid, worker] : workers_) worker->kill();
       });
