@@ -10,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 constexpr Duration kPollFirst = milliseconds{10},
                    kPollMax = milliseconds{500};  // while a pod takes the configuration up
-constexpr Duration kRetryFirst = milliseconds{100}, kRetryMax = milliseconds{5'000};  // while a pod does not answer
+constexpr Duration kRetryFirst = milliseconds{10}, kRetryMax = milliseconds{5'000};  // while a pod does not answer
 
 Duration doubled(Duration first, Duration most, int times) {
   return std::min(most, first * (int64_t{1} << std::min(times, 16)));
@@ -217,9 +217,11 @@ void PodLink::want(const crds::ObjectKey& key, const std::string& push_key, cons
   std::map<std::string, Core::Pod> next;
   for (const auto& target : pods) {
     const auto known = deployment.pods.find(target.instance);
-    const bool same = known != deployment.pods.end() && known->second.target == target;
-    Core::Pod& pod = next[target.instance] = same ? std::move(known->second) : Core::Pod{.target = target};
-    if (same && !other) continue;
+    const bool same = known != deployment.pods.end() && known->second.target.ip == target.ip;
+    Core::Pod& pod = next[target.instance] = same ? std::move(known->second) : Core::Pod{};
+    const bool came_up = target.ready && !pod.target.ready && pod.failures > 0;
+    pod.target = target;
+    if (same && !other && !came_up) continue;
     pod.failures = pod.polls = 0;
     pod.ticket = ++core_->tickets;
     core_->schedule(key, target.instance, pod.ticket, Duration(0));

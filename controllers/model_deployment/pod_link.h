@@ -27,6 +27,7 @@ namespace clops::controllers::model_deployment {
 
 struct PodTarget {
   std::string name, instance, ip;
+  bool ready = false;  // turning true is the moment to ask again whoever did not answer yet
   bool operator==(const PodTarget&) const = default;
 };
 

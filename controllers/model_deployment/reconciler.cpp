@@ -158,7 +158,7 @@ void Reconciler::push(const ObjectKey& key, const Observed& observed, const Plan
   if (!next.config || push_key.empty()) return;  // the Secret's arrival in the cache brings us back
   std::vector<PodTarget> targets;
   for (const auto& pod : observed.pods) {
-    if (!pod.deleting && !pod.ip.empty()) targets.push_back({pod.name, pod.instance, pod.ip});
+    if (!pod.deleting && !pod.ip.empty()) targets.push_back({pod.name, pod.instance, pod.ip, pod.ready});
   }
   link_.want(key, push_key, *next.config, targets);
 }

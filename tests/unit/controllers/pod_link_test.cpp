@@ -143,6 +143,21 @@ TEST_F(PodLinkTest, a_pod_that_is_down_is_tried_with_growing_delays) {
   EXPECT_EQ(generation("i1"), 1);
 }
 
+TEST_F(PodLinkTest, a_pod_that_turns_ready_is_asked_at_once) {
+  net.pods["10.0.0.1"].down = true;
+  link.want(kKey, "secret", config(1), {{"p1", "i1", "10.0.0.1"}});
+  executor.run_for(seconds{30});  // the next try is seconds away by now
+  net.pods["10.0.0.1"].down = false;
+  link.want(kKey, "secret", config(1), {{"p1", "i1", "10.0.0.1", true}});
+  executor.run_for(milliseconds{0});
+  EXPECT_EQ(generation("i1"), 1);
+  net.requests.clear();
+  link.want(kKey, "secret", config(1), {{"p1", "i1", "10.0.0.1", false}});
+  link.want(kKey, "secret", config(1), {{"p1", "i1", "10.0.0.1", true}});
+  executor.run_for(seconds{1});
+  EXPECT_TRUE(net.requests.empty()) << "a pod that answers is not asked more often for it";
+}
+
 TEST_F(PodLinkTest, a_wrong_key_is_an_error_without_the_key_in_it) {
   net.pods["10.0.0.1"].key = "another";
   link.want(kKey, "secret", config(1), {{"p1", "i1", "10.0.0.1"}});
