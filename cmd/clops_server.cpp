@@ -134,7 +134,9 @@ void declare_serve(CLI::App& command, Flags& flags) {
   command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
-  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to keep accepting after SIGTERM; a second one ends this wait")
+  command
+      .add_option("--drain-delay", flags.drain_delay_ms,
+                  "milliseconds to keep accepting after SIGTERM; a second one ends this wait")
       ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
