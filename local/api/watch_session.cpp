@@ -3,6 +3,9 @@
 namespace clops::local {
 namespace {
 
+// As the real server: a client that comes back after the time limit finds where to go on from.
+constexpr std::chrono::seconds kLastBookmark{2};
+
 std::string event_line(const char* type, const std::string& object) {
   return std::string(R"({"type":")") + type + R"(","object":)" + object + "}\n";
 }
@@ -56,11 +59,22 @@ class WatchHub::Session {
       send("\n");  // JSON allows it, and only a write shows that the client has gone
     }
   }
+  void last_bookmark(int64_t revision) {
+    const std::lock_guard lock(mutex_);
+    if (!ended_ && request_.bookmarks) send_bookmark(revision, false);
+  }
   void end() {
     const std::lock_guard lock(mutex_);
     ended_ = true;
     stream_->close();
   }
+  // True once, when the end comes before the tick after the next.
+  [[nodiscard]] bool end_is_near(TimePoint now, Duration tick_every) {
+    const std::lock_guard lock(mutex_);
+    if (ended_ || end_planned_ || ends_ - now > tick_every + kLastBookmark) return false;
+    return end_planned_ = true;
+  }
+  [[nodiscard]] TimePoint ends() const { return ends_; }
   [[nodiscard]] bool ended() const { return ended_; }
 
  private:
@@ -113,6 +127,7 @@ class WatchHub::Session {
   const Clock& clock_;
   const TimePoint ends_;
   std::atomic<bool> ended_ = false;
+  bool end_planned_ = false;
   std::unique_ptr<StoreWatch> watch_;
 };
 
@@ -141,19 +156,46 @@ struct WatchHub::Shared : std::enable_shared_from_this<WatchHub::Shared> {
       if ((*at)->ended()) ended.splice(ended.end(), sessions, at);
     }
   }
+  // Within the writer's lock everything committed so far has been delivered, so its revision is safe to name.
+  template <class Call>
+  void at_revision(const Call& call) {
+    const Status ignored = core.store().transact([&](Transaction&) -> Status {
+      call(core.store().revision());
+      return {};
+    });
+    (void)ignored;  // nothing was written
+  }
   void tick() {
     const std::lock_guard running(ticking);
     if (stopped) return;
     const auto open = all();
-    // Within the writer's lock everything committed so far has been delivered, so its revision is safe to name.
-    const Status ignored = core.store().transact([&](Transaction&) -> Status {
-      const int64_t revision = core.store().revision();
+    at_revision([&](int64_t revision) {
       for (const auto& session : open) session->tick(revision, clock.now());
-      return {};
     });
-    (void)ignored;  // nothing was written
+    for (const auto& session : open) plan_end(session);
     reap();
     schedule();
+  }
+  // Tasks for an end still far away would outlive the many watches that are over sooner.
+  void plan_end(const std::shared_ptr<Session>& session) {
+    const TimePoint now = clock.now();
+    if (!session->end_is_near(now, bookmark_every)) return;
+    const Duration left = std::max(session->ends() - now, Duration{0});
+    const auto later = [&](Duration delay, auto call) {
+      executor.post_after(delay, [weak_hub = weak_from_this(), weak = std::weak_ptr(session), call] {
+        const auto hub = weak_hub.lock();
+        if (!hub) return;
+        const std::lock_guard running(hub->ticking);  // let go of last: the hub's end waits for what is held here
+        const auto open = hub->stopped ? nullptr : weak.lock();
+        if (open) call(*hub, *open);
+      });
+    };
+    if (left > kLastBookmark) {
+      later(left - kLastBookmark, [](Shared& hub, Session& open) {
+        hub.at_revision([&](int64_t revision) { open.last_bookmark(revision); });
+      });
+    }
+    later(left, [](Shared&, Session& open) { open.end(); });
   }
   void schedule() {
     executor.post_after(bookmark_every, [weak = weak_from_this()] {
@@ -193,11 +235,7 @@ bool WatchHub::open(WatchRequest request, Responder& responder) {
     shared_->sessions.push_back(session);
   }
   session->start(shared_->core);
-  if (timeout < shared_->bookmark_every) {
-    shared_->executor.post_after(timeout, [weak = std::weak_ptr(session)] {
-      if (const auto open = weak.lock()) open->end();
-    });
-  }
+  shared_->plan_end(session);
   return true;
 }
 

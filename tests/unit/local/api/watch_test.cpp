@@ -18,7 +18,10 @@ class WatchTest : public ApiTest {
       out += string_at(event, {"type"}).substr(0, 1) + string_at(event, {"object", "metadata", "name"}) + " ";
     return out;
   }
-  std::string url(const std::string& more = "") { return std::string(kMaps) + "?watch=true" + more; }
+  std::string url(const std::string& more = "") {
+    std::string out = kMaps;
+    return out.append("?watch=true").append(more);
+  }
 };
 
 TEST_F(WatchTest, without_a_version_the_state_comes_first) {
