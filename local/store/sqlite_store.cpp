@@ -1,6 +1,5 @@
 #include <sqlite3.h>
 
-#include <deque>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -102,12 +101,9 @@ class Database {
     return ok ? Status{} : Status(failed("preparing"));
   }
 
-  Result<std::pair<int64_t, int64_t>> load(State& state, std::deque<StoreEvent>& log) {
-    Statement objects, events, meta;
+  Result<std::pair<int64_t, int64_t>> load(State& state) {
+    Statement objects, meta;
     if (!objects.prepare(db_, "SELECT resource, ns, name, revision, text FROM objects") ||
-        !events.prepare(db_,
-                        "SELECT revision, type, resource, ns, name, text, previous_revision, previous FROM events "
-                        "ORDER BY revision") ||
         !meta.prepare(db_, "SELECT value FROM meta WHERE name IN ('revision', 'compacted') ORDER BY name")) {
       return failed("reading");
     }
@@ -115,22 +111,35 @@ class Database {
       CLOPS_ASSIGN(StoredPtr stored, parse(objects.text_at(4), objects.number_at(3)));
       state.emplace(StoreKey{objects.text_at(0), objects.text_at(1), objects.text_at(2)}, std::move(stored));
     }
-    while (events.row()) {
-      StoreEvent event{.type = static_cast<EventType>(events.number_at(1)),
-                       .revision = events.number_at(0),
-                       .key = {events.text_at(2), events.text_at(3), events.text_at(4)},
-                       .object = nullptr,
-                       .previous = nullptr};
-      CLOPS_ASSIGN(event.object, parse(events.text_at(5), event.revision));
-      if (events.number_at(6) != 0) {
-        CLOPS_ASSIGN(event.previous, parse(events.text_at(7), events.number_at(6)));
-      }
-      log.push_back(std::move(event));
-    }
     int64_t compacted = 0, revision = 0;
     if (meta.row()) compacted = meta.number_at(0);
     if (meta.row()) revision = meta.number_at(0);
     return std::pair{revision, compacted};
+  }
+
+  // The log stays on disk: parsed objects of thousands of events would be most of the plane's memory.
+  Result<std::vector<StoreEvent>> events_after(int64_t from, const std::string& resource, const std::string& ns) {
+    Statement events;
+    if (!events.prepare(db_,
+                        "SELECT revision, type, ns, name, text, previous_revision, previous FROM events "
+                        "WHERE revision>?1 AND resource=?2 AND (?3='' OR ns=?3) ORDER BY revision")) {
+      return failed("reading");
+    }
+    events.number(from).text(resource).text(ns);
+    std::vector<StoreEvent> out;
+    while (events.row()) {
+      StoreEvent event{.type = static_cast<EventType>(events.number_at(1)),
+                       .revision = events.number_at(0),
+                       .key = {resource, events.text_at(2), events.text_at(3)},
+                       .object = nullptr,
+                       .previous = nullptr};
+      CLOPS_ASSIGN(event.object, parse(events.text_at(4), event.revision));
+      if (events.number_at(5) != 0) {
+        CLOPS_ASSIGN(event.previous, parse(events.text_at(6), events.number_at(5)));
+      }
+      out.push_back(std::move(event));
+    }
+    return out;
   }
 
   Status write(const std::vector<StoreEvent>& events, int64_t revision, std::optional<int64_t> compact_to) {
@@ -276,7 +285,7 @@ class SqliteStore final : public Store {
   explicit SqliteStore(StoreOptions options) : options_(std::move(options)) {}
   Status open() {
     CLOPS_TRY(database_.open(options_.path));
-    CLOPS_ASSIGN(const auto positions, database_.load(state_, log_));
+    CLOPS_ASSIGN(const auto positions, database_.load(state_));
     std::tie(revision_, compacted_) = positions;
     return {};
   }
@@ -303,9 +312,8 @@ class SqliteStore final : public Store {
     const int64_t revision = overlay.events.back().revision;
     std::optional<int64_t> compact_to;
     // A quarter at a time, so that most writes do not pay for it.
-    if (log_.size() + overlay.events.size() > options_.log_events_max + options_.log_events_max / 4) {
-      compact_to = revision - static_cast<int64_t>(options_.log_events_max);
-    }
+    const auto most = static_cast<int64_t>(options_.log_events_max);
+    if (revision - compacted_ > most + most / 4) compact_to = revision - most;
     CLOPS_TRY(database_.write(overlay.events, revision, compact_to));
     {
       const std::unique_lock lock(state_mutex_);
@@ -318,8 +326,6 @@ class SqliteStore final : public Store {
       }
       revision_ = revision;
     }
-    for (const auto& event : overlay.events) log_.push_back(event);
-    while (compact_to && !log_.empty() && log_.front().revision <= *compact_to) log_.pop_front();
     if (compact_to) compacted_ = *compact_to;
     publish(overlay.events);
     return {};
@@ -339,8 +345,9 @@ class SqliteStore final : public Store {
     watcher->resource = resource;
     watcher->ns = ns;
     watcher->callback = std::move(callback);
-    for (const auto& event : log_) {
-      if (event.revision > from) watcher->deliver(event);
+    if (from < revision_) {
+      CLOPS_ASSIGN(const std::vector<StoreEvent> missed, database_.events_after(from, resource, ns));
+      for (const auto& event : missed) watcher->deliver(event);
     }
     watchers_.push_back(watcher);
     return std::make_unique<WatchHandle>(std::move(watcher));
@@ -368,9 +375,8 @@ class SqliteStore final : public Store {
     }
   }
   const StoreOptions options_;
-  std::mutex writer_mutex_;  // guards the database, the log and the watchers; taken before state_mutex_
+  std::mutex writer_mutex_;  // guards the database and the watchers; taken before state_mutex_
   Database database_;
-  std::deque<StoreEvent> log_;
   int64_t compacted_ = 0;
   std::vector<std::shared_ptr<Watcher>> watchers_;
   mutable std::shared_mutex state_mutex_;  // guards what readers read; written only by the holder of writer_mutex_

@@ -1,12 +1,12 @@
 // The embedded plane's objects on disk: one writer, one global revision, the event log in the same transaction.
 //
-// Every object is also held in memory (the plane is one machine's), so reads never wait for a write's disk. A write is
-// a transaction: a function that reads and changes objects under the writer's lock; either all of its changes are on
-// disk (SQLite, WAL) when transact() returns ok, or none is. Changes are published to watches after the commit, in
-// revision order. Thread rule: safe from any thread. A transaction's function and a watch's callback must not call the
-// store they were given by for writes or watches (a callback runs on the thread that committed, before transact()
-// returns: it takes note and returns; it may read). Ownership: objects are immutable and shared. Errors: Unavailable
-// (disk), DataLoss (the file is damaged), Expired.
+// Every object is also held in memory (the plane is one machine's), so reads never wait for a write's disk; the log is
+// on disk only. A write is a transaction: a function that reads and changes objects under the writer's lock; either all
+// of its changes are on disk (SQLite, WAL) when transact() returns ok, or none is. Changes are published to watches
+// after the commit, in revision order. Thread rule: safe from any thread. A transaction's function and a watch's
+// callback must not call the store they were given by for writes or watches (a callback runs on the thread that
+// committed, before transact() returns: it takes note and returns; it may read). Ownership: objects are immutable and
+// shared. Errors: Unavailable (disk), DataLoss (the file is damaged), Expired.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +69,8 @@ class StoreWatch {
 using WatchCallback = std::function<void(const StoreEvent&)>;
 
 struct StoreOptions {
-  std::filesystem::path path;      // the database file; empty = in memory only (tests)
-  size_t log_events_max = 20'000;  // older events are compacted: a watch from before them is Expired
+  std::filesystem::path path;     // the database file; empty = in memory only (tests)
+  size_t log_events_max = 5'000;  // older events are compacted: a watch from before them is Expired
 };
 
 class Store {
