@@ -142,11 +142,11 @@ HttpResponse error_answer(const Error& error) {
   }
 }
 
-HttpResponse object_answer(const Json& object, int status = 200) {
+HttpResponse object_answer(std::string text, int status = 200) {
   HttpResponse response;
   response.status = status;
   response.headers.set("Content-Type", "application/json");
-  response.body = dump_json(object);
+  response.body = std::move(text);
   return response;
 }
 
@@ -174,7 +174,9 @@ HttpResponse Api::handle(const std::string& actor, const HttpRequest& request) {
   const bool is_new = route->name.empty() || !objects_.contains({route->resource, route->ns, route->name});
   const auto written = write(actor, *route, target, request);
   if (!written) return error_answer(written.error());
-  return object_answer(**written, is_new ? 201 : 200);
+  const Json& metadata = (**written)["metadata"];
+  const ApiKey key{route->resource, string_at(metadata, {"namespace"}), string_at(metadata, {"name"})};
+  return object_answer(text(key, *written), is_new ? 201 : 200);
 }
 
 HttpResponse Api::read(const Route& route, const Target& target) {
@@ -195,7 +197,7 @@ HttpResponse Api::read(const Route& route, const Target& target) {
   }
   if (!route.subresource.empty() && route.subresource != "status")
     return status_answer(404, "NotFound", "no such subresource");
-  return object_answer(*object);
+  return object_answer(text(key, object));
 }
 
 HttpResponse Api::list_response(const Route& route, const Target& target) {
@@ -230,15 +232,22 @@ HttpResponse Api::list_response(const Route& route, const Target& target) {
   const size_t dot = route.resource.find('.');
   const std::string group = dot == std::string::npos ? "" : route.resource.substr(dot + 1);
   const std::string version = group == "clops.dev" ? "/v1alpha1" : "/v1";
-  return object_answer({{"kind", std::string(kind->kind) + "List"},
-                        {"apiVersion", group.empty() ? "v1" : group + version},
-                        {"metadata", std::move(metadata)},
-                        {"items", std::move(items)}});
+  Json list{{"kind", std::string(kind->kind) + "List"},
+            {"apiVersion", group.empty() ? "v1" : group + version},
+            {"metadata", std::move(metadata)}};
+  list["items"] = std::move(items);
+  return object_answer(dump_json(list));
 }
 
 Snapshot Api::get(const ApiKey& key) const {
   const auto it = objects_.find(key);
   return it == objects_.end() ? nullptr : it->second;
+}
+
+const std::string& Api::text(const ApiKey& key, const Snapshot& object) const {
+  auto& [printed, text] = texts_[key];
+  if (printed != object) printed = object, text = dump_json(*object);
+  return text;
 }
 
 std::vector<Snapshot> Api::list(const std::string& resource, const std::string& ns) const {

@@ -69,6 +69,8 @@ class Api {
 
   // The world's own hand: cluster controllers, users, tests.
   [[nodiscard]] Snapshot get(const ApiKey& key) const;
+  // An object's JSON, printed once for all who are told of it. Valid until the next call for this key.
+  [[nodiscard]] const std::string& text(const ApiKey& key, const Snapshot& object) const;
   [[nodiscard]] std::vector<Snapshot> list(const std::string& resource, const std::string& ns = "") const;
   [[nodiscard]] const std::map<ApiKey, Snapshot>& objects() const { return objects_; }
   Result<Snapshot> create(const std::string& actor, const std::string& resource, Json object);
@@ -106,6 +108,7 @@ class Api {
   const Clock& clock_;
   const Admission admission_;
   std::map<ApiKey, Snapshot> objects_;
+  mutable std::map<ApiKey, std::pair<Snapshot, std::string>> texts_;  // what was printed last of each
   std::map<ApiKey, std::map<std::string, Json>> applied_;  // by manager (and subresource): what it last applied
   std::vector<ApiEvent> log_;
   int64_t revision_ = 100, compacted_ = 100;

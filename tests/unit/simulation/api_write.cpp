@@ -327,6 +327,7 @@ void Api::erase(const std::string& actor, const ApiKey& key, const Snapshot& old
   last["metadata"]["resourceVersion"] = std::to_string(revision_);
   objects_.erase(key);
   applied_.erase(key);
+  texts_.erase(key);
   auto object = std::make_shared<const Json>(std::move(last));
   publish({.revision = revision_,
            .what = Happened::Deleted,

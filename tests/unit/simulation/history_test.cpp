@@ -26,7 +26,7 @@ void print(const Verdict& verdict, size_t lines_max) {
 
 TEST(History, crash_at_any_write_converges__and_all_other_invariants_hold_in_random_histories) {
   const uint64_t only = number_from("SIM_SEED", 0);
-  const uint64_t first = only != 0 ? only : 1, count = only != 0 ? 1 : number_from("CLOPS_SIM_HISTORIES", 250);
+  const uint64_t first = only != 0 ? only : 1, count = only != 0 ? 1 : number_from("CLOPS_SIM_HISTORIES", 300);
   uint64_t writes = 0, steps = 0;
   int failures = 0;
   for (uint64_t seed = first; seed < first + count && failures < 5; ++seed) {

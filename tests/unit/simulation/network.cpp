@@ -7,6 +7,7 @@ namespace clops::sim {
 using std::chrono::milliseconds;
 
 struct Wire::Stream {
+  const Api* api = nullptr;
   StreamSink* sink = nullptr;
   HttpRequest request;
   HttpLimits limits;
@@ -26,8 +27,8 @@ class Wire::Handle final : public HttpStream {
 
 namespace {
 
-std::string frame_of(std::string_view type, const Json& object) {
-  return R"({"type":")" + std::string(type) + R"(","object":)" + dump_json(object) + "}\n";
+std::string frame_of(std::string_view type, const std::string& object) {
+  return R"({"type":")" + std::string(type) + R"(","object":)" + object + "}\n";
 }
 
 std::string without_scheme(std::string_view url, std::string& host) {
@@ -104,6 +105,7 @@ Result<HttpResponse> Wire::send(const HttpRequest& request, const HttpLimits& li
 
 std::unique_ptr<HttpStream> Wire::open(const HttpRequest& request, const HttpLimits& limits, StreamSink& sink) {
   auto stream = std::make_shared<Stream>();
+  stream->api = &network_.api_;
   stream->sink = &sink;
   stream->request = request;
   stream->limits = limits;
@@ -136,7 +138,8 @@ void Wire::connect(const std::shared_ptr<Stream>& stream) {
   std::deque<std::string> backlog;
   if (from.empty() || from == "0") {
     for (const auto& [key, object] : network_.api_.objects()) {
-      if (stream->selection.matches(key, *object)) backlog.push_back(frame_of("ADDED", *object));
+      if (stream->selection.matches(key, *object))
+        backlog.push_back(frame_of("ADDED", network_.api_.text(key, object)));
     }
   } else {
     const auto events = network_.api_.since(std::strtoll(from.c_str(), nullptr, 10));
@@ -177,7 +180,7 @@ std::string Wire::frame_for(const Stream& stream, const ApiEvent& event) {
   const bool now = event.what != Happened::Deleted && stream.selection.matches(event.key, *event.object);
   const bool before = event.previous != nullptr && stream.selection.matches(event.key, *event.previous);
   if (!now && !before) return "";
-  return frame_of(now ? (before ? "MODIFIED" : "ADDED") : "DELETED", *event.object);
+  return frame_of(now ? (before ? "MODIFIED" : "ADDED") : "DELETED", stream.api->text(event.key, event.object));
 }
 
 void Wire::enqueue(const std::shared_ptr<Stream>& stream, std::string frame) {
@@ -227,7 +230,7 @@ void Wire::bookmark(const std::shared_ptr<Stream>& stream) {
   network_.loop_.post(reader_, std::chrono::seconds(60), [this, stream] {
     if (dead_ || stream->ended || stream->stalled) return;
     const Json object{{"metadata", {{"resourceVersion", std::to_string(network_.api_.revision())}}}};
-    enqueue(stream, frame_of("BOOKMARK", object));
+    enqueue(stream, frame_of("BOOKMARK", dump_json(object)));
     bookmark(stream);
   });
 }
