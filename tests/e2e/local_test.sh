@@ -291,7 +291,8 @@ case_down_ends_everything_and_up_starts_it_again() {
     until_true 10 bash -c "$(declare -f pids_of); bin='$bin' work='$work'; [ -z \"\$(pids_of $program)\" ]"
   done
   clops local up
-  clops wait md/diabetes --for=condition=Ready --timeout=30s
+  # What status says is from before until the operator has looked at its pods again.
+  until_true 30 bash -c "curl -fsS -m 2 $(url_of diabetes)/v2/health/ready && clops wait md/diabetes --for=condition=Ready --timeout=100ms"
   all_equal "$root/samples/rows/diabetes.tsv" "$(url_of diabetes)" diabetes
 }
 
