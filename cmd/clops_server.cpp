@@ -80,8 +80,7 @@ int serve(Flags& flags) {
   std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(),
               flags.server.listen.c_str(), (*server)->admin_port());
   std::fflush(stdout);
-  (void)stop.wait(std::chrono::milliseconds(-1));
-  stop.next();
+  stop.take();
   (*server)->drain([&stop](std::chrono::milliseconds at_most) { return stop.wait(at_most); });
   // A download under way would hold the process until it ends: everything that clients wait for is done.
   std::_Exit(0);
@@ -134,9 +133,7 @@ void declare_serve(CLI::App& command, Flags& flags) {
   command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
-  command
-      .add_option("--drain-delay", flags.drain_delay_ms,
-                  "milliseconds to keep accepting after SIGTERM; a second one ends this wait")
+  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to accept after SIGTERM; a second ends them")
       ->check(CLI::Range(0, 600'000))
       ->capture_default_str();
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")

@@ -32,7 +32,7 @@ class StopSignal {
     ::sigaction(SIGTERM, &action, nullptr);
   }
 
-  // True once a signal has come; it stays true until next(). Negative = wait without limit.
+  // True once a signal has come; it stays true until take(). Negative = wait without limit.
   [[nodiscard]] bool wait(std::chrono::milliseconds at_most) {
     pollfd poll_fd{pipe_[0], POLLIN, 0};
     int ready = 0;
@@ -42,9 +42,10 @@ class StopSignal {
     if (ready < 0) ready = ::poll(&poll_fd, 1, 0);  // interrupted, most likely by what is waited for
     return ready > 0;
   }
-  // From here on wait() is about the signal after the one that has come.
-  void next() {
+  // Waits for a signal; from then on wait() is about the one after it.
+  void take() {
     char byte = 0;
+    (void)wait(std::chrono::milliseconds(-1));
     [[maybe_unused]] const auto got = ::read(pipe_[0], &byte, 1);
   }
 
