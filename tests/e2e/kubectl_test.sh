@@ -100,7 +100,9 @@ case_create_and_delete() {
   refuse k get md breast-cancer > "$work/out" 2>&1
   expect "not found" 'Error from server \(NotFound\): modeldeployments.clops.dev "breast-cancer" not found' < "$work/out"
 }
+one_pod() { [ "$(k get pods -l clops.dev/model-deployment=diabetes -o name | wc -l)" = 1 ]; }
 case_every_verb_as_on_a_real_server() {
+  until_true 20 one_pod  # the one that scaling down ends may still be there
   local pod; pod=$(k get pods -l clops.dev/model-deployment=diabetes -o name)
   PATH=$(dirname "$kubectl"):$PATH LOG_POD=default/${pod#pod/} "$root/tests/contract/kubectl_verbs.sh"
 }
