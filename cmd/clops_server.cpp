@@ -8,11 +8,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
-#include <map>
 
 #include "base/http_client.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "cmd/clops_server_flags.h"
 #include "cmd/stop_signal.h"
 #include "registry/inspection.h"
 #include "serving/engines/forest.h"
@@ -21,16 +21,7 @@
 namespace {
 
 using namespace clops;
-
-struct Flags {
-  serving::ServerOptions server;
-  registry::InspectRequest inspect;
-  std::vector<std::string> pvc;
-  bool allow_file_uris = false;
-  std::string cache;
-  int drain_delay_ms = 5000;
-  Level log_level = Level::Info;
-};
+using Flags = cmd::ServerFlags;
 
 std::string host_name() {
   char name[HOST_NAME_MAX + 1] = "";
@@ -106,42 +97,6 @@ int inspect(const Flags& flags) {
   return 0;
 }
 
-void declare_sources(CLI::App& command, Flags& flags) {
-  command.add_option("--pvc", flags.pvc, "CLAIM=FOLDER: where a PersistentVolumeClaim is mounted; may be repeated")
-      ->type_name("CLAIM=FOLDER");
-  command.add_flag("--allow-file-uris", flags.allow_file_uris, "take file:// sources (the embedded plane's)");
-  command.add_option("--cache", flags.cache,
-                     "folder of the model cache (serve: /tmp/clops-cache; inspect: a temporary one)");
-}
-
-void declare_serve(CLI::App& command, Flags& flags) {
-  serving::ServerOptions& o = flags.server;
-  const std::map<std::string, Level> levels{
-      {"debug", Level::Debug}, {"info", Level::Info}, {"warn", Level::Warn}, {"error", Level::Error}};
-  command.add_option("--listen", o.listen, "IP address to listen on")->capture_default_str();
-  command.add_option("--port", o.port, "inference port; 0: any free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  command.add_option("--admin-port", o.admin_port, "health, metrics and configuration; 0: any free one")
-      ->check(CLI::Range(0, 65535))
-      ->capture_default_str();
-  command.add_option("--config", o.config_file, "serving.json; re-read when its content changes");
-  command.add_option("--push-key-file", o.push_key_file, "file with the key that a pushed configuration must carry");
-  command.add_option("--threads", o.threads, "serving threads; 0: by the cgroup's CPU quota")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
-  command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")
-      ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
-      ->capture_default_str();
-  command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to accept after SIGTERM; a second ends them")
-      ->check(CLI::Range(0, 600'000))
-      ->capture_default_str();
-  command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
-      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
-      ->default_str("info");
-  declare_sources(command, flags);
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -152,13 +107,13 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", kProgramVersion);
   app.require_subcommand(1);
   CLI::App* const serve_command = app.add_subcommand("serve", "serve what serving.json names, until SIGTERM");
-  declare_serve(*serve_command, flags);
+  cmd::declare_serve(*serve_command, flags);
   CLI::App* const inspect_command =
       app.add_subcommand("inspect", "fetch, verify and describe one model; the last line printed is one JSON document");
   inspect_command->add_option("--uri", flags.inspect.uri, "where the model is")->required();
   inspect_command->add_option("--digest", flags.inspect.digest, "what its digest must be (sha256:...)");
   inspect_command->add_option("--format", flags.inspect.format, "xgboost or auto")->capture_default_str();
-  declare_sources(*inspect_command, flags);
+  cmd::declare_sources(*inspect_command, flags);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
