@@ -78,7 +78,7 @@ const std::vector<Door>& doors() {
       {"sqlite3.h", {"local/store*.cpp"}},
       {"simdjson.h", {"formats/*.cpp", "operator/*.cpp", "serving/*.cpp"}},
       {"xxhash.h", {"serving/routing/*.cpp", "serving/routing/*.h"}},
-      {"CLI/", {"cli/command_line.h", "cmd/*.cpp"}},
+      {"CLI/", {"cli/command_line.h", "cmd/*.cpp", "cmd/*_flags.h"}},
       {"gtest/", {"tests/*"}},
       {"gmock/", {"tests/*"}},
       {"rapidcheck", {"tests/*"}},
