@@ -8,8 +8,8 @@
 
 #include "base/file.h"
 #include "base/version.h"
-#include "tests/unit/house/rules.h"
 #include "tests/support/paths.h"
+#include "tests/unit/house/rules.h"
 
 namespace clops::house {
 namespace {
