@@ -2,8 +2,8 @@
 
 namespace clops::local {
 
-// Names and types are Kubernetes 1.34's API; the contract lane compares them with a real server's OpenAPI document. The
-// notation is explained in builtin_types.h. In two parts because compilers limit the length of a literal.
+// Names and types are Kubernetes 1.34's API, made once from a real server's OpenAPI document; no test compares them
+// again. The notation is explained in builtin_types.h. In two parts because compilers limit the length of a literal.
 std::string_view builtin_types_text(int part) {
   static constexpr std::string_view kFirst = R"types(
 apps/ControllerRevision: apiVersion=s, data=any, kind=s, metadata=@meta/ObjectMeta, revision!=i
