@@ -31,7 +31,6 @@ class Core;  // core.h: the semantics under both faces
 struct Violation {
   std::string field;    // "spec.variants[1].weight"
   std::string message;  // as the CRD's rule says it
-  std::string value;    // what was there, as JSON; empty: the message alone
 };
 using Validator = std::function<std::vector<Violation>(const std::string& kind, const Json& object, const Json* old)>;
 
