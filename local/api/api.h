@@ -49,9 +49,9 @@ struct WriteOptions {
 enum class Propagation { Background, Foreground, Orphan };
 
 struct DeleteOptions {
-  Propagation propagation = Propagation::Background;
-  std::string uid, resource_version;     // preconditions; empty: none
-  std::optional<int64_t> grace_seconds;  // pods: 0 removes at once; else the node finishes the deletion by grace 0
+  std::optional<Propagation> propagation;  // none: as an earlier deletion of the object said, else background
+  std::string uid, resource_version;       // preconditions; empty: none
+  std::optional<int64_t> grace_seconds;    // pods: 0 removes at once; else the node finishes the deletion by grace 0
 };
 
 // Kubernetes objects by resource type. Objects are whole JSON objects with apiVersion and kind.

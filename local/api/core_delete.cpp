@@ -15,6 +15,13 @@ void add_finalizer(Json& object, const char* name) {
   if (std::find(list.begin(), list.end(), Json(name)) == list.end()) list.push_back(name);
 }
 
+void drop_finalizer(Json& object, const char* name) {
+  const auto list = object["metadata"].find("finalizers");
+  if (list == object["metadata"].end() || !list->is_array()) return;
+  std::erase(list->get_ref<Json::array_t&>(), Json(name));
+  if (list->empty()) object["metadata"].erase("finalizers");
+}
+
 bool has_finalizers(const Json& object) {
   const Json* list = find_path(object, {"metadata", "finalizers"});
   return list && !list->empty();
@@ -37,6 +44,10 @@ Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource
   const bool namespace_kind = resource.builtin && resource.type.kind == "Namespace";
   const bool crd_kind = resource.builtin && resource.type.kind == "CustomResourceDefinition";
   const std::string uid = string_at(object, {"metadata", "uid"});
+  if (options.propagation) {
+    drop_finalizer(object, kForeground);
+    drop_finalizer(object, kOrphan);
+  }
   if (options.propagation == Propagation::Foreground) add_finalizer(object, kForeground);
   if (options.propagation == Propagation::Orphan) add_finalizer(object, kOrphan);
   if (crd_kind && !transaction.list(key.name, "").empty()) add_finalizer(object, kCrdCleanup);

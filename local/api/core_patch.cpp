@@ -103,7 +103,8 @@ Outcome<StoredPtr> Core::patch_scale(Transaction& transaction, const Resource& r
     if (after) after = note_update(schema, before, std::move(*after), writer);
   }
   const bool unowned = kind == PatchKind::Apply && !before["metadata"].contains("managedFields");
-  if (kind == PatchKind::Apply && !resource.builtin && (after || unowned)) {
+  const bool changes = after && (*after)["spec"] != before["spec"];
+  if (kind == PatchKind::Apply && !resource.builtin && (changes || unowned)) {
     // Upstream's own fault, kept so that nobody comes to rely on more here: it cannot convert what was applied.
     return api_fail(500, "", "failed to convert new object (/" + key.name + "; autoscaling/v1, Kind=Scale)");
   }

@@ -128,11 +128,13 @@ Outcome<DeleteOptions> delete_options(const Target& target, const Json& body, bo
     return in_body ? string_at(body, {name}) : std::string(target.param(name).value_or(""));
   };
   const std::string policy = text("propagationPolicy");
-  if (policy == "Foreground") {
+  if (policy == "Background") {
+    out.propagation = Propagation::Background;
+  } else if (policy == "Foreground") {
     out.propagation = Propagation::Foreground;
   } else if (policy == "Orphan" || bool_at(body, {"orphanDependents"})) {
     out.propagation = Propagation::Orphan;
-  } else if (!policy.empty() && policy != "Background") {
+  } else if (!policy.empty()) {
     return invalid(
         "meta.k8s.io", "DeleteOptions", "",
         {{"FieldValueNotSupported",

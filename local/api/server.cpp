@@ -245,21 +245,14 @@ class Server final : public ApiServer {
     if (!selected) return std::unexpected(selected.error());
     auto limit = number_param(call.target, "limit");
     if (!limit) return std::unexpected(limit.error());
-    StoreList state = core_.store().list(call.resource->store_name(), call.route.ns);
-    if (auto done = check_version(call, state.revision); !done) return done;
     std::string after;  // continues behind this "namespace/name"
-    if (const auto token = call.target.param("continue"); token && !token->empty()) {
-      auto parsed = read_token(*token);
-      if (!parsed) return std::unexpected(parsed.error());
-      after = parsed->second;
-      state.revision = parsed->first;
-    }
+    auto state = listed(call, after);
+    if (!state) return std::unexpected(state.error());
     std::vector<StoredPtr> page;
     std::string next;
     size_t remaining = 0;
-    for (const auto& item : state.items) {
-      const std::string place =
-          string_at(item->json, {"metadata", "namespace"}) + "/" + string_at(item->json, {"metadata", "name"});
+    for (const auto& item : state->items) {
+      const std::string place = place_of(*item);
       if (!after.empty() && place <= after) continue;
       if (!selected->labels.matches(item->json) || !selected->fields.matches(item->json)) continue;
       if (limit->value_or(0) > 0 && page.size() >= static_cast<size_t>(**limit)) {
@@ -269,9 +262,42 @@ class Server final : public ApiServer {
       page.push_back(as_version(*call.resource, item));
       next = place;
     }
-    const std::string token = remaining == 0 ? "" : base64_encode(std::to_string(state.revision) + " " + next);
-    return reply_list(call, page, state.revision, token, remaining,
+    const std::string token = remaining == 0 ? "" : base64_encode(std::to_string(state->revision) + " " + next);
+    return reply_list(call, page, state->revision, token, remaining,
                       selected->labels.empty() && selected->fields.empty());
+  }
+
+  // Where etcd keeps it; lists are in this order.
+  static std::string place_of(const Stored& item) {
+    return string_at(item.json, {"metadata", "namespace"}) + "/" + string_at(item.json, {"metadata", "name"});
+  }
+
+  // The objects at the revision that the request means: now, or an earlier one of which it continues a list.
+  Outcome<StoreList> listed(Call& call, std::string& after) {
+    Store& store = core_.store();
+    std::optional<int64_t> at;
+    const auto token = call.target.param("continue");
+    if (token && !token->empty()) {
+      auto parsed = read_token(*token);
+      if (!parsed) return std::unexpected(parsed.error());
+      at = parsed->first;
+      after = parsed->second;
+    } else {
+      auto wanted = wanted_version(call, store.revision());
+      if (!wanted) return std::unexpected(wanted.error());
+      at = *wanted;
+    }
+    Result<StoreList> out = at ? store.list_at(call.resource->store_name(), call.route.ns, *at)
+                               : Result<StoreList>(store.list(call.resource->store_name(), call.route.ns));
+    if (!out && out.error().code == Code::Expired) {
+      return api_fail(410, "Expired",
+                      after.empty() ? "The resourceVersion for the provided list is too old."
+                                    : "The provided continue parameter is too old to display a consistent list result. "
+                                      "You can start a new list without the continue parameter.");
+    }
+    if (!out) return std::unexpected(from_error(out.error()));
+    if (call.route.ns.empty()) std::ranges::sort(out->items, {}, [](const StoredPtr& item) { return place_of(*item); });
+    return std::move(*out);
   }
 
   static Outcome<std::pair<int64_t, std::string>> read_token(std::string_view token) {
@@ -284,7 +310,8 @@ class Server final : public ApiServer {
     return std::pair(**revision, text->substr(space + 1));
   }
 
-  static Done check_version(const Call& call, int64_t current) {
+  // Set for an exact one; any other is satisfied by the state now, unless it has not come yet.
+  static Outcome<std::optional<int64_t>> wanted_version(const Call& call, int64_t current) {
     auto wanted = number_param(call.target, "resourceVersion");
     if (!wanted) return std::unexpected(wanted.error());
     if (wanted->value_or(0) > current) {
@@ -295,10 +322,8 @@ class Server final : public ApiServer {
       error.error().retry_after_seconds = 1;
       return error;
     }
-    if (call.target.param("resourceVersionMatch").value_or("") == "Exact" && wanted->value_or(0) != current) {
-      return api_fail(410, "Expired", "The resourceVersion for the provided list is too old.");
-    }
-    return {};
+    if (call.target.param("resourceVersionMatch").value_or("") == "Exact") return *wanted;
+    return std::optional<int64_t>();
   }
 
   Done reply_list(Call& call, const std::vector<StoredPtr>& page, int64_t revision, const std::string& token,

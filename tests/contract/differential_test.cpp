@@ -49,7 +49,8 @@ class DifferentialOnOurOwn : public testing::Test {
     const auto made =
         ours_.client->create(kNamespaces, {{"apiVersion", "v1"}, {"kind", "Namespace"}, {"metadata", {{"name", ns}}}});
     EXPECT_TRUE(made) << made.error().message;
-    Side real(*real_.http, Server::instance().access(), ns), ours(*ours_.http, embedded_->access(), ns);
+    const Raw real_raw(*real_.http, Server::instance().access()), our_raw(*ours_.http, embedded_->access());
+    Side real(real_raw, ns), ours(our_raw, ns);
     for (size_t i = 0; i < operations.size(); ++i) {
       const auto wanted = real.run(operations[i]), got = ours.run(operations[i]);
       ++sent_;

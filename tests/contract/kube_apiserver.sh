@@ -6,7 +6,7 @@
 # certificates are there, the server answers about three seconds later. A second run over the same FOLDER goes on with its data.
 set -euo pipefail
 dir=$1 etcd_port=$2 peer_port=$3 api_port=$4
-bin=$("$(dirname "$0")/../cluster/build.sh" etcd kube-apiserver kubectl | tail -1)
+bin=$("$(dirname "$0")/../cluster/build.sh" etcd kube-apiserver kubectl kube-controller-manager | tail -1)
 mkdir -p "$dir" && cd "$dir"
 umask 077
 

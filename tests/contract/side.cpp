@@ -57,8 +57,7 @@ void replace_all(std::string& text, const std::string& what, const std::string& 
 
 }  // namespace
 
-Side::Side(HttpClient& http, kube::Access access, std::string ns)
-    : http_(http), access_(std::move(access)), ns_(std::move(ns)) {}
+Side::Side(const Raw& raw, std::string ns) : raw_(raw), ns_(std::move(ns)) {}
 
 std::string Side::path_of(const Operation& operation) const {
   const auto& type = *operation.type;
@@ -66,28 +65,6 @@ std::string Side::path_of(const Operation& operation) const {
   out += "/namespaces/" + ns_ + "/" + type.plural;
   if (operation.verb != Verb::Create && !operation.name.empty()) out += "/" + operation.name;
   if (!operation.subresource.empty()) out += "/" + operation.subresource;
-  return out;
-}
-
-Answer Side::send(const std::string& method, const std::string& path, const std::string& type, const Json& body) const {
-  HttpRequest request{.method = method, .url = access_.server + path, .headers = {}, .body = ""};
-  request.headers.set("Accept", "application/json");
-  if (!access_.token.empty()) request.headers.set("Authorization", "Bearer " + access_.token);
-  if (!body.is_null()) {
-    request.headers.set("Content-Type", type);
-    request.body = dump_json(body);
-  }
-  const auto answer = http_.send(request, {});
-  if (!answer) return {0, answer.error().message};
-  Answer out{answer->status, parse_json(answer->body).value_or(Json(answer->body))};
-  // Of unknown fields only: the real server also comments on what it accepts.
-  if (const auto warnings = answer->headers.get("warning"); warnings && out.body.is_object()) {
-    const std::string text(*warnings);
-    static const std::regex unknown(R"(unknown field \\"([^"]*)\\")");
-    for (std::sregex_iterator it(text.begin(), text.end(), unknown), end; it != end; ++it)
-      out.body["warnings"].push_back((*it)[1].str());
-    if (out.body.contains("warnings")) std::sort(out.body["warnings"].begin(), out.body["warnings"].end());
-  }
   return out;
 }
 
@@ -120,7 +97,7 @@ std::vector<Answer> Side::run(const Operation& operation) {
               {"metadata", {{"name", operation.name}, {"namespace", ns_}}}};
     if (!seen.live.is_null()) base = seen.live;
     if (operation.subresource == "scale") {
-      const Answer scale = send("GET", path_of(operation), "", nullptr);
+      const Answer scale = raw_.send("GET", path_of(operation));
       base["apiVersion"] = "autoscaling/v1";
       base["kind"] = "Scale";
       if (scale.status == 200) base = scale.body;
@@ -130,7 +107,7 @@ std::vector<Answer> Side::run(const Operation& operation) {
   }
   std::string path = path_of(operation);
   if (!operation.query.empty()) path += "?" + operation.query;
-  Answer answer = send(method_of(operation.verb), path, content_type(operation.verb), body);
+  Answer answer = raw_.send(method_of(operation.verb), path, body, content_type(operation.verb));
   if (operation.verb == Verb::List) {
     if (answer.body.is_object()) answer.body.erase("metadata");
     return {normalised(std::move(answer))};
@@ -144,7 +121,7 @@ std::vector<Answer> Side::run(const Operation& operation) {
   if (object && !dry) note(answer.body, seen);
   Operation reading{
       .verb = Verb::Merge, .type = operation.type, .name = operation.name, .subresource = "", .query = "", .body = {}};
-  Answer now = send("GET", path_of(reading), "", nullptr);
+  Answer now = raw_.send("GET", path_of(reading));
   seen.live = now.status == 200 ? now.body : Json();
   if (now.status == 200) note(now.body, seen);
   return {normalised(std::move(answer)), normalised(std::move(now))};

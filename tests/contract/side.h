@@ -11,20 +11,14 @@
 #include <string>
 #include <vector>
 
-#include "operator/kube/config.h"
 #include "tests/contract/operations.h"
+#include "tests/contract/raw.h"
 
 namespace clops::contract {
 
-struct Answer {
-  int status = 0;
-  Json body;
-  bool operator==(const Answer&) const = default;
-};
-
 class Side {
  public:
-  Side(HttpClient& http, kube::Access access, std::string ns);
+  Side(const Raw& raw, std::string ns);
   // The answer to the operation, then what a GET of the object says.
   [[nodiscard]] std::vector<Answer> run(const Operation& operation);
 
@@ -33,8 +27,6 @@ class Side {
     std::vector<std::string> uids, versions;  // in order
     Json live;
   };
-  [[nodiscard]] Answer send(const std::string& method, const std::string& path, const std::string& type,
-                            const Json& body) const;
   [[nodiscard]] std::string path_of(const Operation& operation) const;
   [[nodiscard]] Json filled(Json body, const Seen& seen) const;
   void note(const Json& body, Seen& seen) const;
@@ -42,8 +34,7 @@ class Side {
   void normalise(Json& value) const;
   [[nodiscard]] std::string replaced(std::string text) const;
 
-  HttpClient& http_;
-  const kube::Access access_;
+  const Raw& raw_;
   const std::string ns_;
   std::map<std::string, Seen> seen_;  // by plural/name
 };
