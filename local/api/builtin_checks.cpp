@@ -351,6 +351,19 @@ void check_metadata(const Resource& resource, const Json& object, const Json* be
   }
 }
 
+void check_builtin_status(const std::string& kind, const Json& object, std::vector<Cause>& causes) {
+  if (kind != "Deployment") return;
+  const auto count = [&](const char* name) { return int_at(object, {"status", name}); };
+  const auto at_most = [&](const char* name, const char* most) {
+    if (count(name) > count(most))
+      causes.push_back(invalid_cause(
+          std::string("status.") + name, count(name),
+          std::string("cannot be greater than ") + (std::string_view(most) == "replicas" ? "status.replicas" : most)));
+  };
+  for (const char* name : {"updatedReplicas", "readyReplicas", "availableReplicas"}) at_most(name, "replicas");
+  at_most("availableReplicas", "readyReplicas");
+}
+
 void check_builtin(const std::string& kind, const Json& object, const Json* before, std::vector<Cause>& causes) {
   if (kind == "Deployment" || kind == "ReplicaSet") {
     at_least_zero(object, {"spec", "replicas"}, "spec.replicas", causes);

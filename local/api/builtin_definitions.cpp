@@ -35,10 +35,12 @@ class Reader {
     while (skip_space(), at_ < text_.size()) {
       const std::string field(word());
       if (take('!')) required.push_back(field);
+      const std::string number(take('#') ? word() : "");
       const char* zero = take('?') ? "omitted" : take(':') ? "present" : nullptr;
       take('=');
       schema["properties"][field] = type();
       if (zero) schema["properties"][field][kZeroMark] = zero;
+      if (!number.empty()) schema["properties"][field][kNumberMark] = number;
       take(',');
     }
     if (!required.empty()) schema["required"] = std::move(required);

@@ -115,6 +115,11 @@ Outcome<StoredPtr> Core::patch_scale(Transaction& transaction, const Resource& r
     return invalid("autoscaling", "Scale", key.name,
                    {invalid_cause("spec.replicas", count, "must be greater than or equal to 0")});
   }
+  const std::string wanted = string_at(*after, {"metadata", "uid"}), uid = string_at(live->json, {"metadata", "uid"});
+  if (resource.builtin && !wanted.empty() && wanted != uid) {
+    return conflict(resource.type.group, resource.type.plural + "/scale", key.name,
+                    "Precondition failed: UID in precondition: " + wanted + ", UID in object meta: " + uid);
+  }
   Json object = live->json;
   Json* at = &object;
   for (const auto& step : steps(resource.replicas_path)) {

@@ -337,6 +337,8 @@ Done Core::validate(const Change& change) const {
   if (causes.empty() && change.resource.builtin && change.subresource.empty())
     check_builtin(type.kind, change.after, before, causes);
   check_replicas(change, causes);
+  if (causes.empty() && change.resource.builtin && change.subresource == "status")
+    check_builtin_status(type.kind, change.after, causes);
   if (!change.resource.builtin) check_rules(change, causes);
   if (causes.empty()) return {};
   return invalid(type.group, kind, change.key.name, std::move(causes));

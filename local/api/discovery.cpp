@@ -202,7 +202,7 @@ Json openapi_index(const std::vector<ResourcePtr>& resources) {
 namespace {
 // Our own notes are nothing to others.
 void drop_marks(Json& schema) {
-  if (schema.is_object()) schema.erase(kZeroMark);
+  if (schema.is_object()) schema.erase(kZeroMark), schema.erase(kNumberMark);
   if (schema.is_structured()) {
     for (auto& part : schema) drop_marks(part);
   }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/yaml.h"
+#include "local/api/protobuf.h"
 
 namespace clops::local {
 namespace {
@@ -176,6 +177,14 @@ Outcome<Json> parse_body(const HttpRequest& request) {
                     "application/json, application/yaml");
   }
   auto parsed = parse_json(request.body);
+  if (!parsed) return bad_request(parsed.error().message);
+  return std::move(*parsed);
+}
+
+Outcome<Json> parse_object(const Resource& resource, const HttpRequest& request) {
+  if (!resource.builtin || media_type(request.headers) != "application/vnd.kubernetes.protobuf")
+    return parse_body(request);
+  auto parsed = parse_protobuf(resource.schema, request.body);
   if (!parsed) return bad_request(parsed.error().message);
   return std::move(*parsed);
 }

@@ -30,6 +30,8 @@ struct Accepts {
 [[nodiscard]] Outcome<IncludeObject> include_object(const Target& target);
 // JSON, or YAML where the content type says so.
 [[nodiscard]] Outcome<Json> parse_body(const HttpRequest& request);
+// Also protobuf, of a built-in kind.
+[[nodiscard]] Outcome<Json> parse_object(const Resource& resource, const HttpRequest& request);
 [[nodiscard]] Outcome<PatchKind> patch_kind(const Headers& headers);
 [[nodiscard]] Outcome<std::optional<int64_t>> number_param(const Target& target, const char* name);
 [[nodiscard]] bool flag_param(const Target& target, const char* name);

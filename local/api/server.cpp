@@ -207,7 +207,8 @@ class Server final : public ApiServer {
 
   // The body as an object of this resource: its version, kind and namespace are those of the path.
   Outcome<Json> checked_body(Call& call) {
-    auto body = parse_body(call.request.http);
+    auto body = call.route.subresource.empty() ? parse_object(*call.resource, call.request.http)
+                                               : parse_body(call.request.http);
     if (!body) return body;
     if (!body->is_object()) return bad_request("the body is no object");
     const auto& type = call.resource->type;

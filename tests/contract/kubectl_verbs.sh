@@ -237,6 +237,22 @@ has 'describe a built-in' 'Replicas:' k describe deployment web
 has 'get all' 'service/front' k get all
 has 'all namespaces' "$ns" kubectl get configmaps -A
 
+# What kubectl makes itself it sends as protobuf.
+has 'create a config map' created k create configmap direct --from-literal=a=1 --from-literal=b=2
+is 'its values' '1 2' k get configmap direct -o jsonpath='{.data.a} {.data.b}'
+has 'create a secret' created k create secret generic direct --from-literal=token=abc
+is 'its value' YWJj k get secret direct -o jsonpath='{.data.token}'
+has 'create a service' created k create service clusterip direct --tcp=80:http --tcp=90:9090
+is 'its ports' '80 90 http 9090 TCP' k get service direct -o jsonpath='{.spec.ports[*].port} {.spec.ports[*].targetPort} {.spec.ports[0].protocol}'
+has 'create a deployment' created k create deployment direct --image=example.test/web:1 --replicas=0 --port=8080 -- serve --all
+is 'its parts' 'example.test/web:1 8080 serve --all 0' k get deployment direct -o jsonpath='{.spec.template.spec.containers[0].image} {.spec.template.spec.containers[0].ports[0].containerPort} {.spec.template.spec.containers[0].command[*]} {.spec.replicas}'
+has 'create a role' created k create role direct --verb=get,list --resource=configmaps --resource-name=a
+is 'its rule' 'get list configmaps a' k get role direct -o jsonpath='{.rules[0].verbs[*]} {.rules[0].resources[*]} {.rules[0].resourceNames[*]}'
+has 'create a service account' created k create serviceaccount direct
+refuses 'it is there already' 'already exists' k create configmap direct
+has 'create a namespace' created kubectl create namespace "$ns-direct"
+has 'and delete it' deleted kubectl delete namespace "$ns-direct" --wait=false
+
 # --- watch ---
 k get widgets -w --no-headers > "$dir/watch" 2>&1 & watcher=$!
 for _ in $(seq 100); do grep -q one "$dir/watch" && break; sleep 0.1; done

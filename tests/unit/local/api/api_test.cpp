@@ -52,10 +52,12 @@ TEST_F(ApiTest, what_is_not_served_is_refused_as_a_real_server_does) {
        "the server does not allow this method on the requested resource"},
       {"only protobuf wanted", "GET", "/api/v1/namespaces", "", "", "application/vnd.kubernetes.protobuf", 406,
        "only the following media types are accepted: application/json"},
-      {"protobuf sent", "POST", "/api/v1/namespaces/default/configmaps", "k8s", "application/vnd.kubernetes.protobuf",
-       "application/json", 415,
+      {"CBOR sent", "POST", "/api/v1/namespaces/default/configmaps", "x", "application/cbor", "application/json", 415,
        "the body of the request was in an unknown format - accepted media types include: application/json, "
        "application/yaml"},
+      {"no protobuf, though it says so", "POST", "/api/v1/namespaces/default/configmaps", "{}",
+       "application/vnd.kubernetes.protobuf", "application/json", 400,
+       "protobuf: it does not begin as Kubernetes' does"},
       {"no JSON", "POST", "/api/v1/namespaces/default/configmaps", "{", "application/json", "application/json", 400,
        nullptr},
       {"no object", "POST", "/api/v1/namespaces/default/configmaps", "[]", "application/json", "application/json", 400,
@@ -158,7 +160,8 @@ TEST_F(Widgets, a_schema_prunes_defaults_and_refuses) {
             "\"green\"");
   EXPECT_EQ(make("b", "replicas: -1")->message(),
             "Widget.test.dev \"b\" is invalid: [spec.color: Required value, spec.replicas: Invalid value: -1: "
-            "spec.replicas in body should be greater than or equal to 0, .spec.replicas: Invalid value: -1: should be a non-negative integer]");
+            "spec.replicas in body should be greater than or equal to 0, .spec.replicas: Invalid value: -1: should be "
+            "a non-negative integer]");
   EXPECT_EQ(make("b", "color: red, tags: [x, x]")->message(),
             "Widget.test.dev \"b\" is invalid: spec.tags[1]: Duplicate value: \"x\"");
   const auto strict =
@@ -183,8 +186,9 @@ TEST_F(Widgets, status_and_spec_are_written_apart_and_only_spec_counts_generatio
   merge(url, "{metadata: {labels: {x: y}}}");
   EXPECT_EQ(int_at(get("a"), {"metadata", "generation"}), 2);
   const auto unversioned = call("PUT", url, yaml(widget("a", "color: red")));
-  EXPECT_EQ(unversioned->message(),
-            "widgets.test.dev \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update");
+  EXPECT_EQ(
+      unversioned->message(),
+      "widgets.test.dev \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update");
 }
 
 TEST_F(Widgets, scale_is_a_view_of_the_object) {
@@ -207,7 +211,8 @@ TEST_F(Widgets, injected_rules_are_asked_with_the_old_object) {
   call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml(kWidgetCrd));
   EXPECT_EQ(make("a", "color: red")->response.status, 201);
   const auto refused = merge(std::string(kWidgets) + "/a", "{spec: {color: green}}");
-  EXPECT_EQ(refused->message(), "Widget.test.dev \"a\" is invalid: spec.color: Invalid value: \"string\": may not change");
+  EXPECT_EQ(refused->message(),
+            "Widget.test.dev \"a\" is invalid: spec.color: Invalid value: \"string\": may not change");
   EXPECT_EQ(string_at(refused->json()["details"]["causes"][0], {"field"}), "spec.color");
   EXPECT_EQ(merge(std::string(kWidgets) + "/a/status", "{status: {phase: Good}}")->response.status, 200);
 }

@@ -1,6 +1,7 @@
 // What the real server's types make of an object before anybody reads it, and what its merging makes of owners: the
 // cases that the differential test (tests/contract) found, each by itself.
 #include "local/api/managed_fields.h"
+#include "local/api/protobuf.h"
 #include "local/api/quantity.h"
 #include "local/api/resources.h"
 #include "local/api/schema.h"
@@ -111,6 +112,61 @@ TEST(Merging, keeps_the_applied_order_and_the_place_of_what_was_not_applied) {
   const Json schema = y("{type: array, x-kubernetes-list-type: set, items: {type: string}}");
   EXPECT_EQ(merge_applied(schema, y("[a, b, c]"), y("[c, a]")), y("[b, c, a]"));
   EXPECT_EQ(merge_applied(schema, y("[a, b]"), y("[x, b]")), y("[a, x, b]"));
+}
+
+// A message's fields, written by hand: what a real kubectl sends is in the contract lane.
+std::string varint(uint64_t value) {
+  std::string out;
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
+  return out + static_cast<char>(value);
+}
+std::string field(int number, const std::string& bytes) {
+  return varint(static_cast<uint64_t>(number) << 3 | 2) + varint(bytes.size()) + bytes;
+}
+std::string field(int number, uint64_t value) {
+  return varint(static_cast<uint64_t>(number) << 3) + varint(value);
+}
+std::string envelope(const std::string& version, const std::string& kind, const std::string& raw) {
+  return std::string("k8s\0", 4) + field(1, field(1, version) + field(2, kind)) + field(2, raw);
+}
+
+TEST(Protobuf, is_read_by_its_field_numbers) {
+  const std::string meta =
+      field(1, field(1, std::string("a")) + field(11, field(1, std::string("l")) + field(2, std::string("x"))) +
+                   field(8, field(1, uint64_t{1'795'000'000})));
+  const auto map = parse_protobuf(schema_of("ConfigMap"),
+                                  envelope("v1", "ConfigMap",
+                                           meta + field(2, field(1, std::string("k")) + field(2, std::string("1"))) +
+                                               field(2, field(1, std::string("e"))) +
+                                               field(3, field(1, std::string("b")) + field(2, std::string("\1\2"))) +
+                                               field(4, uint64_t{1}) + field(99, std::string("unknown"))));
+  ASSERT_TRUE(map) << map.error().message;
+  EXPECT_EQ(*map, y("{apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: {l: x}, creationTimestamp: "
+                    "'2026-11-18T11:06:40Z'}, data: {k: '1', e: ''}, binaryData: {b: AQI=}, immutable: true}"));
+  // A volume's kind lies in a type that upstream embeds; a port is a number or a name; a limit is a quantity.
+  const std::string volume = field(1, std::string("v")) + field(2, field(19, field(1, field(1, std::string("c")))));
+  const std::string probe = field(11, field(1, field(2, field(2, field(1, uint64_t{0}) + field(2, uint64_t{8080})))));
+  const std::string limits =
+      field(8, field(1, field(1, std::string("memory")) + field(2, field(1, std::string("1Gi")))));
+  const auto pod = parse_protobuf(
+      schema_of("Pod"), envelope("v1", "Pod",
+                                 field(2, field(1, volume) + field(2, field(1, std::string("c")) + limits + probe) +
+                                              field(4, ~uint64_t{0}))));
+  ASSERT_TRUE(pod) << pod.error().message;
+  EXPECT_EQ((*pod)["spec"],
+            y("{volumes: [{name: v, configMap: {name: c}}], containers: [{name: c, resources: {limits: {memory: 1Gi}}, "
+              "readinessProbe: {httpGet: {port: 8080}}}], terminationGracePeriodSeconds: -1}"));
+}
+
+TEST(Protobuf, that_is_cut_short_or_no_such_thing_is_refused) {
+  const std::string whole = envelope("v1", "ConfigMap", field(1, field(1, std::string("a"))));
+  const Json& schema = schema_of("ConfigMap");
+  ASSERT_TRUE(parse_protobuf(schema, whole));
+  for (const size_t left : {size_t{3}, size_t{5}, size_t{9}, whole.size() - 1})
+    EXPECT_FALSE(parse_protobuf(schema, std::string_view(whole).substr(0, left))) << left;
+  EXPECT_FALSE(parse_protobuf(schema, std::string("k8s\0\x0b", 5))) << "groups";
+  EXPECT_FALSE(parse_protobuf(schema, envelope("v1", "ConfigMap", field(1, uint64_t{7})))) << "a number for metadata";
+  EXPECT_FALSE(parse_protobuf(schema, std::string("k8s\0", 4) + std::string(12, '\xff'))) << "a number without end";
 }
 
 class Verbs : public ApiTest {};
