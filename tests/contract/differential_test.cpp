@@ -1,7 +1,8 @@
 // Random operations sent to a real kube-apiserver and to the embedded plane's API alike: every answer, and every object
 // after it, must be the same. A failure prints the seed and the fewest operations found that still differ.
 //
-// CLOPS_DIFFERENTIAL_SEEDS says how many seeds (default below), CLOPS_DIFFERENTIAL_FROM the first.
+// CLOPS_DIFFERENTIAL_SEEDS says how many seeds (default below), CLOPS_DIFFERENTIAL_FROM the first,
+// CLOPS_DIFFERENTIAL_FAILURES after how many failures to stop.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,7 +14,7 @@
 namespace clops::contract {
 namespace {
 
-constexpr uint64_t kSeeds = 60;
+constexpr uint64_t kSeeds = 100;
 constexpr size_t kOperations = 40;
 
 uint64_t number_of(const char* variable, uint64_t otherwise) {
