@@ -79,6 +79,7 @@ stop_operator() {
 # --- small words ---
 
 k() { timeout 60 kubectl "$@"; }
+must_be_there() { kubectl get "$@" -o name; }
 there() { kubectl get "$@" >/dev/null 2>&1; }
 gone() { [ -z "$(kubectl get "$@" --ignore-not-found -o name)" ]; }
 clean() { refuse grep -i warning "$1"; }   # FILE: no warning from the server or from kubectl
@@ -149,6 +150,7 @@ ModelDeployment  1 1 Ready=Unknown/WaitingForPods,Reconciling=True/Progressing  
 ModelDeployment  1 1 Ready=Unknown/WaitingForAcknowledgement,Reconciling=True/WaitingForAcknowledgement InProgress InProgress Progressing
 ModelDeployment  1 1 Ready=False/ModelVersionMissing,Reconciling=True/ModelVersionMissing InProgress InProgress Progressing
 ModelDeployment  1 1 Ready=False/ModelVersionFailed,Stalled=True/ModelVersionFailed  Failed     Failed     Degraded
+ModelDeployment  1 1 Ready=False/InvalidSpec,Stalled=True/InvalidSpec                Failed     Failed     Degraded
 ModelDeployment  1 1 Ready=True/EndpointReady                                        Current    Current    Healthy
 ModelDeployment  1 1 Ready=True/EndpointReady,Reconciling=True/Progressing           InProgress InProgress Progressing
 ModelDeployment  1 1 Ready=True/EndpointReady,Stalled=True/RolloutStuck              Failed     Failed     Degraded
@@ -322,7 +324,7 @@ case_an_uninstall_can_keep_definitions_and_models() {
   timeout 60 kubectl delete -f deploy/install.yaml -l app.kubernetes.io/component!=definitions > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
   until_true 30 gone namespace/clops-system
   gone clusterrole/clops-operator clusterrolebinding/clops-operator
-  there md/breast-cancer md/diabetes mv/diabetes-1 deployment/breast-cancer secret/breast-cancer-push -n models
+  must_be_there md/breast-cancer md/diabetes mv/diabetes-1 deployment/breast-cancer secret/breast-cancer-push -n models
   stop_operator
   k apply --server-side -f deploy/install.yaml > "$work/out"   # and it goes on where it was
   start_operator clops-system
@@ -371,7 +373,7 @@ case_namespaced_operator_serves_its_namespace_only() {
 
 case_namespaced_uninstall_keeps_models_and_then_nothing() {
   timeout 60 kubectl delete -f deploy/install-namespaced.yaml > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
-  there mv/diabetes-1 md/diabetes deployment/diabetes -n clops-models
+  must_be_there mv/diabetes-1 md/diabetes deployment/diabetes -n clops-models
   stop_operator   # it ran on without an account: it must not have made its Lease anew
   gone lease/clops-operator -n clops-models
   timeout 60 kubectl delete -f deploy/definitions.yaml > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
