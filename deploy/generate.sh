@@ -2,9 +2,10 @@
 # Makes deploy/definitions.yaml, install.yaml and install-namespaced.yaml from the kustomizations beside them.
 #
 #   deploy/generate.sh [--check]     --check: writes nothing, shows what differs, fails when something does
+# Always with the kubectl of tests/cluster's default version: each prints in its own way.
 set -euo pipefail
 cd "$(dirname "$0")"
-kubectl=$(../tests/cluster/build.sh kubectl | tail -n 1)/kubectl
+kubectl=$(env -u KUBE_VERSION ../tests/cluster/build.sh kubectl | tail -n 1)/kubectl
 check=''
 [ "${1:-}" != --check ] || check=1
 

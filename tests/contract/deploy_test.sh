@@ -341,6 +341,17 @@ case_an_uninstall_leaves_nothing() {
   nothing_left
 }
 
+case_client_side_apply_and_an_uninstall_in_another_order() {
+  k apply -f deploy/install.yaml > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
+  clean "$work/out"
+  k apply -f samples/diabetes.yaml -n models
+  k apply -f deploy/install.yaml > "$work/out" 2>&1; clean "$work/out"
+  same "$(grep -v ' unchanged' "$work/out" | grep -v ^poddisruptionbudget)" "" "changed by a second apply"   # kubectl sends a budget's selector each time
+  timeout 60 kubectl delete -f deploy/definitions.yaml > "$work/out" 2>&1 || { cat "$work/out"; return 1; }   # the kinds before what serves them
+  timeout 60 kubectl delete --ignore-not-found -f deploy/install.yaml > "$work/out" 2>&1 || { cat "$work/out"; return 1; }
+  until_true 30 nothing_left
+}
+
 # --- one namespace ---
 
 case_namespaced_installs_without_a_warning() {
@@ -385,6 +396,7 @@ cases=(generated_files_are_up_to_date versions_and_images_agree an_overlay_of_on
   install_applies_without_a_warning its_pods_pass_the_restricted_standard users_get_the_kinds_with_view_edit_and_admin
   the_operator_reconciles_the_samples the_operator_does_all_it_may no_request_was_refused_and_no_right_is_idle
   owner_references_and_applies_need_what_is_explained health_of_what_it_wrote_agrees the_operator_is_small an_uninstall_can_keep_definitions_and_models an_uninstall_leaves_nothing
+  client_side_apply_and_an_uninstall_in_another_order
   namespaced_installs_without_a_warning namespaced_operator_serves_its_namespace_only namespaced_uninstall_keeps_models_and_then_nothing)
 [ $# -eq 0 ] || cases=("$@")
 
