@@ -11,7 +11,7 @@ packages=(git ca-certificates curl g++ cmake ninja-build ccache mold pkg-config
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev)
 case $what in
   build) ;;
-  test) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev openssl wrk procps) ;;
+  test) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev openssl wrk procps jq) ;;
   *) die "scripts/install-deps.sh: $what? (build or test)" ;;
 esac
 
