@@ -5,7 +5,7 @@
 #
 #   format    clang-format over what changed           unit      every room's unit tests, GCC release
 #   house     the rules of ARCHITECTURE.md             local     end to end on the embedded plane (tests/e2e)
-#   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver
+#   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver; deploy/ on the latter
 #   asan      unit tests and fuzzers, clang with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests labelled `threads`, clang with ThreadSanitizer
 #   tidy      clang-tidy over what changed
@@ -111,10 +111,13 @@ lane_local() { build_for "build release: programs" release programs && scripted 
 # The API tests on a real kube-apiserver, the same on an embedded plane of their own, and kubectl on that plane.
 lane_contract() {
   command -v go >/dev/null || { say "  needs Go 1.24 or newer, to build kubectl, kube-apiserver and etcd: see https://go.dev/dl"; count 0 1; return 0; }
-  step "kubectl, kube-apiserver and etcd (built once per version)" timeout "$build_budget" tests/cluster/build.sh kubectl kube-apiserver etcd || { count 0 1; return 0; }
+  step "kubectl, kube-apiserver, etcd and controllers (built once per version)" timeout "$build_budget" \
+    tests/cluster/build.sh kubectl kube-apiserver etcd kube-controller-manager || { count 0 1; return 0; }
+  step "the health checks of GitOps tools (built once)" timeout "$build_budget" tests/contract/deploy_health/build.sh || { count 0 1; return 0; }
   build_for "build release: programs and contract tests" release programs contract_tests || return 0
   gtest release contract_tests
   scripted "kubectl on a real kube-apiserver" tests/e2e/real_test.sh
+  scripted "deploy on a real kube-apiserver" tests/contract/deploy_test.sh
   scripted "contract tests on the embedded plane" tests/e2e/contract_test.sh
   scripted "kubectl on the embedded plane" tests/e2e/kubectl_test.sh
 }
