@@ -16,7 +16,8 @@ here=$root/tests/cluster
 service_range=10.96.0.0/16 api_service_ip=10.96.0.1 dns_service_ip=10.96.0.10 pod_range=10.244.0.0/24 node_ip=172.31.255.1
 cni_bin=/usr/lib/cni
 dir=${CLOPS_CLUSTER_DIR:-}
-umask 077
+umask_before=$(umask)
+umask 077   # private keys
 source "$here/pki.sh"
 source "$here/parts.sh"
 
@@ -59,6 +60,7 @@ spawn() {
     exec setsid nsenter --target "$holder" --mount --net --wdns="$dir" -- "$@"
   ) >> "$dir/log/$name.log" 2>&1 < /dev/null 8>&- 9>&- &
   echo $! > "$dir/pids/$name"
+  disown   # bash need not say how it ended
 }
 running() { [ -f "$dir/pids/$1" ] && kill -0 "$(cat "$dir/pids/$1")" 2>/dev/null; }
 
@@ -96,7 +98,7 @@ missing() {  # what keeps a node from running here
   [ -z "$only_api" ] || return 0
   for tool in containerd ctr runc iptables-restore conntrack; do command -v "$tool" > /dev/null || echo "$tool (scripts/install-deps.sh cluster)"; done
   [ -x "$cni_bin/ptp" ] || echo "$cni_bin/ptp (scripts/install-deps.sh cluster)"
-  unshare --mount --net sh -c 'ip link add a type veth peer name b && iptables -t nat -A OUTPUT -m statistic --mode random --probability 0.5 -j RETURN' \
+  unshare --mount --net sh -c 'ip link add name try0 type veth peer name try1 && iptables -t nat -A OUTPUT -m statistic --mode random --probability 0.5 -j RETURN' \
     > /dev/null 2>&1 || echo "veth devices and iptables with NAT in the kernel"
   if [ -f /sys/fs/cgroup/cgroup.controllers ]; then [ -w /sys/fs/cgroup/cgroup.subtree_control ]; else [ -w /sys/fs/cgroup/memory ] && [ -w /sys/fs/cgroup/pids ]; fi ||
     echo "cgroups that may be written, v2 or v1 with memory and pids"
@@ -119,6 +121,7 @@ make_namespaces() {
     exec setsid unshare --mount --net "$dir/pause"
   ) > /dev/null 2>&1 < /dev/null 8>&- 9>&- &
   holder=$!
+  disown
   wait_until 5 bash -c "[ \"\$(readlink /proc/$holder/exe)\" = '$dir/pause' ]" || die "the namespaces could not be made"
   inside bash -euc '
     dir=$1 node_ip=$2
@@ -131,7 +134,7 @@ make_namespaces() {
     mount --bind "$dir/resolv.conf" /etc/resolv.conf
     ip link set lo up
     # The way out leads nowhere: addresses of Services have a route to begin with, and nothing leaves the machine.
-    ip link add node0 type veth peer name nowhere0
+    ip link add name node0 type veth peer name nowhere0
     ip address add "$node_ip/32" dev node0
     ip link set node0 up; ip link set nowhere0 up
     ip route add default dev node0
@@ -241,7 +244,7 @@ case $command in
   stop) adopt; stop_part "$@" ;;
   restart) adopt; stop_part "$1"; start_part "$@" ;;
   env) adopt; printf 'export KUBECONFIG=%q CLOPS_CLUSTER_DIR=%q PATH=%q:"$PATH"\n' "$KUBECONFIG" "$dir" "$bin" ;;
-  exec) adopt; exec nsenter --target "$holder" --mount --net --wdns="$PWD" -- "$@" ;;
+  exec) adopt; umask "$umask_before"; exec nsenter --target "$holder" --mount --net --wdns="$PWD" -- "$@" ;;
   import) adopt; containers images import --snapshotter "$(sed -n 's/^ *snapshotter = "\(.*\)"/\1/p' "$dir/containerd.toml")" "$@" ;;
   check) only_api=''; require_all; say "a node can run here" ;;
   *) sed -n '2,/^source/{/^source/d;s/^# \{0,1\}//;p}' "$0"; exit 2 ;;

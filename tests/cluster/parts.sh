@@ -72,7 +72,8 @@ start_metrics-server() {
     --authentication-kubeconfig "$dir/metrics-server.kubeconfig" --authorization-kubeconfig "$dir/metrics-server.kubeconfig" \
     --secure-port 4443 --bind-address "$node_ip" --tls-cert-file "$dir/pki/metrics-server.crt" \
     --tls-private-key-file "$dir/pki/metrics-server.key" --kubelet-certificate-authority "$dir/pki/ca.crt" \
-    --kubelet-preferred-address-types InternalIP --metric-resolution 10s
+    --kubelet-preferred-address-types InternalIP --kubelet-request-timeout 5s \
+    --metric-resolution 10s
 }
 ready_metrics-server() { kubectl get --raw /apis/metrics.k8s.io/v1beta1; }
 
