@@ -9,7 +9,10 @@ set -euo pipefail
 folder=$1 archive=$2 name=$3 user=$4 entrypoint=$5 version=${6:-}
 case $(uname -m) in x86_64) architecture=amd64 ;; aarch64) architecture=arm64 ;; *) echo "$(uname -m): no image is known for it" >&2; exit 1 ;; esac
 # What engines call it: an image without a registry in its name is one of Docker Hub's to them all.
-case ${name%%/*} in *.* | *:*/* | localhost) full=$name ;; *) case $name in */*) full=docker.io/$name ;; *) full=docker.io/library/$name ;; esac ;; esac
+case $name in
+  */*) case ${name%%/*} in *.* | *:* | localhost) full=$name ;; *) full=docker.io/$name ;; esac ;;
+  *) full=docker.io/library/$name ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/blobs/sha256"

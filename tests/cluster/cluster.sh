@@ -57,6 +57,7 @@ spawn() {
   local name=$1; shift
   (
     echo "$BASHPID" > "$(group_folder)/parts/cgroup.procs"
+    umask 022   # what containerd makes is the pods' own file system
     exec setsid nsenter --target "$holder" --mount --net --wdns="$dir" -- "$@"
   ) >> "$dir/log/$name.log" 2>&1 < /dev/null 8>&- 9>&- &
   echo $! > "$dir/pids/$name"

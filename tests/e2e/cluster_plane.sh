@@ -59,6 +59,6 @@ operator_pids() { pod_pids clops-system app.kubernetes.io/name=clops-operator; }
 
 # install SERVER-IMAGE OPERATOR-IMAGE: as deploy/install.yaml has it, with these images.
 install_clops() {
-  sed -E "s#^( *image: ).*clops-operator:.*#\1$2#; s#(--server-image=).*#\1$1#" "$root/deploy/install.yaml" | kubectl apply --server-side -f -
+  sed -E "s#^( *image: ).*clops-operator:.*#\1$2#; s#imagePullPolicy: .*#imagePullPolicy: Never#; s#^( *- )--server-image=.*#\1--server-image=$1\n\1--image-pull-policy=Never#" "$root/deploy/install.yaml" | kubectl apply --server-side -f -
   kubectl -n clops-system rollout status deployment/clops-operator --timeout="$(within 15)s"
 }
