@@ -4,8 +4,9 @@
 // Version rule: `version` is the schema's. A reader accepts its own and the one before (N-1), ignores unknown fields,
 // and refuses newer versions with a clear error, so that operator and server can be updated in either order. Push: PUT
 // http://POD:8081/clops/v1/config, header "Authorization: Bearer KEY" (KEY: the deployment's Secret NAME-push, key
-// "key"); the answer is a PodState (also GET). 401 wrong key, 409 generation lower than what is in force. Thread rule:
-// values. Errors of the codec: InvalidArgument naming the JSON path, Unsupported (version).
+// "key"); the answer is a PodState (also GET). 401 wrong key, 409 generation lower than what is taken already, or the
+// same with another content. Thread rule: values. Errors of the codec: InvalidArgument naming the JSON path,
+// Unsupported (version).
 #pragma once
 
 #include <optional>
@@ -74,6 +75,8 @@ struct VariantState {
 };
 struct PodState {
   int64_t generation = 0;  // in force on every thread: requests from now on follow it
+  std::string content;     // digest of that configuration's text as it arrived; empty: an older server, or a newer
+                           // configuration is under way
   bool ready = false;
   std::vector<VariantState> variants;
   bool operator==(const PodState&) const = default;
@@ -81,6 +84,8 @@ struct PodState {
 
 [[nodiscard]] std::string encode(const ServingConfig& config);  // canonical: equal values, equal text
 [[nodiscard]] Result<ServingConfig> decode_serving_config(std::string_view json);
+// What a pod that was sent this text says in PodState::content.
+[[nodiscard]] std::string content_digest(std::string_view serving_json);
 [[nodiscard]] std::string encode(const PodState& state);
 [[nodiscard]] Result<PodState> decode_pod_state(std::string_view json);
 

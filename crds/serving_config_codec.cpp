@@ -128,8 +128,13 @@ Result<ServingConfig> decode_serving_config(std::string_view json) {
   return config;
 }
 
+std::string content_digest(std::string_view serving_json) {
+  return sha256(serving_json);
+}
+
 std::string encode(const PodState& state) {
   Json out{{"generation", state.generation}, {"ready", state.ready}, {"variants", Json::array()}};
+  put(out, "content", state.content);
   for (const auto& v : state.variants) {
     Json item{{"model", v.model}, {"variant", v.variant}, {"state", v.state}};
     put(item, "modelVersion", v.model_version);
@@ -145,6 +150,7 @@ Result<PodState> decode_pod_state(std::string_view json) {
   ReadError error;
   const Reader in(root, "", error);
   PodState state{.generation = in.integer("generation", 0, INT64_MAX, 0, Need::Required),
+                 .content = in.text("content"),
                  .ready = in.boolean("ready"),
                  .variants = {}};
   in.each("variants", kModelsMax * kVariantsMax, [&](const Reader& r) {

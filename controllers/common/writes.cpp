@@ -15,6 +15,17 @@ Status write_status(op::Context& context, const ResourceType& type, const Object
   return {};
 }
 
+Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner) {
+  const auto live = context.client.get(type, {owner.ns, owner.name});
+  if (!live && live.error().code != Code::NotFound) return std::unexpected(live.error());
+  if (live) {
+    const ObjectMeta meta = kube::decode_meta(*live);
+    if (meta.uid == owner.uid && meta.deletion_timestamp.empty()) return {};
+  }
+  return fail(Code::Conflict, type.kind + " " + owner.ns + "/" + owner.name + " of uid " + owner.uid +
+                                  " is gone; nothing is created for it");
+}
+
 Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live) {
   // An apply makes what is not there and cannot be told to do only that: one that arrives late would overwrite the
   // serving.json of the next leader. Whoever creates is told AlreadyExists. (The other children are applied from the

@@ -10,6 +10,10 @@ namespace clops::controllers {
 // lease cannot overwrite what the next one has written.
 [[nodiscard]] Status write_status(op::Context& context, const ResourceType& type, const ObjectMeta& meta,
                                   const Json& status);
+// Conflict unless the API still has this very object and nobody is deleting it. To be asked before a child is created:
+// a cache that is behind may still show an owner that is gone, whose children the garbage collector takes as fast as
+// they are made.
+[[nodiscard]] Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner);
 // `live`: what was read, nullptr when there was nothing.
 [[nodiscard]] Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live);
 // Gone already counts as done.

@@ -31,14 +31,14 @@ bool known_loaded(const crds::ModelDeploymentStatus& status, int64_t generation,
 }
 
 // The reference that every pod loaded for this variant last, if the current configuration knows one.
-std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, const std::string& variant,
+std::optional<crds::ModelRef> last_loaded(const crds::ServingConfig& current, bool in_force, const std::string& variant,
                                           const std::vector<ServingPod>& pods,
                                           const crds::ModelDeploymentStatus& status) {
   if (current.models.empty()) return {};
   for (const auto& v : current.models.front().variants) {
     if (v.name != variant) continue;
     const bool loaded =
-        acknowledged(pods, current.generation) && std::all_of(pods.begin(), pods.end(), [&](const ServingPod& pod) {
+        in_force && std::all_of(pods.begin(), pods.end(), [&](const ServingPod& pod) {
           if (!pod.ready || pod.deleting) return true;
           return std::any_of(pod.state->variants.begin(), pod.state->variants.end(),
                              [&](const auto& s) { return s.variant == variant && s.state == "Loaded"; });
@@ -54,6 +54,24 @@ bool same_but_fallbacks(const crds::ServingModel& a, const crds::ServingModel& b
     return model;
   };
   return without(a) == without(b);
+}
+
+// The highest number that a pod follows, and whether one follows `current`'s number with another content.
+struct Numbers {
+  int64_t highest = 0;
+  bool disputed = false;
+};
+Numbers numbers_of(const std::vector<ServingPod>& pods, const crds::ServingConfig* current) {
+  Numbers out;
+  std::optional<ConfigId> id;
+  for (const auto& pod : pods) {
+    if (!pod.state || pod.state->generation >= kGenerationMax) continue;
+    out.highest = std::max(out.highest, pod.state->generation);
+    if (!current || pod.state->generation != current->generation) continue;
+    if (!id) id = id_of(*current);
+    out.disputed = out.disputed || !follows(pod, *id);
+  }
+  return out;
 }
 
 std::string stable_of(const std::vector<crds::VariantSpec>& variants) {
@@ -179,29 +197,47 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .buckets = {}};
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;
+  const bool in_force = current && acknowledged(pods, id_of(*current));
   for (size_t i = 0; i < object.spec.variants.size(); ++i) {
     const auto& variant = object.spec.variants[i];
-    auto fallback = current ? last_loaded(*current, variant.name, pods, object.status) : std::nullopt;
+    auto fallback = current ? last_loaded(*current, in_force, variant.name, pods, object.status) : std::nullopt;
     if (fallback == refs[i]) fallback.reset();
     model.variants.push_back({variant.name, variant.weight, refs[i], std::move(fallback)});
     shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});
   }
   model.buckets = crds::rebalance(current ? current->models.front().buckets : crds::BucketLayout{}, shares);
 
-  int64_t highest = current ? current->generation : 0;
-  for (const auto& pod : pods) {
-    if (pod.state && pod.state->generation < kGenerationMax) highest = std::max(highest, pod.state->generation);
-  }
+  const Numbers numbers = numbers_of(pods, current ? &*current : nullptr);
+  int64_t highest = std::max(current ? current->generation : 0, numbers.highest);
   if (!object.status.history.empty()) highest = std::max(highest, object.status.history.front().generation);
-  if (current && current->generation == highest && same_but_fallbacks(current->models.front(), model)) return *current;
+  if (current && current->generation == highest && !numbers.disputed &&
+      same_but_fallbacks(current->models.front(), model))
+    return *current;
   return {.version = crds::kServingConfigVersion, .generation = highest + 1, .models = {std::move(model)}};
 }
 
-bool acknowledged(const std::vector<ServingPod>& pods, int64_t generation) {
+crds::ServingConfig kept_config(const crds::ServingConfig& current, const std::vector<ServingPod>& pods) {
+  const Numbers numbers = numbers_of(pods, &current);
+  if (numbers.highest <= current.generation && !numbers.disputed) return current;
+  crds::ServingConfig out = current;
+  out.generation = std::max(current.generation, numbers.highest) + 1;
+  return out;
+}
+
+ConfigId id_of(const crds::ServingConfig& config) {
+  return {config.generation, crds::content_digest(crds::encode(config))};
+}
+
+bool follows(const ServingPod& pod, const ConfigId& config) {
+  return pod.state && pod.state->generation == config.generation &&
+         (pod.state->content.empty() || pod.state->content == config.content);
+}
+
+bool acknowledged(const std::vector<ServingPod>& pods, const ConfigId& config) {
   bool any = false;
   for (const auto& pod : pods) {
     if (!pod.ready || pod.deleting) continue;
-    if (!pod.state || pod.state->generation < generation) return false;
+    if (!follows(pod, config)) return false;
     any = true;
   }
   return any;
@@ -236,7 +272,11 @@ Plan plan(const Observed& observed, const Options& options, WallTime now) {
   const Resolution resolution = resolve(observed.object, observed.versions);
   const auto current = config_of(observed.children, observed.object);
   std::optional<crds::ServingConfig> wanted = current;
-  if (resolution.problems.empty()) wanted = next_config(observed.object, resolution.refs, current, observed.pods);
+  if (resolution.problems.empty()) {
+    wanted = next_config(observed.object, resolution.refs, current, observed.pods);
+  } else if (current) {
+    wanted = kept_config(*current, observed.pods);
+  }
 
   ChildTrouble trouble;
   if (wanted) {

@@ -82,8 +82,20 @@ struct Resolution {
                                               const std::vector<crds::ModelRef>& refs,
                                               const std::optional<crds::ServingConfig>& current,
                                               const std::vector<ServingPod>& pods);
-// Every ready pod follows `generation`, and there is one.
-[[nodiscard]] bool acknowledged(const std::vector<ServingPod>& pods, int64_t generation);
+// The current one where it may not change (its variants do not all resolve): under a new number when a pod follows a
+// higher one, or one of the same number that says something else.
+[[nodiscard]] crds::ServingConfig kept_config(const crds::ServingConfig& current, const std::vector<ServingPod>& pods);
+
+// Which configuration it is: its number, and the digest of its text.
+struct ConfigId {
+  int64_t generation = 0;
+  std::string content;
+};
+[[nodiscard]] ConfigId id_of(const crds::ServingConfig& config);
+// What the pod last said of itself is about this configuration. A server of an older version names no content.
+[[nodiscard]] bool follows(const ServingPod& pod, const ConfigId& config);
+// Every ready pod follows it, and there is one.
+[[nodiscard]] bool acknowledged(const std::vector<ServingPod>& pods, const ConfigId& config);
 [[nodiscard]] crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before,
                                                    const std::vector<ServingPod>& pods);
 

@@ -75,9 +75,11 @@ Result<bool> look_for_others(Observed& observed, const Plan& next, op::Context& 
   std::vector<std::pair<ResourceType, std::string>> names;
   if (next.create_push_key) names.emplace_back(kSecrets, secret_name(observed.object));
   for (const auto& child : next.apply) names.emplace_back(child.type, string_at(child.object, {"metadata", "name"}));
+  std::erase_if(names, [&](const auto& name) { return has(observed.children, name.first, name.second); });
+  if (names.empty()) return false;
+  CLOPS_TRY(owner_still_there(context, crds::kModelDeploymentType, observed.object.meta));
   bool found = false;
   for (const auto& [type, name] : names) {
-    if (has(observed.children, type, name)) continue;
     auto live = context.client.get(type, {observed.object.meta.ns, name});
     if (!live && live.error().code == Code::NotFound) continue;
     if (!live) return std::unexpected(live.error());

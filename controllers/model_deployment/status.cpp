@@ -63,10 +63,10 @@ int severity(const std::string& state) {
 
 // What the pods say of one variant, the worst of them first.
 const crds::VariantState* worst_state(const std::vector<ServingPod>& pods, const std::string& variant,
-                                      int64_t generation, bool only_ready) {
+                                      const ConfigId& config, bool only_ready) {
   const crds::VariantState* worst = nullptr;
   for (const auto& pod : pods) {
-    if (pod.deleting || !pod.state || pod.state->generation < generation || (only_ready && !pod.ready)) continue;
+    if (pod.deleting || !follows(pod, config) || (only_ready && !pod.ready)) continue;
     for (const auto& state : pod.state->variants) {
       if (state.variant == variant && (!worst || severity(state.state) > severity(worst->state))) worst = &state;
     }
@@ -85,7 +85,8 @@ class Writer {
     status_ = object_.status;
     status_.observed_generation = object_.meta.generation;
     ready_pods_ = std::count_if(pods_.begin(), pods_.end(), [](const auto& p) { return p.ready && !p.deleting; });
-    in_force_ = in_.config && acknowledged(pods_, in_.config->generation);
+    if (in_.config) id_ = id_of(*in_.config);
+    in_force_ = in_.config && acknowledged(pods_, id_);
     before_ = stays_said();
   }
 
@@ -142,7 +143,7 @@ class Writer {
     if (!in_force_) return;
     std::vector<crds::TrafficStatus> traffic;
     for (const auto& variant : in_.config->models.front().variants) {
-      const crds::VariantState* state = worst_state(pods_, variant.name, in_.config->generation, true);
+      const crds::VariantState* state = worst_state(pods_, variant.name, id_, true);
       crds::TrafficStatus item{variant.name, variant.model.model_version, variant.model.digest, variant.weight,
                                state ? state->state : "Pending"};
       if (state && state->state != "Loaded") {  // what answers in its place, as the pods say
@@ -182,7 +183,7 @@ class Writer {
     if (!in_.config) return out;
     if (before_) return before_->status == ConditionStatus::False ? before_->message : out;
     for (const auto& variant : in_.config->models.front().variants) {
-      const crds::VariantState* state = worst_state(pods_, variant.name, in_.config->generation, false);
+      const crds::VariantState* state = worst_state(pods_, variant.name, id_, false);
       if (!state || state->state != "FailedToLoad") continue;
       out += (out.empty() ? "variant " : "; variant ") + variant.name + " (" + variant.model.model_version +
              "): " + state->message;
@@ -327,6 +328,7 @@ class Writer {
   const std::vector<ServingPod>& pods_;
   const std::string now_;
   const Rollout rollout_;
+  ConfigId id_;  // of the configuration, when there is one
   int64_t ready_pods_ = 0;
   bool in_force_ = false;
   const crds::Condition* before_ = nullptr;  // of object_: ConfigInForce, while it stays as it was

@@ -1,10 +1,15 @@
 #include "controllers/model_version/reconciler.h"
 
+#include <algorithm>
+
 #include "controllers/common/writes.h"
 #include "crds/codec.h"
 
 namespace clops::controllers::model_version {
 namespace {
+
+// A pod that the cache does not show is asked for this often: what becomes of it no watch may ever tell.
+constexpr std::chrono::seconds kUnseenPodAgain{30};
 
 WallTime time_at(const Json& object, std::initializer_list<std::string_view> path, WallTime fallback) {
   const auto time = from_rfc3339(string_at(object, path));
@@ -99,13 +104,15 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
   Plan next = plan(observed, options_, context.clock.wall());
   std::optional<Error> refused;
   if (next.create_pod) {
+    if (const Status owner = owner_still_there(context, crds::kModelVersionType, meta); !owner)
+      return op::Failed{owner.error(), false};
     const auto created = context.client.create(kPods, *next.create_pod, kFieldManager);
     if (!created && created.error().code == Code::AlreadyExists) {  // not in the cache yet, or not ours
       auto live = context.client.get(kPods, pod_key);
       if (!live) return op::Failed{live.error(), false};
       observed.pod = view_of(*live, kube::decode_meta(*live), meta);
       next = plan(observed, options_, context.clock.wall());
-      if (!next.again) next.again = std::chrono::seconds{1};
+      next.again = std::min<Duration>(next.again.value_or(std::chrono::seconds{1}), kUnseenPodAgain);
     } else if (!created) {
       refused = observed.refused = created.error();
       next = plan(observed, options_, context.clock.wall());

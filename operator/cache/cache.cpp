@@ -68,6 +68,10 @@ std::string Store::resource_version() const {
   const std::lock_guard lock(mutex_);
   return resource_version_;
 }
+uint64_t Store::lists() const {
+  const std::lock_guard lock(mutex_);
+  return lists_;
+}
 bool Store::reached(std::string_view resource_version) const {
   const std::lock_guard lock(mutex_);
   return synced_ && kube::compare_resource_versions(resource_version_, resource_version) >= 0;
@@ -120,6 +124,7 @@ std::vector<Change> Store::replace(std::vector<ObjectPtr> objects, std::string r
   for (const auto& [_, object] : objects_) link(object);
   resource_version_ = std::move(resource_version);
   synced_ = true;
+  ++lists_;
   return changes;
 }
 

@@ -45,6 +45,8 @@ class Store {
   [[nodiscard]] bool synced() const;                   // a whole list has been seen
   [[nodiscard]] std::string resource_version() const;  // how far the informer has read
   [[nodiscard]] bool reached(std::string_view resource_version) const;
+  // How often a whole list has taken the place of what was read one by one: what came and went in between nobody told.
+  [[nodiscard]] uint64_t lists() const;
 
   // The informer's side. Each returns what changed.
   std::vector<Change> replace(std::vector<ObjectPtr> objects, std::string resource_version);
@@ -63,6 +65,7 @@ class Store {
   std::map<std::string, Index> labels_;  // per declared label
   std::string resource_version_;
   bool synced_ = false;
+  uint64_t lists_ = 0;
 };
 
 class Cache {

@@ -28,13 +28,14 @@ void ControllerRunner::cache_moved() {
     const std::lock_guard lock(mutex_);
     for (auto it = holds_.begin(); it != holds_.end();) {
       Hold& hold = it->second;
-      std::erase_if(hold.expected, [&](const Expectation& e) { return e.seen_by(deps_.cache); });
-      if (!hold.expected.empty()) {
-        ++it;
-        continue;
-      }
-      if (hold.parked) queue_.add(it->first, Priority::High);
-      it = holds_.erase(it);
+      bool skipped = false;
+      std::erase_if(hold.expected, [&](const Expectation& e) {
+        if (!e.seen_by(deps_.cache)) return false;
+        skipped = skipped || e.skipped_by(deps_.cache);
+        return true;
+      });
+      if (skipped || (hold.parked && hold.expected.empty())) queue_.add(it->first, Priority::High);
+      it = hold.expected.empty() ? holds_.erase(it) : std::next(it);
     }
   }
   pump();
@@ -45,8 +46,12 @@ bool ControllerRunner::held(const ObjectKey& key, TimePoint now) {
   if (it == holds_.end()) return false;
   Hold& hold = it->second;
   std::erase_if(hold.expected, [&](const Expectation& e) { return e.seen_by(deps_.cache); });
-  if (hold.expected.empty() || now >= hold.until) {
-    if (!hold.expected.empty()) {
+  if (hold.expected.empty()) {
+    holds_.erase(it);
+    return false;
+  }
+  if (now >= hold.until) {
+    if (!std::exchange(hold.given_up, true)) {
       ++counts_.held_too_long;
       deps_.log.warn("the cache has not seen our own write in time; going on",
                      {{"controller", spec_.name},
@@ -55,7 +60,7 @@ bool ControllerRunner::held(const ObjectKey& key, TimePoint now) {
                       {"type", hold.expected.front().type.plural},
                       {"written", hold.expected.front().resource_version}});
     }
-    holds_.erase(it);
+    hold.parked = false;
     return false;
   }
   if (!std::exchange(hold.parked, true)) ++counts_.held;
@@ -117,14 +122,25 @@ Outcome ControllerRunner::reconcile(const ObjectKey& key, kube::Client& client) 
   }
 }
 
+void ControllerRunner::expect(const ObjectKey& key, std::vector<Expectation> written, TimePoint now) {
+  std::erase_if(written, [&](const Expectation& e) { return e.seen_by(deps_.cache); });
+  if (written.empty()) return;
+  Hold& hold = holds_[key];
+  for (Expectation& e : written) {
+    std::erase_if(hold.expected, [&](const Expectation& o) { return o.type == e.type && o.key == e.key; });
+    hold.expected.push_back(std::move(e));
+  }
+  hold.until = now + hold_max_;
+  hold.parked = hold.given_up = false;
+}
+
 void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, std::vector<Expectation> written,
                               Duration took) {
   const std::lock_guard lock(mutex_);
   const TimePoint now = deps_.clock.now();
   --workers_;
   counts_.seconds += std::chrono::duration<double>(took).count();
-  std::erase_if(written, [&](const Expectation& e) { return e.seen_by(deps_.cache); });
-  if (!written.empty()) holds_[key] = {.expected = std::move(written), .until = now + hold_max_, .parked = false};
+  expect(key, std::move(written), now);
   if (const auto* after = std::get_if<After>(&outcome)) {
     ++counts_.again;
     return queue_.done_again_after(key, after->delay, now);
@@ -170,7 +186,8 @@ ControllerRunner::Counts ControllerRunner::counts() const {
   out.ready = queue_.ready();
   out.delayed = queue_.delayed();
   out.running = queue_.running();
-  out.holds = holds_.size();
+  out.holds =
+      static_cast<size_t>(std::ranges::count_if(holds_, [](const auto& entry) { return !entry.second.given_up; }));
   return out;
 }
 

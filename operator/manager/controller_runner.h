@@ -43,11 +43,16 @@ class ControllerRunner : public std::enable_shared_from_this<ControllerRunner> {
   [[nodiscard]] Counts counts() const;
 
  private:
+  // What was written for a key and not yet seen, the latest write of each object. It holds the key back until
+  // `until`, and is kept after that: if a list takes the cache past it, the key is looked at once more, because what
+  // was written may have gone again unseen.
   struct Hold {
     std::vector<Expectation> expected;
     TimePoint until;
-    bool parked = false;  // the key came up meanwhile
+    bool parked = false;    // the key came up meanwhile
+    bool given_up = false;  // it was told that the cache is late
   };
+  void expect(const ObjectKey& key, std::vector<Expectation> written, TimePoint now);
   void pump();
   bool held(const ObjectKey& key, TimePoint now);
   void run(const ObjectKey& key);

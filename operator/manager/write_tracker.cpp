@@ -10,6 +10,7 @@ bool Expectation::seen_by(const Cache& cache) const {
 }
 
 Result<std::string> TrackingClient::call(const kube::Call& call) {
+  const uint64_t lists = cache_.declared(call.type) ? cache_.of(call.type).lists() : 0;
   auto answer = inner_.call(call);
   if (!answer || !kube::is_write(call.verb) || !cache_.declared(call.type)) return answer;
   const auto body = parse_json(*answer, {.bytes_max = 64u << 20, .depth_max = 128});
@@ -18,7 +19,8 @@ Result<std::string> TrackingClient::call(const kube::Call& call) {
                     .key = call.key,
                     .uid = string_at(*body, {"metadata", "uid"}),
                     .resource_version = string_at(*body, {"metadata", "resourceVersion"}),
-                    .deleted = call.verb == kube::Verb::Delete};
+                    .deleted = call.verb == kube::Verb::Delete,
+                    .lists = lists};
   if (wrote.key.name.empty()) wrote.key = kube::key_of(*body);
   if (wrote.deleted) wrote.uid = string_at(*body, {"details", "uid"}, wrote.uid);
   if (wrote.deleted || !wrote.resource_version.empty()) written_.push_back(std::move(wrote));

@@ -16,7 +16,10 @@ struct Expectation {
   ObjectKey key;
   std::string uid, resource_version;
   bool deleted = false;  // seen once the object is gone, another, or being deleted
+  uint64_t lists = 0;    // of the cache, of this type, when it was written
   [[nodiscard]] bool seen_by(const Cache& cache) const;
+  // A list has come since, which may lack what was written without any word of its end.
+  [[nodiscard]] bool skipped_by(const Cache& cache) const { return cache.of(type).lists() != lists; }
 };
 
 class TrackingClient final : public kube::Client {

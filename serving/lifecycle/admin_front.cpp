@@ -92,7 +92,7 @@ bool AdminFront::push(const http::Request& request, http::Answer& answer) {
     return true;
   }
   const int64_t generation = config->generation;
-  if (const Status taken = parts_.manager.submit(std::move(*config)); !taken) {
+  if (const Status taken = parts_.manager.submit(std::move(*config), crds::content_digest(request.body)); !taken) {
     answer.error(taken.error().code == Code::Conflict ? 409 : 400, taken.error().message);
     return true;
   }

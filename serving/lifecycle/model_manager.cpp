@@ -39,7 +39,7 @@ struct ModelManager::Impl {
 
   void run();
   void look_at_file();
-  Status submit(crds::ServingConfig config);
+  Status submit(crds::ServingConfig config, std::string content);
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
@@ -58,6 +58,7 @@ struct ModelManager::Impl {
   bool stopping = false;                       // guarded by mutex
   std::optional<crds::ServingConfig> pending;  // guarded by mutex
   crds::ServingConfig highest;                 // guarded by mutex: what was last taken; generation 0 = none
+  std::string highest_content;                 // guarded by mutex: the digest of its text
   crds::PodState shown;                        // guarded by mutex
   // From here on the manager's thread alone.
   crds::ServingConfig target;
@@ -83,27 +84,32 @@ ModelManager::~ModelManager() {
 void ModelManager::start() {
   impl_->thread = std::thread([impl = impl_.get()] { impl->run(); });
 }
-Status ModelManager::submit(crds::ServingConfig config) {
-  return impl_->submit(std::move(config));
+Status ModelManager::submit(crds::ServingConfig config, std::string content) {
+  return impl_->submit(std::move(config), std::move(content));
 }
 crds::PodState ModelManager::state() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->shown;
 }
 
-Status ModelManager::Impl::submit(crds::ServingConfig config) {
+Status ModelManager::Impl::submit(crds::ServingConfig config, std::string content) {
   CLOPS_TRY(check(config));
   const std::lock_guard lock(mutex);
   if (config.generation < highest.generation) {
     return fail(Code::Conflict, "generation " + std::to_string(config.generation) + " is older than " +
                                     std::to_string(highest.generation) + ", which is taken already");
   }
-  if (config == highest) return {};
+  if (config == highest) {  // perhaps in other words: an operator of another version prints it differently
+    highest_content = std::move(content);
+    if (shown.generation == highest.generation) shown.content = highest_content;
+    return {};
+  }
   if (config.generation == highest.generation) {
     return fail(Code::Conflict,
                 "generation " + std::to_string(config.generation) + " is taken already, with another content");
   }
   highest = config;
+  highest_content = std::move(content);
   pending = std::move(config);
   changed.notify_all();
   return {};
@@ -145,12 +151,12 @@ void ModelManager::Impl::look_at_file() {
   if (options.config_file.empty() || parts.clock.now() < next_look) return;
   next_look = parts.clock.now() + options.poll;
   const auto text = read_file(options.config_file, kConfigBytesMax);
-  std::string digest = text ? sha256(*text) : text.error().message;
+  std::string digest = text ? crds::content_digest(*text) : text.error().message;
   if (digest == file_digest) return;
-  file_digest = std::move(digest);
+  file_digest = digest;
   if (!text) return parts.log.warn("configuration file cannot be read", {{"error", text.error().message}});
   auto config = crds::decode_serving_config(*text);
-  const Status taken = config ? submit(std::move(*config)) : Status(std::unexpected(config.error()));
+  const Status taken = config ? submit(std::move(*config), std::move(digest)) : Status(std::unexpected(config.error()));
   if (taken) return;
   // A pushed configuration is often newer than the mounted file, which the kubelet brings up to a minute later.
   const Level level = taken.error().code == Code::Conflict ? Level::Info : Level::Error;
@@ -231,7 +237,7 @@ void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
 
 void ModelManager::Impl::publish_state() {
   const ModelTable& table = parts.tables.value();
-  crds::PodState state{.generation = table.generation, .ready = table.ready, .variants = {}};
+  crds::PodState state{.generation = table.generation, .content = "", .ready = table.ready, .variants = {}};
   for (const crds::ServingModel& model : target.models) {
     const TableModel* in_force = table.find(model.name);
     for (const crds::ServingVariant& variant : model.variants) {
@@ -256,6 +262,7 @@ void ModelManager::Impl::publish_state() {
   }
   {
     const std::lock_guard lock(mutex);
+    if (table.generation == highest.generation) state.content = highest_content;
     if (shown == state) return;
     shown = std::move(state);
   }

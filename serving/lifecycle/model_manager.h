@@ -45,7 +45,8 @@ class ModelManager {
   ModelManager& operator=(const ModelManager&) = delete;
 
   void start();
-  [[nodiscard]] Status submit(crds::ServingConfig config);
+  // `content`: crds::content_digest of the text it was read from, told in state().
+  [[nodiscard]] Status submit(crds::ServingConfig config, std::string content = "");
   [[nodiscard]] crds::PodState state() const;
 
  private:

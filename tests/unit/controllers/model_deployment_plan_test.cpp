@@ -282,6 +282,31 @@ TEST(ModelDeploymentPlan, generations_grow_even_when_the_config_map_was_lost) {
   EXPECT_GT(world.pushed->generation, before);
 }
 
+// Two leaders, or an edited ConfigMap: the same number on two texts is not the same configuration.
+TEST(ModelDeploymentPlan, another_content_of_the_same_number_is_not_in_force_and_gets_a_higher_one) {
+  for (const bool resolves : {true, false}) {
+    World world = converged();
+    if (!resolves) world.seen.versions.erase("fraud-7");
+    world.settle();
+    const int64_t before = world.pushed->generation;
+    world.seen.pods[0].state->content = "sha256:another";
+    EXPECT_FALSE(acknowledged(world.seen.pods, id_of(*world.pushed)));
+    world.reconcile();
+    EXPECT_GT(world.pushed->generation, before);
+    EXPECT_EQ(world.condition_of(crds::kConfigInForce)->status, ConditionStatus::Unknown);
+    EXPECT_GE(world.settle(), 0);
+    EXPECT_TRUE(acknowledged(world.seen.pods, id_of(*world.pushed)));
+    EXPECT_EQ(world.condition_of(crds::kConfigInForce)->status, ConditionStatus::True);
+  }
+}
+
+TEST(ModelDeploymentPlan, a_server_of_an_older_version_that_names_no_content_is_believed) {
+  World world = converged();
+  world.seen.pods[0].state->content.clear();
+  EXPECT_TRUE(acknowledged(world.seen.pods, id_of(*world.pushed)));
+  EXPECT_EQ(world.settle(), 2);
+}
+
 TEST(ModelDeploymentPlan, a_change_of_traffic_does_not_restart_pods) {
   World world = converged();
   const Json before = world.child(kDeployments)->body["spec"]["template"];

@@ -149,7 +149,8 @@ struct World {
 
   void take_up(ServingPod& pod) {
     if (!pushed || (pod.state && pod.state->generation > pushed->generation)) return;
-    crds::PodState state{.generation = pushed->generation, .ready = true, .variants = {}};
+    crds::PodState state{
+        .generation = pushed->generation, .content = id_of(*pushed).content, .ready = true, .variants = {}};
     for (const auto& v : pushed->models.front().variants) {
       auto loads = [&](const crds::ModelRef& ref) {
         return std::find(failing.begin(), failing.end(), ref.digest) == failing.end();

@@ -34,7 +34,7 @@ class VirtualExecutor final : public Executor {
 };
 
 struct FakePod {
-  crds::PodState state{.generation = 0, .ready = true, .variants = {}};
+  crds::PodState state{.generation = 0, .content = "", .ready = true, .variants = {}};
   int64_t accepted = 0;
   int polls_to_take_up = 0;
   bool down = false;

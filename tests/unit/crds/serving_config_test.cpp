@@ -83,6 +83,7 @@ TEST(ServingConfig, errors_name_the_path) {
 TEST(PodState, survives_its_text) {
   const PodState state{
       .generation = 3,
+      .content = content_digest("{}"),
       .ready = true,
       .variants = {{"fraud", "champion", "Loaded", "fraud-6", kDigest, ""},
                    {"fraud", "challenger", "FailedToLoad", "fraud-5", kDigest, "model.json: truncated"}}};

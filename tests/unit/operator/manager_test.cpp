@@ -62,7 +62,8 @@ class ManagerTest : public testing::Test {
   ManagerTest() {
     http.answer = [this](const HttpRequest& request) -> Result<HttpResponse> {
       if (request.method == "GET" && request.url.find("/things") != std::string::npos) return list_of(things, 100);
-      if (request.method == "GET" && request.url.find("/parts") != std::string::npos) return list_of({}, 100);
+      if (request.method == "GET" && request.url.find("/parts") != std::string::npos)
+        return list_of({}, parts_revision);
       return write ? write(request) : refusal(500, "unexpected");
     };
   }
@@ -73,6 +74,7 @@ class ManagerTest : public testing::Test {
   FakeHttp http;
   std::unique_ptr<kube::Client> client = kube::make_client({.server = "http://api", .limits = {}}, http, clock);
   std::vector<Json> things;
+  int parts_revision = 100;
   std::function<Result<HttpResponse>(const HttpRequest&)> write;
   Recording reconciler;
   std::unique_ptr<Manager> manager;
@@ -132,6 +134,25 @@ TEST_F(ManagerTest, the_wait_for_the_cache_has_a_limit) {
   executor.run_for(9s);
   EXPECT_EQ(reconciler.seen.size(), 1u);
   executor.run_for(2s);
+  EXPECT_EQ(reconciler.seen.size(), 2u);
+}
+
+TEST_F(ManagerTest, what_was_written_and_went_while_nobody_watched_is_looked_at_again) {
+  things = {thing("a", 1)};
+  write = [](const HttpRequest&) { return json(200, part("p", 120, "a")); };
+  bool wrote = false;
+  reconciler.act = [&](const ObjectKey& key, Context& context) -> Outcome {
+    if (!std::exchange(wrote, true)) (void)context.client.apply(kParts, part("p", 0, key.name), {.field_manager = "m"});
+    return Done{};
+  };
+  start();
+  executor.run_for(20s);
+  ASSERT_EQ(reconciler.seen.size(), 1u);
+  // The part was made and deleted; a list, at a later revision, has no word of it.
+  http.feed("/parts", R"({"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}})"
+                      "\n");
+  parts_revision = 150;
+  executor.run_for(10s);
   EXPECT_EQ(reconciler.seen.size(), 2u);
 }
 

@@ -11,6 +11,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr int kModels = 6;
+constexpr uint64_t kWritesMax = 600;  // of one history; the most that 2,000 of them take is about 170
 
 std::string uri_of(int model) {
   return "https://models.sim/m" + std::to_string(model) + "/model.json";
@@ -259,6 +260,8 @@ class History {
     world_.check_bounds();
     world_.judge.at_rest();
     if (world_.judge.found().empty()) expect_no_more_writes(world_, operators_);
+    if (world_.writes() > kWritesMax)
+      world_.judge.broken("no_write_when_converged", std::to_string(world_.writes()) + " writes in one history");
   }
 
   Chance draw_;

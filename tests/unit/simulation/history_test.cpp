@@ -7,11 +7,17 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <iostream>
 
+#include "tests/support/parallel.h"
+
 namespace clops::sim {
 namespace {
+
+constexpr uint64_t kHistories = 2'000;
 
 uint64_t number_from(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -26,21 +32,24 @@ void print(const Verdict& verdict, size_t lines_max) {
 
 TEST(History, crash_at_any_write_converges__and_all_other_invariants_hold_in_random_histories) {
   const uint64_t only = number_from("SIM_SEED", 0);
-  const uint64_t first = only != 0 ? only : 1, count = only != 0 ? 1 : number_from("CLOPS_SIM_HISTORIES", 300);
-  uint64_t writes = 0, steps = 0;
+  const uint64_t first = only != 0 ? only : 1, count = only != 0 ? 1 : number_from("CLOPS_SIM_HISTORIES", kHistories);
+  std::atomic<int> broken{0};
+  const auto verdicts = in_parallel<Verdict>(
+      count, [&](size_t at) { return run_history(first + at, only != 0); },
+      [&](const Verdict& verdict) { return !verdict.broken.empty() && ++broken >= 5; });
+  uint64_t writes = 0, steps = 0, most = 0;
   int failures = 0;
-  for (uint64_t seed = first; seed < first + count && failures < 5; ++seed) {
-    const Verdict verdict = run_history(seed, only != 0);
-    writes += verdict.writes, steps += verdict.steps;
+  for (uint64_t at = 0; at < count; ++at) {
+    const Verdict& verdict = verdicts[at];
+    writes += verdict.writes, steps += verdict.steps, most = std::max(most, verdict.writes);
     if (only != 0) print(verdict, 100'000);
     if (verdict.broken.empty()) continue;
-    ++failures;
     std::string all;
     for (const std::string& what : verdict.broken) all += "\n  " + what;
-    ADD_FAILURE() << "history " << seed << " (replay: SIM_SEED=" << seed << "):" << all;
-    if (failures == 1 && only == 0) print(run_history(seed, true), 60);
+    ADD_FAILURE() << "history " << first + at << " (replay: SIM_SEED=" << first + at << "):" << all;
+    if (++failures == 1 && only == 0) print(run_history(first + at, true), 60);
   }
-  std::cout << count << " histories, " << writes << " writes, " << steps << " steps\n";
+  std::cout << count << " histories, " << writes << " writes (at most " << most << " in one), " << steps << " steps\n";
 }
 
 TEST(History, the_same_seed_gives_the_same_history) {

@@ -25,6 +25,9 @@ class Judge {
 
   // Some ModelVersion's artifact is not there: it is looked for again and again.
   [[nodiscard]] bool retries_for_ever() const;
+  // Some ModelVersion's verifying has failed for a reason that has passed: it is good at the next try, which comes
+  // later and later.
+  [[nodiscard]] bool owes_a_try() const;
 
   void broken(const std::string& invariant, const std::string& what);
   [[nodiscard]] const std::vector<std::string>& found() const { return found_; }

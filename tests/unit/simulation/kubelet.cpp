@@ -111,9 +111,11 @@ void Cluster::start_server(const ApiKey& key, const std::string& uid) {
   if (pod->command != "serve") return;
   pod->server = std::make_unique<PodServer>(truths_, decode_base64(string_at(*secret, {"data", "key"})));
   pod->served.clear();
-  const auto config = crds::decode_serving_config(string_at(*config_map, {"data", "serving.json"}));
+  const std::string text = string_at(*config_map, {"data", "serving.json"});
+  const auto config = crds::decode_serving_config(text);
   int status = 0;
-  if (config && pod->server->submit(*config, status)) later([this, key, uid] { load(key, uid); }, slow_);
+  if (config && pod->server->submit(*config, crds::content_digest(text), status))
+    later([this, key, uid] { load(key, uid); }, slow_);
 }
 
 void Cluster::load(const ApiKey& key, const std::string& uid) {
@@ -211,12 +213,15 @@ void Cluster::stop_pod(const ApiKey& key, const std::string& uid) {
 void Cluster::refresh_mounts(const ApiKey& config_map) {
   const Snapshot object = api_.get(config_map);
   if (object == nullptr) return;
-  const auto config = crds::decode_serving_config(string_at(*object, {"data", "serving.json"}));
+  const std::string text = string_at(*object, {"data", "serving.json"});
+  const auto config = crds::decode_serving_config(text);
   if (!config) return;
+  const std::string content = crds::content_digest(text);
   for (auto& [key, pod] : pods_) {
     int status = 0;
     if (key.ns != config_map.ns || pod.config_map != config_map.name || pod.server == nullptr) continue;
-    if (pod.server->submit(*config, status)) later([this, key = key, uid = pod.uid] { load(key, uid); }, slow_);
+    if (pod.server->submit(*config, content, status))
+      later([this, key = key, uid = pod.uid] { load(key, uid); }, slow_);
   }
 }
 

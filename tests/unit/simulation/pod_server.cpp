@@ -36,12 +36,12 @@ HttpResponse PodServer::handle(const HttpRequest& request, bool& accepted) {
   const auto config = crds::decode_serving_config(request.body);
   if (!config) return refusal(400, config.error().message);
   int status = 200;
-  accepted = submit(*config, status);
+  accepted = submit(*config, crds::content_digest(request.body), status);
   if (status != 200) return refusal(status, "generation " + std::to_string(config->generation) + " is not newer");
   return answer(200, crds::encode(state()));
 }
 
-bool PodServer::submit(const crds::ServingConfig& config, int& status) {
+bool PodServer::submit(const crds::ServingConfig& config, const std::string& content, int& status) {
   status = 200;
   for (const auto* known : {&next_, &in_force_}) {
     if (!known->has_value()) continue;
@@ -49,8 +49,9 @@ bool PodServer::submit(const crds::ServingConfig& config, int& status) {
       status = 409;
       return false;
     }
-    if (config == **known) return false;
+    if (config == **known) return content_ = content, false;
   }
+  content_ = content;
   next_ = config;
   return true;
 }
@@ -97,6 +98,7 @@ void PodServer::finish_loading() {
 crds::PodState PodServer::state() const {
   crds::PodState state;
   state.generation = in_force_ ? in_force_->generation : 0;
+  if (!next_) state.content = content_;
   state.ready = ready();
   const auto& shown = next_ ? next_ : in_force_;
   if (!shown) return state;

@@ -31,7 +31,8 @@ class PodServer {
   // PUT and GET /clops/v1/config, GET /clops/v1/hint, /healthz. `accepted`: a configuration was taken that loads after
   // a while; finish_loading() ends that.
   [[nodiscard]] HttpResponse handle(const HttpRequest& request, bool& accepted);
-  [[nodiscard]] bool submit(const crds::ServingConfig& config, int& status);  // status: as the push would answer
+  [[nodiscard]] bool submit(const crds::ServingConfig& config, const std::string& content,
+                            int& status);  // status: as the push would answer
   void finish_loading();
   [[nodiscard]] bool loading() const { return next_.has_value(); }
   [[nodiscard]] crds::PodState state() const;
@@ -50,6 +51,7 @@ class PodServer {
   const Truths& truths_;
   const std::string push_key_;
   std::optional<crds::ServingConfig> in_force_, next_;
+  std::string content_;  // of the one that was taken last
   Table table_;
   bool ready_ = false;
 };

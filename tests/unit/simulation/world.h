@@ -66,8 +66,8 @@ class World {
 
   // ---- time
   void run_for(Duration time) { loop.run_for(time); }
-  // Until no operator has written (but verifying pods) for `quiet`; false (and a problem) when that does not come
-  // within `limit`.
+  // Until no operator has written (but verifying pods) for `quiet` and no good ModelVersion waits for its next try;
+  // false (and a problem) when that does not come within `limit`.
   bool settle(Duration quiet = std::chrono::seconds(250), Duration limit = std::chrono::minutes(60));
 
   void trace(const std::string& line);

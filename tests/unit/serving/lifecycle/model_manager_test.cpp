@@ -189,6 +189,17 @@ TEST_F(ModelManagerTest, the_highest_generation_wins) {
   EXPECT_TRUE(in_force(6));
 }
 
+TEST_F(ModelManagerTest, says_which_text_is_in_force) {
+  start();
+  ASSERT_TRUE(manager->submit(config(5, "1", "2"), "sha256:a"));
+  ASSERT_TRUE(in_force(5));
+  EXPECT_EQ(manager->state().content, "sha256:a");
+  EXPECT_EQ(manager->submit(config(5, "1", "3"), "sha256:b").error().code, Code::Conflict);
+  EXPECT_EQ(manager->state().content, "sha256:a");
+  ASSERT_TRUE(manager->submit(config(5, "1", "2"), "sha256:c"));  // the same, printed differently
+  EXPECT_EQ(manager->state().content, "sha256:c");
+}
+
 TEST_F(ModelManagerTest, follows_its_file_by_content_and_keeps_a_newer_push) {
   const std::filesystem::path file =
       std::filesystem::path(testing::TempDir()) / ("clops_manager_" + std::to_string(::getpid()) + ".json");
