@@ -132,8 +132,10 @@ std::map<std::string, std::string> Reader::text_map(const char* key, size_t entr
   return out;
 }
 
-std::vector<std::string> Reader::text_list(const char* key, size_t entries_max) const {
-  std::vector<std::string> out;
+template <class T>
+std::vector<T> Reader::list(const char* key, size_t entries_max, bool (Json::*fits)() const noexcept,
+                            std::string_view wanted) const {
+  std::vector<T> out;
   const Json* value = find(key);
   if (!value) return out;
   if (!value->is_array()) {
@@ -143,33 +145,21 @@ std::vector<std::string> Reader::text_list(const char* key, size_t entries_max) 
   if (value->size() > entries_max) fail(key, "has more than " + std::to_string(entries_max) + " entries");
   for (size_t i = 0; i < value->size(); ++i) {
     const Json& entry = (*value)[i];
-    if (!entry.is_string()) {
-      error_->set(at(key) + "[" + std::to_string(i) + "]", must_be("a string", entry));
+    if (!(entry.*fits)()) {
+      error_->set(at(key) + "[" + std::to_string(i) + "]", must_be(wanted, entry));
       return out;
     }
-    out.push_back(entry.get<std::string>());
+    out.push_back(entry.get<T>());
   }
   return out;
 }
 
+std::vector<std::string> Reader::text_list(const char* key, size_t entries_max) const {
+  return list<std::string>(key, entries_max, &Json::is_string, "a string");
+}
+
 std::vector<int64_t> Reader::integer_list(const char* key, size_t entries_max) const {
-  std::vector<int64_t> out;
-  const Json* value = find(key);
-  if (!value) return out;
-  if (!value->is_array()) {
-    fail(key, must_be("a list", *value));
-    return out;
-  }
-  if (value->size() > entries_max) fail(key, "has more than " + std::to_string(entries_max) + " entries");
-  for (size_t i = 0; i < value->size(); ++i) {
-    const Json& entry = (*value)[i];
-    if (!entry.is_number_integer()) {
-      error_->set(at(key) + "[" + std::to_string(i) + "]", must_be("an integer", entry));
-      return out;
-    }
-    out.push_back(entry.get<int64_t>());
-  }
-  return out;
+  return list<int64_t>(key, entries_max, &Json::is_number_integer, "an integer");
 }
 
 Reader Reader::child(const char* key) const {

@@ -55,6 +55,9 @@ class Reader {
 
  private:
   [[nodiscard]] const Json* find(const char* key) const;
+  template <class T>
+  [[nodiscard]] std::vector<T> list(const char* key, size_t entries_max, bool (Json::*fits)() const noexcept,
+                                    std::string_view wanted) const;
   const Json* value_;
   std::string path_;
   ReadError* error_;

@@ -1,4 +1,4 @@
-// What every Kubernetes object has, and the table of resource types clops knows by name. Values only; no behaviour.
+// What every Kubernetes object has, and how it is read. Values and pure functions.
 // Source of names: Kubernetes API conventions (metav1).
 #pragma once
 
@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/json.h"
 
 namespace clops::crds {
 
@@ -46,6 +48,9 @@ struct ObjectMeta {
   std::vector<OwnerReference> owners;
   bool operator==(const ObjectMeta&) const = default;
 };
+
+// metadata of an object, as far as ObjectMeta knows it; absent or wrongly typed fields stay empty.
+[[nodiscard]] ObjectMeta decode_meta(const Json& object);
 
 enum class ConditionStatus { True, False, Unknown };
 

@@ -248,29 +248,8 @@ Json status_of(const Json& object) {
 }  // namespace
 
 Result<ObjectMeta> decode_workload_meta(const Json& object) {
-  const Json* meta = find_path(object, {"metadata"});
-  if (meta == nullptr) return fail(Code::InvalidArgument, "metadata: is required");
-  ObjectMeta out;
-  out.name = string_at(*meta, {"name"});
-  out.ns = string_at(*meta, {"namespace"});
-  out.uid = string_at(*meta, {"uid"});
-  out.resource_version = string_at(*meta, {"resourceVersion"});
-  out.generation = int_at(*meta, {"generation"});
-  out.creation_timestamp = string_at(*meta, {"creationTimestamp"});
-  out.deletion_timestamp = string_at(*meta, {"deletionTimestamp"});
-  out.labels = string_map(find_path(*meta, {"labels"}));
-  out.annotations = string_map(find_path(*meta, {"annotations"}));
-  if (const Json* owners = find_path(*meta, {"ownerReferences"}); owners != nullptr && owners->is_array()) {
-    for (const Json& owner : *owners) {
-      out.owners.push_back({.api_version = string_at(owner, {"apiVersion"}),
-                            .kind = string_at(owner, {"kind"}),
-                            .name = string_at(owner, {"name"}),
-                            .uid = string_at(owner, {"uid"}),
-                            .controller = bool_at(owner, {"controller"}),
-                            .block_owner_deletion = bool_at(owner, {"blockOwnerDeletion"})});
-    }
-  }
-  return out;
+  if (find_path(object, {"metadata"}) == nullptr) return fail(Code::InvalidArgument, "metadata: is required");
+  return decode_meta(object);
 }
 
 Result<PodSpec> decode_pod_spec(const Json& spec, const std::string& where) {

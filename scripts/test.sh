@@ -129,7 +129,10 @@ lane_asan() {
     [ -x "$fuzzer" ] || continue
     name=$(basename "$fuzzer" _fuzz)
     local corpus=("$found/$name")
-    [ ! -d "tests/fuzz/corpus/$name" ] || corpus+=("tests/fuzz/corpus/$name")
+    case $name in
+      xgboost_json | ubjson) corpus+=(tests/data/golden tests/data/refused) ;;
+      *) [ ! -d "tests/data/fuzz/$name" ] || corpus+=("tests/data/fuzz/$name") ;;
+    esac
     mkdir -p "$found/$name"
     check "fuzz $name for $fuzz_seconds s" "$fuzzer" -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=1024 \
       -max_len=65536 -print_final_stats=1 -artifact_prefix="$found/crash-$name-" "${corpus[@]}"

@@ -143,6 +143,21 @@ ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& 
 
 }  // namespace
 
+namespace {
+
+// A request names a version by spec.version: two artifacts behind one name would be told apart by nobody.
+std::string same_version(const crds::ModelDeployment& object, const std::vector<crds::ModelRef>& refs,
+                         const crds::ModelRef& ref) {
+  const auto twin = std::find_if(refs.begin(), refs.end(), [&](const crds::ModelRef& other) {
+    return other.version == ref.version && other.model_version != ref.model_version;
+  });
+  if (twin == refs.end()) return "";
+  return ref.model_version + " is version \"" + ref.version + "\", and so is " + twin->model_version +
+         ": requests name a version of " + object.meta.name + " by ModelVersion.spec.version, so each needs its own";
+}
+
+}  // namespace
+
 Resolution resolve(const crds::ModelDeployment& object, const std::map<std::string, crds::ModelVersion>& versions) {
   Resolution out;
   for (size_t i = 0; i < object.spec.variants.size(); ++i) {
@@ -160,11 +175,14 @@ Resolution resolve(const crds::ModelDeployment& object, const std::map<std::stri
     const bool verified = ready && ready->status == crds::ConditionStatus::True && !mv.status.resolved_digest.empty() &&
                           mv.status.observed_generation == mv.meta.generation;
     if (verified) {
-      out.refs.push_back({.model_version = mv.meta.name,
-                          .version = mv.spec.version,
-                          .uri = mv.spec.storage_uri,
-                          .digest = mv.status.resolved_digest,
-                          .format = mv.status.format});
+      crds::ModelRef ref{.model_version = mv.meta.name,
+                         .version = mv.spec.version,
+                         .uri = mv.spec.storage_uri,
+                         .digest = mv.status.resolved_digest,
+                         .format = mv.status.format};
+      if (const std::string twin = same_version(object, out.refs, ref); !twin.empty())
+        out.problems.push_back({Reason::InvalidSpec, where + twin, false});
+      out.refs.push_back(std::move(ref));
     } else if (ready && ready->status == crds::ConditionStatus::False) {
       out.problems.push_back({Reason::ModelVersionFailed,
                               where + mv.meta.name + " is not usable: " + ready->reason + ": " + ready->message,

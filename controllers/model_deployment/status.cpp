@@ -317,7 +317,7 @@ class Writer {
     for (const Reason reason : {Reason::ModelVersionMissing, Reason::ModelVersionNotReady, Reason::ModelVersionFailed,
                                 Reason::VariantsResolved, Reason::ConfigInForce, Reason::VariantFailedToLoad,
                                 Reason::EndpointReady, Reason::PodsNotReady, Reason::RolloutStuck, Reason::ScaledToZero,
-                                Reason::ChildConflict, Reason::ChildRefused}) {
+                                Reason::ChildConflict, Reason::ChildRefused, Reason::InvalidSpec}) {
       if (to_string(reason) == now->reason)
         event(now->status == ConditionStatus::False && reason != Reason::ScaledToZero, reason, now->message);
     }

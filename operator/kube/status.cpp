@@ -42,14 +42,6 @@ bool resource_version_too_large(const Json& status) {
   return false;
 }
 
-void read_map(const Json& meta, const char* field, std::map<std::string, std::string>& out) {
-  const Json* map = find_path(meta, {field});
-  if (!map || !map->is_object()) return;
-  for (const auto& [key, value] : map->items()) {
-    if (value.is_string()) out.emplace(key, value.get<std::string>());
-  }
-}
-
 std::string_view digits_of(std::string_view text) {
   if (text.find_first_not_of("0123456789") != std::string_view::npos) return {};
   while (text.size() > 1 && text.front() == '0') text.remove_prefix(1);
@@ -57,32 +49,6 @@ std::string_view digits_of(std::string_view text) {
 }
 
 }  // namespace
-
-crds::ObjectMeta decode_meta(const Json& object) {
-  crds::ObjectMeta out;
-  const Json* meta = find_path(object, {"metadata"});
-  if (!meta || !meta->is_object()) return out;
-  out.name = string_at(*meta, {"name"});
-  out.ns = string_at(*meta, {"namespace"});
-  out.uid = string_at(*meta, {"uid"});
-  out.resource_version = string_at(*meta, {"resourceVersion"});
-  out.generation = int_at(*meta, {"generation"});
-  out.creation_timestamp = string_at(*meta, {"creationTimestamp"});
-  out.deletion_timestamp = string_at(*meta, {"deletionTimestamp"});
-  read_map(*meta, "labels", out.labels);
-  read_map(*meta, "annotations", out.annotations);
-  if (const Json* owners = find_path(*meta, {"ownerReferences"}); owners && owners->is_array()) {
-    for (const Json& owner : *owners) {
-      out.owners.push_back({.api_version = string_at(owner, {"apiVersion"}),
-                            .kind = string_at(owner, {"kind"}),
-                            .name = string_at(owner, {"name"}),
-                            .uid = string_at(owner, {"uid"}),
-                            .controller = bool_at(owner, {"controller"}),
-                            .block_owner_deletion = bool_at(owner, {"blockOwnerDeletion"})});
-    }
-  }
-  return out;
-}
 
 crds::ObjectKey key_of(const Json& object) {
   return {string_at(object, {"metadata", "namespace"}), string_at(object, {"metadata", "name"})};

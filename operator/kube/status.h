@@ -10,8 +10,7 @@
 
 namespace clops::kube {
 
-// metadata of an object, as far as ObjectMeta knows it; absent or wrongly typed fields stay empty.
-[[nodiscard]] crds::ObjectMeta decode_meta(const Json& object);
+using crds::decode_meta;
 [[nodiscard]] crds::ObjectKey key_of(const Json& object);
 
 // The error an answer of the API stands for, whether its body is a Status or not; the table is in kube/client.h.

@@ -138,6 +138,19 @@ const Row kChangesAround[] = {
     {"every pod is replaced", [](World& w) { w.seen.pods.clear(); }, kConverged},
     {"a container restarted with an old configuration", [](World& w) { w.seen.pods[0].state->generation = 0; },
      kConverged},
+    {"two artifacts of one version",
+     [](World& w) {
+       w.seen.versions["fraud-7"].spec.version = "6";
+       w.edit();
+     },
+     "VariantsResolved=False/InvalidSpec ConfigInForce=True/ConfigInForce Ready=True/EndpointReady "
+     "Stalled=True/InvalidSpec champion=90,challenger=10"},
+    {"both variants of one ModelVersion",
+     [](World& w) {
+       w.seen.object.spec.variants[1].model_version = "fraud-6";
+       w.edit();
+     },
+     kConverged},
     {"its own ServiceAccount",
      [](World& w) {
        w.seen.object.spec.service_account_name = "mine";
