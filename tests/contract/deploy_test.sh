@@ -124,6 +124,13 @@ case_an_overlay_of_one_line_moves_the_namespaced_mode() {
   refuse grep -E 'clops-(models|system)|kind: Cluster' "$work/team.yaml"
 }
 
+case_the_overlay_of_the_readme_sets_both_images() {
+  mkdir -p "$work/own/deploy/mine"
+  cp -r crds "$work/own/"; cp -r deploy/operator deploy/base deploy/definitions "$work/own/deploy/"
+  sed -n '/^resources: \[..\/base\]/,/^```/p' deploy/README.md | sed '$d' > "$work/own/deploy/mine/kustomization.yaml"
+  sed 's#clops-\(operator\|server\):#registry.example/team/&#; 1d' deploy/install.yaml | diff - <(kubectl kustomize "$work/own/deploy/mine")
+}
+
 case_no_role_has_a_wildcard() { refuse grep -nE "['\"]?\*['\"]?$|escalate|impersonate|\bbind\b" deploy/operator/role.yaml deploy/operator/election.yaml deploy/definitions/users.yaml; }
 
 # Each status that controllers/*/status and plan can write, as conditions `TYPE=STATUS/REASON`, and what kstatus (kubectl, Flux), Flux
@@ -282,7 +289,7 @@ case_no_request_was_refused_and_no_right_is_idle() {
 }
 
 case_owner_references_and_applies_need_what_is_explained() {
-  # Each of the two rules taken away for a moment makes a write fail: what the log cannot show.
+  # Taken away for a moment, each makes a write fail that is none of its own verb: what the log cannot show.
   local rule
   for rule in 'del(.rules[] | select(.resources | index("modeldeployments/finalizers")))' '(.rules[] | select(.resources | index("deployments"))).verbs -= ["create"]'; do
     until_true 10 accepted_create
@@ -371,7 +378,7 @@ case_namespaced_uninstall_keeps_models_and_then_nothing() {
   until_true 30 nothing_left
 }
 
-cases=(generated_files_are_up_to_date versions_and_images_agree an_overlay_of_one_line_moves_the_namespaced_mode no_role_has_a_wildcard
+cases=(generated_files_are_up_to_date versions_and_images_agree an_overlay_of_one_line_moves_the_namespaced_mode the_overlay_of_the_readme_sets_both_images no_role_has_a_wildcard
   health_is_told_alike_by_kstatus_flux_and_argo_cd
   install_applies_without_a_warning its_pods_pass_the_restricted_standard users_get_the_kinds_with_view_edit_and_admin
   the_operator_reconciles_the_samples the_operator_does_all_it_may no_request_was_refused_and_no_right_is_idle
