@@ -112,7 +112,9 @@ Status InferenceServer::Impl::open_models() {
 Status InferenceServer::Impl::open_lanes() {
   const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20)};
   const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
-                                .out_bytes_max = limits.out_bytes_max};
+                                .out_bytes_max = limits.out_bytes_max,
+                                .connection_age_max = options.connection_age_max,
+                                .clock = &clock};
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];

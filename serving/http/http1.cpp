@@ -14,8 +14,14 @@ void append_number(std::string& out, size_t value) {
 
 class Http1 final : public StreamHandler {
  public:
-  Http1(HttpService& service, const Http1Options& options, Answer& answer, const std::atomic<bool>& draining)
-      : service_(service), options_(options), answer_(answer), draining_(draining), parser_(options.parser) {}
+  Http1(HttpService& service, const Http1Options& options, Answer& answer, const std::atomic<bool>& draining,
+        TimePoint retires_at)
+      : service_(service),
+        options_(options),
+        answer_(answer),
+        draining_(draining),
+        retires_at_(retires_at),
+        parser_(options.parser) {}
 
   Progress on_input(std::string_view in, std::string& out) override {
     Progress progress;
@@ -38,7 +44,9 @@ class Http1 final : public StreamHandler {
       }
       answer_.reset();
       if (!service_.serve(parser_.request(), answer_)) return hold(progress);
-      const bool keep = write_answer(out);
+      // What has been pipelined behind it is answered first.
+      const bool more = progress.consumed + held_bytes_ < in.size();
+      const bool keep = write_answer(out, more);
       progress.consumed += held_bytes_;
       progress.completed = true;
       held_bytes_ = 0;
@@ -76,9 +84,11 @@ class Http1 final : public StreamHandler {
     return progress;
   }
 
-  bool write_answer(std::string& out) {
+  bool retired() const { return retires_at_ != TimePoint::max() && options_.clock->now() >= retires_at_; }
+
+  bool write_answer(std::string& out, bool more) {
     const Request& request = parser_.request();
-    const bool keep = request.keep_alive && !draining_.load(std::memory_order_relaxed);
+    const bool keep = request.keep_alive && !draining_.load(std::memory_order_relaxed) && (more || !retired());
     write_head(out, answer_.body.size(), keep);
     if (request.method != "HEAD") out += answer_.body;
     if (answer_.body.capacity() > (1u << 20)) std::string().swap(answer_.body);
@@ -109,6 +119,7 @@ class Http1 final : public StreamHandler {
   const Http1Options& options_;
   Answer& answer_;
   const std::atomic<bool>& draining_;
+  const TimePoint retires_at_;
   RequestParser parser_;
   size_t held_bytes_ = 0;
   bool held_ = false, held_chunked_ = false;
@@ -119,13 +130,23 @@ class Http1Protocol final : public StreamProtocol {
   Http1Protocol(HttpService& service, const Http1Options& options, const std::atomic<bool>& draining)
       : service_(service), options_(options), draining_(draining) {}
   std::unique_ptr<StreamHandler> open() override {
-    return std::make_unique<Http1>(service_, options_, answer_, draining_);
+    return std::make_unique<Http1>(service_, options_, answer_, draining_, next_retirement());
   }
 
  private:
+  TimePoint next_retirement() {
+    if (!options_.clock || options_.connection_age_max <= Duration(0)) return TimePoint::max();
+    constexpr double kGolden = 0.61803398874989485;  // multiples of it fall evenly, however many there are
+    spread_ += kGolden;
+    if (spread_ >= 1) spread_ -= 1;
+    return options_.clock->now() +
+           std::chrono::duration_cast<Duration>(options_.connection_age_max * (0.9 + 0.2 * spread_));
+  }
+
   HttpService& service_;
   Http1Options options_;
   const std::atomic<bool>& draining_;
+  double spread_ = 0;
   Answer answer_;  // one per loop thread: only one request is answered at a time
 };
 

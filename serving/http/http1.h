@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/time.h"
 #include "serving/http/request_parser.h"
 #include "serving/net/stream.h"
 #include "serving/protocol/json_text.h"
@@ -42,6 +43,10 @@ class HttpService {
 struct Http1Options {
   ParserLimits parser;
   size_t out_bytes_max = 1u << 20;  // the loop's
+  // A connection older than this is closed after its next answer, so that its client meets pods that came later. Spread
+  // by a tenth either way: clients that came together do not come back together. 0, or no clock: never.
+  Duration connection_age_max{0};
+  const Clock* clock = nullptr;
 };
 
 [[nodiscard]] std::unique_ptr<StreamProtocol> make_http1(

@@ -103,7 +103,7 @@ case_an_absent_file_is_named() { bad_version absent pvc://samples/nothing/here.j
 case_an_absent_claim_is_named() {
   version unclaimed pvc://no-such-claim/model.json | k apply -f -
   until_true 15 says mv unclaimed no-such-claim
-  refuse k wait mv/unclaimed --for=condition=Ready --timeout=100ms
+  refuse k wait mv/unclaimed --for=condition=Ready --timeout=1s
 }
 case_a_truncated_model_is_named() {
   head -c 2000 "$root/samples/models/breast-cancer/2/model.json" > "$(claim truncated.json)"
@@ -133,7 +133,7 @@ case_a_missing_model_version_is_named() {
   deployment lost '[{name: challenger, modelVersion: no-such-version, weight: 100}]' | k apply -f -
   until_true 10 warned md lost no-such-version
   k describe md lost | sed -n '/^ *Conditions:/,/^Events:/p' | expect "the condition" no-such-version
-  refuse k wait md/lost --for=condition=Ready --timeout=100ms
+  refuse k wait md/lost --for=condition=Ready --timeout=1s
   k delete md lost
 }
 
@@ -154,7 +154,7 @@ case_unverified_model_never_serves() {
   cp "$root/tests/data/golden/base-score.ubj" "$(claim swapped.ubj)"   # not what was verified
   deployment swapped '[{name: challenger, modelVersion: swapped, weight: 100}]' | k apply -f -
   until_true 15 says md swapped 'VariantFailedToLoad.*(digest|sha256)'
-  refuse k wait md/swapped --for=condition=Ready --timeout=100ms
+  refuse k wait md/swapped --for=condition=Ready --timeout=1s
   k delete md swapped
 }
 
@@ -181,23 +181,42 @@ case_scaling_changes_the_pods() {
   still_serving
 }
 
-# clients SUFFIX [CURL OPTION...]: asks until $work/load is gone, a hundred and more times a second; one line for each answer.
-clients() {
-  local suffix=$1 url; url=$(url_of breast-cancer)/v2/models/breast-cancer/infer; shift
+# Load through the Service, until it is ended: clients that keep their connection for $kept_seconds, and ones that make a new
+# one for each request. One line for each answer.
+load_rate=150 kept_seconds=1   # requests a second, of each client
+client() {  # SUFFIX SECONDS [CURL OPTION...]
+  local suffix=$1 count=$((load_rate * $2)) url; url=$(url_of breast-cancer)/v2/models/breast-cancer/infer; shift 2
   while [ -e "$work/load" ]; do
-    curl -sS -m 10 --rate 150/s -o /dev/null -w '%{http_code} %{errormsg}\n' -d @"$root/samples/rows/breast-cancer.json" "$@" "$url?[1-150]" || echo "curl ended with $?"
+    curl -sS -m 10 --rate "$load_rate/s" -o /dev/null -w '%{http_code} %{errormsg}\n' -d @"$root/samples/rows/breast-cancer.json" "$@" "$url?[1-$count]" || echo "curl ended with $?"
   done > "$work/answers.$suffix" 2>&1
+}
+begin_load() {
+  local each
+  touch "$work/load"
+  load_pids=()
+  for each in kept.1 kept.2; do client "$each" "$kept_seconds" & load_pids+=($!); done
+  for each in fresh.1 fresh.2; do client "$each" 1 -H 'Connection: close' & load_pids+=($!); done
+}
+# end_load AT-LEAST: every client got so many answers, and nothing but good ones.
+end_load() {
+  local each asked lost bad=0
+  rm "$work/load"
+  wait "${load_pids[@]}"
+  for each in kept.1 kept.2 fresh.1 fresh.2; do
+    asked=$(wc -l < "$work/answers.$each") lost=$(grep -cv '^200 $' "$work/answers.$each" || true)
+    echo "$each: $asked answers, $lost lost"
+    grep -v '^200 $' "$work/answers.$each" | sort | uniq -c | head -n 5 || true
+    [ "$asked" -ge "$1" ] && [ "$lost" = 0 ] || bad=1
+  done
+  return "$bad"
 }
 only_pod() { k get pods -l clops.dev/model-deployment=breast-cancer -o name; }
 # Until nothing of the last rollout is left, draining pods included.
-settled() { [ "$(only_pod | wc -l)" = "$1" ] && pods_are "$1" && k wait md/breast-cancer --for=condition=Ready --timeout=100ms; }
+settled() { [ "$(only_pod | wc -l)" = "$1" ] && pods_are "$1" && k wait md/breast-cancer --for=condition=Ready --timeout=2s; }
 rolled() { settled 1 && [ "$(only_pod)" != "$1" ]; }
 case_no_request_lost_in_rollout() {
-  touch "$work/load"
-  local each jobs_of=() before
-  for each in kept.1 kept.2; do clients "$each" & jobs_of+=($!); done
-  for each in fresh.1 fresh.2; do clients "$each" -H 'Connection: close' & jobs_of+=($!); done
-  before=$(only_pod)
+  begin_load
+  local before; before=$(only_pod)
   { deployment breast-cancer "[{name: champion, modelVersion: breast-cancer-1, weight: 90}, {name: challenger, modelVersion: breast-cancer-2, weight: 10}]"
     printf '  resources: {requests: {memory: 48Mi}}\n'; } | k apply -f -
   until_true 30 rolled "$before"                                 # every pod replaced by one of another template
@@ -212,18 +231,11 @@ case_no_request_lost_in_rollout() {
   until_true 10 settled 3
   two breast-cancer-1 breast-cancer-2 90 10
   until_true 30 settled 1
-  rm "$work/load"
-  wait "${jobs_of[@]}"
-  for each in kept.1 kept.2 fresh.1 fresh.2; do
-    local asked lost; asked=$(wc -l < "$work/answers.$each") lost=$(grep -cv '^200 $' "$work/answers.$each" || true)
-    echo "$each: $asked answers, $lost lost"
-    grep -v '^200 $' "$work/answers.$each" | sort | uniq -c | head -n 5 || true
-    [ "$asked" -ge 300 ] && [ "$lost" = 0 ]
-  done
+  end_load 300
 }
 
 serving_again() {
-  k wait md/breast-cancer md/diabetes --for=condition=Ready --timeout=100ms && curl -fsS -m 2 "$(url_of breast-cancer)/v2/health/ready"
+  k wait md/breast-cancer md/diabetes --for=condition=Ready --timeout=2s && curl -fsS -m 2 "$(url_of breast-cancer)/v2/health/ready"
 }
 case_a_killed_server_comes_back() {
   local pids; pids=$(server_pids)

@@ -19,6 +19,13 @@ class Echo final : public HttpService {
   int refused = 0;
 };
 
+class StillClock final : public Clock {
+ public:
+  TimePoint now() const override { return time; }
+  WallTime wall() const override { return {}; }
+  TimePoint time{};
+};
+
 struct Http1Test : testing::Test {
   // Gives the handler bytes as a loop does: at a new address each time.
   Progress feed(std::string_view bytes) {
@@ -49,6 +56,36 @@ TEST_F(Http1Test, answers_in_order_and_keeps_alive) {
 TEST_F(Http1Test, head_has_the_length_and_no_body) {
   feed("HEAD /1 HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n");
+}
+
+TEST_F(Http1Test, an_old_connection_is_closed_after_its_next_answer) {
+  using std::chrono::seconds;
+  StillClock clock;
+  options.connection_age_max = seconds{30};
+  options.clock = &clock;
+  protocol = make_http1(echo, options, draining);
+  const std::string ask = "GET /1 HTTP/1.1\r\nHost: h\r\n\r\n";
+  int closed_early = 0;
+  for (int i = 0; i < 40; ++i) {
+    clock.time = {};
+    out.clear();
+    handler = protocol->open();
+    clock.time += seconds{26};
+    EXPECT_EQ(feed(ask).next, Next::Read);
+    clock.time = TimePoint{} + seconds{30};
+    const bool early = feed(ask).next == Next::Close;
+    closed_early += early;
+    clock.time = TimePoint{} + seconds{34};
+    if (!early) {
+      out.clear();
+      EXPECT_EQ(feed(ask + ask).next, Next::Close);
+      EXPECT_EQ(out.find("Connection: close"), out.rfind("Connection: close")) << "what is pipelined is answered";
+      EXPECT_NE(out.find("GET /1", out.find("GET /1") + 1), std::string::npos);
+    }
+    pending.clear();
+  }
+  EXPECT_GT(closed_early, 10);  // clients that came together do not come back together
+  EXPECT_LT(closed_early, 30);
 }
 
 TEST_F(Http1Test, closes_when_asked_and_while_draining) {
