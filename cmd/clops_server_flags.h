@@ -18,7 +18,7 @@ struct ServerFlags {
   std::vector<std::string> pvc;
   bool allow_file_uris = false;
   std::string cache;
-  int drain_delay_ms = 5000, connection_age_ms = 60'000;
+  int drain_delay_ms = 5000, connection_age_ms = 30'000;
   Level log_level = Level::Info;
 };
 

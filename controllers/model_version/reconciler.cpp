@@ -28,7 +28,9 @@ Result<crds::Inspection> read_report(op::Context& context, const ObjectKey& pod)
   if (end == std::string::npos) return fail(Code::NotFound, "its log is empty");
   const size_t begin = log.find_last_of('\n', end);
   const size_t first = begin == std::string::npos ? 0 : begin + 1;
-  auto report = crds::decode_inspection(std::string_view(log).substr(first, end + 1 - first));
+  const std::string line = log.substr(first, end + 1 - first);
+  if (line.front() != '{') return fail(Code::InvalidArgument, "its log ends with: " + line.substr(0, 500));
+  auto report = crds::decode_inspection(line);
   if (!report) return fail_in("the last line of its log", report.error());
   return report;
 }
