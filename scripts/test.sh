@@ -125,7 +125,7 @@ lane_contract() {
 lane_asan() {
   build_for "build asan with fuzzers" fuzz || return 0
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
-  export CLOPS_SIM_HISTORIES=200   # a tenth of the unit lane's: they cost ten times as much here
+  export CLOPS_SIM_HISTORIES=100   # of the unit lane's 2,000: they cost ten times as much here
   local name
   for name in $(programs fuzz unit); do
     [ "$name" != house_tests ] || continue
