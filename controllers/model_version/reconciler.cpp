@@ -58,6 +58,10 @@ VerifyingPod view_of(const Json& pod, const ObjectMeta& meta, const ObjectMeta& 
   const Json* statuses = find_path(pod, {"status", "containerStatuses"});
   if (statuses && statuses->is_array() && !statuses->empty()) {
     const Json& container = statuses->front();
+    // A container that has ended before the node first looked: kubelet leaves the phase at Pending for another second.
+    if (view.phase == PodPhase::Waiting &&
+        (find_path(container, {"state", "terminated"}) || find_path(container, {"state", "running"})))
+      view.phase = PodPhase::Running;
     if (find_path(container, {"state", "waiting"})) {
       const std::string reason = string_at(container, {"state", "waiting", "reason"});
       if (reason != "ContainerCreating" && reason != "PodInitializing") {
