@@ -187,25 +187,34 @@ load_rate=150 kept_seconds=1   # requests a second, of each client
 client() {  # SUFFIX SECONDS [CURL OPTION...]
   local suffix=$1 count=$((load_rate * $2)) url; url=$(url_of breast-cancer)/v2/models/breast-cancer/infer; shift 2
   while [ -e "$work/load" ]; do
-    curl -sS -m 10 --rate "$load_rate/s" -o /dev/null -w '%{http_code} %{errormsg}\n' -d @"$root/samples/rows/breast-cancer.json" "$@" "$url?[1-$count]" || echo "curl ended with $?"
+    stdbuf -oL curl -sS -m 10 --rate "$load_rate/s" -o /dev/null -w '%{http_code} %{errormsg}\n' -d @"$root/samples/rows/breast-cancer.json" "$@" "$url?[1-$count]" || { local ended=$?; [ ! -e "$work/load" ] || echo "curl ended with $ended"; }
   done > "$work/answers.$suffix" 2>&1
 }
-begin_load() {
+begin_load() {  # [CLIENT...]: kept.N or fresh.N; two of each without an argument
   local each
   touch "$work/load"
-  load_pids=()
-  for each in kept.1 kept.2; do client "$each" "$kept_seconds" & load_pids+=($!); done
-  for each in fresh.1 fresh.2; do client "$each" 1 -H 'Connection: close' & load_pids+=($!); done
+  load_pids=() load_clients=("$@")
+  [ $# -gt 0 ] || load_clients=(kept.1 kept.2 fresh.1 fresh.2)
+  rm -f "$work"/answers.*
+  for each in "${load_clients[@]}"; do
+    case $each in
+      kept.*) client "$each" "$kept_seconds" & ;;
+      *) client "$each" 1 -H 'Connection: close' & ;;
+    esac
+    load_pids+=($!)
+  done
 }
 # end_load AT-LEAST: every client got so many answers, and nothing but good ones.
 end_load() {
   local each asked lost bad=0
   rm "$work/load"
+  for each in "${load_pids[@]}"; do pkill -INT -P "$each" -x curl || true; done   # one that keeps its connection has no end of its own
   wait "${load_pids[@]}"
-  for each in kept.1 kept.2 fresh.1 fresh.2; do
-    asked=$(wc -l < "$work/answers.$each") lost=$(grep -cv '^200 $' "$work/answers.$each" || true)
+  for each in "${load_clients[@]}"; do
+    asked=$(wc -l < "$work/answers.$each")   # whole lines: a client that was ended may leave a part of one
+    lost=$(head -n "$asked" "$work/answers.$each" | grep -cv '^200 $' || true)
     echo "$each: $asked answers, $lost lost"
-    grep -v '^200 $' "$work/answers.$each" | sort | uniq -c | head -n 5 || true
+    head -n "$asked" "$work/answers.$each" | grep -v '^200 $' | sort | uniq -c | head -n 5 || true
     [ "$asked" -ge "$1" ] && [ "$lost" = 0 ] || bad=1
   done
   return "$bad"
