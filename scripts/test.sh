@@ -5,6 +5,7 @@
 #
 #   format    clang-format over what changed           unit      every room's unit tests, GCC release
 #   house     the rules of ARCHITECTURE.md             local     end to end on the embedded plane (tests/e2e)
+#   cluster   images, and end to end on a real Kubernetes of one node (tests/cluster); needs root
 #   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver; deploy/ on the latter
 #   asan      unit tests and fuzzers, clang with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests labelled `threads`, clang with ThreadSanitizer
@@ -15,8 +16,8 @@
 # Every program's output lies in build/logs, results in build/results.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
-all_lanes=(format house unit local contract asan tsan tidy)
-declare -A budget=([format]=60 [house]=30 [unit]=240 [local]=300 [contract]=420 [asan]=500 [tsan]=240 [tidy]=480)
+all_lanes=(format house unit local contract cluster asan tsan tidy)
+declare -A budget=([format]=60 [house]=30 [unit]=240 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
 fuzz_seconds=${CLOPS_FUZZ_SECONDS:-20}
 everything='' install=1 lanes=()
@@ -120,6 +121,16 @@ lane_contract() {
   scripted "deploy on a real kube-apiserver" tests/contract/deploy_test.sh
   scripted "contract tests on the embedded plane" tests/e2e/contract_test.sh
   scripted "kubectl on the embedded plane" tests/e2e/kubectl_test.sh
+}
+
+# One cluster for the run. What it cannot run without is said, and is a failure: never a lane that passes by doing nothing.
+lane_cluster() {
+  if [ -n "$install" ]; then step "packages of a node" scripts/install-deps.sh cluster || { count 0 1; return 0; }; fi
+  step "can a node run here" tests/cluster/cluster.sh check || { count 0 1; return 0; }
+  step "Kubernetes (built once per version)" timeout "$build_budget" tests/cluster/build.sh || { count 0 1; return 0; }
+  build_for "build release: programs" release programs || return 0
+  scripted "images and the node" tests/e2e/node_test.sh
+  scripted "end to end on a real Kubernetes" tests/e2e/cluster_test.sh
 }
 
 lane_asan() {

@@ -231,7 +231,7 @@ down_quietly() {
     [ "$(now_ms)" -lt "$end" ] || { echo "processes that do not end: $pids" >&2; return 1; }
     sleep 0.05
   done
-  for folder in $(group_folders); do
+  for folder in $(group_folders) "/sys/fs/cgroup/unified/$group"; do   # runc makes the latter where there are both kinds
     [ ! -d "$folder" ] || wait_until 5 bash -c "find '$folder' -depth -type d -exec rmdir {} + && [ ! -d '$folder' ]" || { echo "$folder cannot be removed" >&2; return 1; }
   done
   if [ -n "${CLOPS_KEEP:-}" ]; then rm -f "$dir/cluster"; else rm -rf "$dir"; fi
