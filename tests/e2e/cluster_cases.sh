@@ -176,9 +176,11 @@ case_serving_survives_control_plane_outage() {
   all_again() { local i; for i in {1..12}; do curl -fsS -m 2 -o /dev/null -d @"$root/samples/rows/breast-cancer.json" "$url" || return 1; done; }
   until_true 15 all_again
   "$cluster" start kube-apiserver
-  "$cluster" restart controller-manager   # which has backed off by now; where it elects its leader it ends and starts anew
+  # These have backed off by now; where they elect a leader they end with their lease and start anew.
+  "$cluster" restart controller-manager
+  "$cluster" restart scheduler
   kubectl -n clops-system scale deployment/clops-operator --replicas=2
-  kubectl -n clops-system rollout status deployment/clops-operator --timeout="$(within 15)s"
+  kubectl -n clops-system rollout status deployment/clops-operator --timeout="$(within 30)s"
   two breast-cancer-1 breast-cancer-2 80 20 2
   until_true 20 in_force 80 20
   two breast-cancer-1 breast-cancer-2 90 10 1
