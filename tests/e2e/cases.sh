@@ -81,11 +81,12 @@ says() { said "$1" "$2" | grep -qE -- "$3"; }
 still_serving() { same "$(ask -d @"$root/samples/rows/breast-cancer.json")" 200 "what was serving"; }
 
 case_every_bad_document_is_refused_by_the_api() {
-  local file text
+  local file text applied   # `clops apply` is server-side apply, which may see the fault first and say it in its own words
   for file in "$root"/tests/data/corpus/bad/*.yaml "$root"/tests/data/corpus/schema/*.yaml; do
     text=$(sed -n '1s/^# error: *//p' "$file")
     refuse k apply -f "$file" > "$work/out" 2>&1 || { echo "$file was accepted"; return 1; }
-    grep -qF -- "$text" "$work/out" || { echo "$file: expected: $text"; cat "$work/out"; return 1; }
+    applied=$(sed -n '2s/^# by server-side apply: *//p' "$file")
+    grep -qF -- "$text" "$work/out" || { [ -n "$applied" ] && grep -qF -- "$applied" "$work/out"; } || { echo "$file: expected: $text"; cat "$work/out"; return 1; }
   done
   still_serving
 }

@@ -83,21 +83,6 @@ case_a_change_is_in_force_in_two_seconds_and_never_claimed_before() {
 requests_of() {  # ADDRESS: inference requests that this pod has answered
   curl -sS -m 2 "http://$1:8081/metrics" | awk '/^nv_inference_request_success/ { n += $2 } END { print n + 0 }'
 }
-case_kept_connections_spread_over_new_pods() {
-  # Eight clients that would keep their one connection for ten minutes, all made while there was one pod.
-  load_rate=40 kept_seconds=600
-  begin_load kept.{1..8}
-  two breast-cancer-1 breast-cancer-2 90 10 3
-  until_true 20 pods_are 3
-  local address name
-  while read -r name address; do
-    is_asked() { [ "$(requests_of "$address")" -ge 200 ]; }
-    until_true 20 is_asked || { echo "pod $name has answered $(requests_of "$address")"; return 1; }
-  done < <(pods_of breast-cancer)
-  two breast-cancer-1 breast-cancer-2 90 10 1
-  until_true 20 settled 1
-  end_load 300
-}
 case_no_request_lost_when_a_pod_is_deleted() {
   two breast-cancer-1 breast-cancer-2 90 10 2
   until_true 20 settled 2
@@ -157,11 +142,17 @@ case_no_request_lost_when_images_are_updated() {
   until_true 30 restored
   end_load 300
 }
+# Eight clients that would keep their one connection for ten minutes, made while there were two pods. Then there is a third, and
+# then neither operator nor API server for a minute: no request is lost, and the third pod has its part of them.
 case_serving_survives_control_plane_outage() {
-  local pid url until; url=$(url_of breast-cancer)/v2/models/breast-cancer/infer
+  local pid url name address until; url=$(url_of breast-cancer)/v2/models/breast-cancer/infer
+  load_rate=40 kept_seconds=600
+  begin_load kept.{1..8}
+  two breast-cancer-1 breast-cancer-2 90 10 3
+  until_true 20 settled 3
+  pods_of breast-cancer > "$work/pods"
   pid=$(pod_pids clops clops.dev/model-deployment=breast-cancer | sed -n 1p)
   [ -n "$pid" ]
-  begin_load
   kubectl -n clops-system scale deployment/clops-operator --replicas=0
   no_operator() { [ -z "$(operator_pids)" ]; }
   until_true 10 no_operator
@@ -170,15 +161,17 @@ case_serving_survives_control_plane_outage() {
   over() { [ "$(now_ms)" -ge "$until" ]; }
   wait_until 90 over
   refuse kubectl get --raw /readyz --request-timeout=1s
-  end_load 3000
+  while read -r name address; do
+    [ "$(requests_of "$address")" -ge 200 ] || { echo "pod $name has answered only $(requests_of "$address")"; return 1; }
+  done < "$work/pods"
+  end_load 1500
   # A container that ends meanwhile serves again: its model from the cache, its configuration from the mounted copy.
   kill -9 "$pid"
   all_again() { local i; for i in {1..12}; do curl -fsS -m 2 -o /dev/null -d @"$root/samples/rows/breast-cancer.json" "$url" || return 1; done; }
   until_true 15 all_again
   "$cluster" start kube-apiserver
-  # These have backed off by now; where they elect a leader they end with their lease and start anew.
-  "$cluster" restart controller-manager
-  "$cluster" restart scheduler
+  # These have backed off by now, and would be back within a minute or two by themselves.
+  local part; for part in controller-manager scheduler kubelet; do "$cluster" restart "$part"; done
   kubectl -n clops-system scale deployment/clops-operator --replicas=2
   kubectl -n clops-system rollout status deployment/clops-operator --timeout="$(within 30)s"
   two breast-cancer-1 breast-cancer-2 80 20 2
@@ -231,7 +224,7 @@ case_two_namespaces_keep_apart() {
   local other; other=$(url_of diabetes)
   ns=clops
   [ "$(url_of diabetes)" != "$other" ]
-  drop_namespace clops-two
+  kubectl delete namespace clops-two --wait=false   # goes while other cases run; the last one looks
   k wait md/diabetes --for=condition=Ready --timeout="$(within 5)s"
   all_equal "$root/samples/rows/diabetes.tsv" "$(url_of diabetes)" diabetes
 }
@@ -249,7 +242,10 @@ case_the_operator_was_refused_nothing() {
   local mine=$work/mine.log
   grep -F '"username":"system:serviceaccount:clops-system:clops-operator"' "$audit_log" > "$mine"
   [ "$(wc -l < "$mine")" -ge 200 ]
-  jq -r 'select(.responseStatus.code == 401 or .responseStatus.code == 403) | "\(.verb) \(.requestURI): \(.responseStatus.code)"' "$mine" | sort | uniq -c > "$work/refused"
+  # By RBAC, that is: admission answers 403 too, of an account that is not there or a namespace that is going.
+  jq -r 'select(.responseStatus.code == 401 or .annotations["authorization.k8s.io/decision"] == "forbid") | "\(.verb) \(.requestURI): \(.responseStatus.code)"' \
+    "$mine" | sort | uniq -c > "$work/refused"
+  jq -r '.annotations["authorization.k8s.io/decision"]' "$mine" | sort -u | expect "the decisions on it" '^allow$'
   same "$(cat "$work/refused")" "" "requests that were refused"
 }
 case_uninstalled_nothing_is_left() {
@@ -260,11 +256,12 @@ case_uninstalled_nothing_is_left() {
   kubectl delete -f "$root/deploy/install.yaml" --ignore-not-found --timeout="$(within 30)s"
   nothing() { [ -z "$(k get deployment,service,configmap,secret,pdb,pod -o name | grep -v 'configmap/kube-root-ca.crt')" ]; }
   until_true 20 nothing
+  kubectl wait namespace/clops-two --for=delete --timeout="$(within 15)s"
   drop_namespace clops
 }
 
 cases=(operator_comes_up "${shared_cases[@]}" pods_pass_the_restricted_standard
-  a_change_is_in_force_in_two_seconds_and_never_claimed_before kept_connections_spread_over_new_pods
+  a_change_is_in_force_in_two_seconds_and_never_claimed_before
   no_request_lost_when_a_pod_is_deleted no_request_lost_when_the_node_is_drained
   a_process_that_is_killed_costs_only_its_own_requests no_request_lost_when_images_are_updated
   serving_survives_control_plane_outage a_model_from_a_web_server_is_served a_service_account_of_the_modelers_is_used
