@@ -108,7 +108,7 @@ class Planner {
     } else if (pod.owner != Owner::Us) {
       fail(Reason::ChildConflict, "pod " + pod.name + " exists and is not this ModelVersion's: rename or remove it");
       plan_.again = seconds{30};
-    } else if (pod.phase == PodPhase::Waiting || pod.phase == PodPhase::Running) {
+    } else if (pod.phase == PodPhase::Waiting || (pod.phase == PodPhase::Running && !observed_.report)) {
       wait(pod);
     } else {
       finish(pod);

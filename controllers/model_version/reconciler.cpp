@@ -95,10 +95,13 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
   if (const op::ObjectPtr pod = context.cache.get(kPods, pod_key)) {
     observed.pod = view_of(pod->body(), pod->meta, meta);
     const bool finished = observed.pod->phase == PodPhase::Succeeded || observed.pod->phase == PodPhase::Failed;
-    if (finished && observed.pod->owner == Owner::Us && !observed.pod->deleting) {
-      observed.report = read_report(context, pod_key);
-      if (!*observed.report && observed.report->error().code == Code::Unavailable)
-        return op::Failed{observed.report->error(), false};
+    const bool begun = finished || observed.pod->phase == PodPhase::Running;
+    if (begun && observed.pod->owner == Owner::Us && !observed.pod->deleting) {
+      auto report = read_report(context, pod_key);
+      if (finished && !report && report.error().code == Code::Unavailable) return op::Failed{report.error(), false};
+      // A report is whole or none. Most models are read before the node has said that the pod runs, and it says only a
+      // second later that it has ended.
+      if (finished || report) observed.report = std::move(report);
     }
   }
   Plan next = plan(observed, options_, context.clock.wall());

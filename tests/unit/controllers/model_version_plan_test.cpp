@@ -230,6 +230,14 @@ TEST(ModelVersionPlan, the_pod_is_restricted_and_the_objects_own) {
   EXPECT_EQ(container["volumeMounts"][1]["mountPath"], "/var/cache/clops");
 }
 
+TEST(ModelVersionPlan, what_a_running_pod_has_reported_is_taken) {
+  Observed o = seen(pod(PodPhase::Running));
+  o.report = good_report();
+  const Plan next = plan(o, {}, kNow);
+  EXPECT_EQ(crds::find_condition(next.status.conditions, crds::kReady)->status, crds::ConditionStatus::True);
+  EXPECT_EQ(next.delete_pod_uid, o.pod->uid);
+}
+
 TEST(ModelVersionPlan, a_schema_over_its_limit_loses_its_column_names) {
   Observed o = seen(pod(PodPhase::Succeeded));
   crds::Inspection report = good_report();
