@@ -26,7 +26,7 @@ clops::local::PlaneKinds our_kinds() {
   kinds.validator = [](const std::string& kind, const Json& object, const Json* old) {
     std::vector<local::Violation> out;
     for (crds::Violation& violation : crds::validate_object(kind, object, old)) {
-      out.push_back({.field = std::move(violation.path), .message = std::move(violation.message), .value = {}});
+      out.push_back({.field = std::move(violation.path), .message = std::move(violation.message)});
     }
     return out;
   };

@@ -63,6 +63,7 @@ struct InferenceServer::Impl {
   }
   std::vector<LoopStats> stats() const {
     std::vector<LoopStats> out;
+    out.reserve(lanes.size());
     for (const Lane& lane : lanes) out.push_back(lane.loop->stats());
     return out;
   }

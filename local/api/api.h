@@ -31,7 +31,6 @@ class Core;  // core.h: the semantics under both faces
 struct Violation {
   std::string field;    // "spec.variants[1].weight"
   std::string message;  // as the CRD's rule says it
-  std::string value;    // what was there, as JSON; empty: the message alone
 };
 using Validator = std::function<std::vector<Violation>(const std::string& kind, const Json& object, const Json* old)>;
 
@@ -50,9 +49,9 @@ struct WriteOptions {
 enum class Propagation { Background, Foreground, Orphan };
 
 struct DeleteOptions {
-  Propagation propagation = Propagation::Background;
-  std::string uid, resource_version;     // preconditions; empty: none
-  std::optional<int64_t> grace_seconds;  // pods: 0 removes at once; else the node finishes the deletion by grace 0
+  std::optional<Propagation> propagation;  // none: as an earlier deletion of the object said, else background
+  std::string uid, resource_version;       // preconditions; empty: none
+  std::optional<int64_t> grace_seconds;    // pods: 0 removes at once; else the node finishes the deletion by grace 0
 };
 
 // Kubernetes objects by resource type. Objects are whole JSON objects with apiVersion and kind.

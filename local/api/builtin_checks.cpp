@@ -81,6 +81,10 @@ void check_containers(const Json& spec, const std::string& path, std::vector<Cau
       const std::string name = string_at((*list)[i], {"name"});
       const std::string at = path + ".volumes[" + std::to_string(i) + "].name";
       if (!dns_label(name)) causes.push_back(invalid_cause(at, name, kLabelRule));
+      if ((*list)[i].size() > 2) {
+        causes.push_back({"FieldValueForbidden", "Forbidden: may not specify more than 1 volume type",
+                          path + ".volumes[" + std::to_string(i) + "]"});
+      }
       if (!volumes.insert(name).second)
         causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at});
     }
@@ -100,6 +104,14 @@ void check_containers(const Json& spec, const std::string& path, std::vector<Cau
       if (!name.empty() && !names.insert(name).second)
         causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at + ".name"});
       if (string_at(container, {"image"}).empty()) causes.push_back(required_cause(at + ".image"));
+      const Json* ports = find_path(container, {"ports"});
+      std::set<std::string> port_names;
+      for (size_t p = 0; ports && p < ports->size(); ++p) {
+        const std::string port = string_at((*ports)[p], {"name"});
+        if (!port.empty() && !port_names.insert(port).second)
+          causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(port),
+                            at + ".ports[" + std::to_string(p) + "].name"});
+      }
       const Json* mounts = find_path(container, {"volumeMounts"});
       for (size_t m = 0; mounts && m < mounts->size(); ++m) {
         const std::string mounted = string_at((*mounts)[m], {"name"});
@@ -130,6 +142,24 @@ void check_selector(const Json& object, std::vector<Cause>& causes) {
   }
 }
 
+void check_strategy(const Json& object, std::vector<Cause>& causes) {
+  const Json* rolling = find_path(object, {"spec", "strategy", "rollingUpdate"});
+  if (!rolling) return;
+  if (string_at(object, {"spec", "strategy", "type"}) == "Recreate") {
+    causes.push_back({"FieldValueForbidden", "Forbidden: may not be specified when strategy `type` is 'Recreate'",
+                      "spec.strategy.rollingUpdate"});
+    return;
+  }
+  const auto none = [&](const char* name) {
+    const Json* value = find_path(*rolling, {name});
+    return value && (*value == Json(0) || *value == Json("0%"));
+  };
+  if (none("maxSurge") && none("maxUnavailable")) {
+    causes.push_back(invalid_cause("spec.strategy.rollingUpdate.maxUnavailable", (*rolling)["maxUnavailable"],
+                                   "may not be 0 when `maxSurge` is 0"));
+  }
+}
+
 void check_service(const Json& object, const Json* before, std::vector<Cause>& causes) {
   const std::string type = string_at(object, {"spec", "type"});
   if (type != "ClusterIP") {
@@ -138,10 +168,21 @@ void check_service(const Json& object, const Json* before, std::vector<Cause>& c
   }
   const Json* ports = find_path(object, {"spec", "ports"});
   const bool headless = string_at(object, {"spec", "clusterIP"}) == "None";
+  const Json* families = find_path(object, {"spec", "ipFamilies"});
+  const bool selects = find_path(object, {"spec", "selector"}) != nullptr;
+  if (families && families->size() > 1 && (selects || !headless)) {
+    causes.push_back(invalid_cause("spec.ipFamilyPolicy", string_at(object, {"spec", "ipFamilyPolicy"}),
+                                   "this cluster is not configured for dual-stack services"));
+  }
   if ((!ports || ports->empty()) && !headless) causes.push_back(required_cause("spec.ports"));
+  std::set<std::string> names, places;
   for (size_t i = 0; ports && i < ports->size(); ++i) {
     const auto port = int_at((*ports)[i], {"port"});
-    const std::string at = "spec.ports[" + std::to_string(i) + "]";
+    const std::string at = "spec.ports[" + std::to_string(i) + "]", name = string_at((*ports)[i], {"name"});
+    if (!name.empty() && !names.insert(name).second)
+      causes.push_back({"FieldValueDuplicate", "Duplicate value: " + dump_json(name), at + ".name"});
+    if (!places.insert(string_at((*ports)[i], {"protocol"}) + std::to_string(port)).second)
+      causes.push_back({"FieldValueDuplicate", "Duplicate value: " + std::to_string(port), at});
     if (port < 1 || port > 65535)
       causes.push_back(invalid_cause(at + ".port", port, "must be between 1 and 65535, inclusive"));
     if (ports->size() > 1 && string_at((*ports)[i], {"name"}).empty()) causes.push_back(required_cause(at + ".name"));
@@ -222,7 +263,37 @@ bool dns_subdomain(const std::string& text) {
   return true;
 }
 
-void check_metadata(const Resource& resource, const Json& object, std::vector<Cause>& causes) {
+namespace {
+
+// Once its end has begun, what still has to be done only becomes less.
+void check_finalizers(const Json& object, const Json* before, bool builtin, std::vector<Cause>& causes) {
+  const Json* list = find_path(object, {"metadata", "finalizers"});
+  const Json* old = before ? find_path(*before, {"metadata", "finalizers"}) : nullptr;
+  const bool ending = before && find_path(*before, {"metadata", "deletionTimestamp"});
+  std::string added;
+  for (size_t i = 0; list && i < list->size(); ++i) {
+    const std::string name = (*list)[i].is_string() ? (*list)[i].get<std::string>() : "";
+    const bool standard = name == "orphan" || name == "foregroundDeletion" || name == "kubernetes";
+    if (builtin && !standard && name.find('/') == std::string::npos)
+      causes.push_back(invalid_cause("metadata.finalizers", name,
+                                     "name is neither a standard finalizer name nor is it fully qualified"));
+    if (ending && (!old || std::find(old->begin(), old->end(), (*list)[i]) == old->end()))
+      added += (added.empty() ? "" : ", ") + dump_json(Json(name));
+  }
+  if (!added.empty()) {
+    causes.push_back(
+        {"FieldValueForbidden",
+         "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{" +
+             added + "}",
+         "metadata.finalizers"});
+  }
+}
+
+}  // namespace
+
+void check_metadata(const Resource& resource, const Json& object, const Json* before, std::vector<Cause>& causes) {
+  check_finalizers(object, before, resource.builtin, causes);
+  if (before) immutable(object, before, {"metadata", "uid"}, "metadata.uid", causes);
   const std::string name = string_at(object, {"metadata", "name"}), &kind = resource.type.kind;
   const bool path_like = resource.type.group == "rbac.authorization.k8s.io";
   if (name.empty()) {
@@ -268,6 +339,7 @@ void check_builtin(const std::string& kind, const Json& object, const Json* befo
   if (kind == "Deployment" || kind == "ReplicaSet") {
     at_least_zero(object, {"spec", "replicas"}, "spec.replicas", causes);
     check_selector(object, causes);
+    if (kind == "Deployment") check_strategy(object, causes);
     immutable(object, before, {"spec", "selector"}, "spec.selector", causes);
     check_containers(
         object.value("spec", Json::object()).value("template", Json::object()).value("spec", Json::object()),
@@ -295,9 +367,10 @@ void check_builtin(const std::string& kind, const Json& object, const Json* befo
     }
   } else if ((kind == "ConfigMap" || kind == "Secret") && before) {
     if (kind == "Secret") immutable(object, before, {"type"}, "type", causes);
-    if (bool_at(*before, {"immutable"})) {
-      immutable(object, before, {"data"}, "data", causes);
-      immutable(object, before, {"immutable"}, "immutable", causes);
+    for (const char* field : {"immutable", "data", "binaryData"}) {
+      const bool same = object.value(field, Json()) == before->value(field, Json());
+      if (bool_at(*before, {"immutable"}) && !same)
+        causes.push_back({"FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set", field});
     }
   } else if (kind == "CustomResourceDefinition") {
     check_crd(object, causes);

@@ -69,6 +69,8 @@ void default_pod_spec(Json& spec) {
   set_missing(spec, "terminationGracePeriodSeconds", 30);
   set_missing(spec, "schedulerName", "default-scheduler");
   object_at(spec, "securityContext");
+  // The older name of the same field.
+  if (spec.contains("serviceAccount")) set_missing(spec, "serviceAccountName", spec["serviceAccount"]);
   if (spec.contains("serviceAccountName")) spec["serviceAccount"] = spec["serviceAccountName"];
   for (const char* list : {"containers", "initContainers"}) {
     if (!spec.contains(list) || !spec[list].is_array()) continue;
@@ -97,8 +99,7 @@ void default_deployment(Json& spec) {
   default_template(spec);
 }
 
-// As the real one without manualSelector: a Job selects its pods by its own UID.
-void default_job(Json& object, Json& spec) {
+void default_job(Json& spec) {
   if (!spec.contains("completions") && !spec.contains("parallelism")) {
     spec["completions"] = 1;
     spec["parallelism"] = 1;
@@ -109,6 +110,12 @@ void default_job(Json& object, Json& spec) {
   set_missing(spec, "suspend", false);
   set_missing(spec, "manualSelector", false);
   set_missing(spec, "podReplacementPolicy", "TerminatingOrFailed");
+  default_template(spec);
+}
+
+// As the real one without manualSelector: a Job selects its pods by its own UID.
+void select_by_uid(Json& object) {
+  Json& spec = object_at(object, "spec");
   const std::string uid = string_at(object, {"metadata", "uid"});
   if (!uid.empty() && spec["manualSelector"] == false && !spec.contains("selector")) {
     const std::string name = string_at(object, {"metadata", "name"});
@@ -119,15 +126,15 @@ void default_job(Json& object, Json& spec) {
     labels["batch.kubernetes.io/controller-uid"] = uid;
     labels["batch.kubernetes.io/job-name"] = name;
   }
-  default_template(spec);
 }
 
 void default_service(Json& spec) {
   set_missing(spec, "type", "ClusterIP");
   set_missing(spec, "sessionAffinity", "None");
   set_missing(spec, "internalTrafficPolicy", "Cluster");
-  set_missing(spec, "ipFamilies", Json::array({"IPv4"}));
-  set_missing(spec, "ipFamilyPolicy", "SingleStack");
+  if (spec["sessionAffinity"] == "ClientIP")
+    set_missing(object_at(object_at(spec, "sessionAffinityConfig"), "clientIP"), "timeoutSeconds", 10'800);
+  if (spec["sessionAffinity"] == "None") spec.erase("sessionAffinityConfig");
   if (!spec.contains("ports") || !spec["ports"].is_array()) return;
   for (auto& port : spec["ports"]) {
     if (!port.is_object()) continue;
@@ -162,7 +169,6 @@ void default_builtin(const std::string& kind, Json& object) {
   if (kind == "Secret") return default_secret(object);
   if (kind == "Namespace") {
     object["metadata"]["labels"]["kubernetes.io/metadata.name"] = string_at(object, {"metadata", "name"});
-    set_missing(object_at(object, "spec"), "finalizers", Json::array({"kubernetes"}));
     return;
   }
   if (kind != "Pod" && kind != "Deployment" && kind != "ReplicaSet" && kind != "Job" && kind != "Service" &&
@@ -185,13 +191,26 @@ void default_builtin(const std::string& kind, Json& object) {
     set_missing(spec, "replicas", 1);
     default_template(spec);
   } else if (kind == "Job") {
-    default_job(object, spec);
+    default_job(spec);
   } else if (kind == "Service") {
     default_service(spec);
   } else if (kind == "PersistentVolumeClaim") {
     set_missing(spec, "volumeMode", "Filesystem");
   } else {
     default_crd(spec);
+  }
+}
+
+void allocate_builtin(const std::string& kind, Json& object) {
+  if (kind == "Job") select_by_uid(object);
+  if (kind == "Namespace" && !find_path(object, {"metadata", "deletionTimestamp"}))
+    set_missing(object_at(object, "spec"), "finalizers", Json::array({"kubernetes"}));
+  if (kind == "Service") {
+    Json& spec = object_at(object, "spec");
+    // Who looks after the endpoints of a headless Service without selector may give both families.
+    const bool both = string_at(spec, {"clusterIP"}) == "None" && !spec.contains("selector");
+    if (!spec.contains("ipFamilies")) spec["ipFamilies"] = both ? Json::array({"IPv4", "IPv6"}) : Json::array({"IPv4"});
+    set_missing(spec, "ipFamilyPolicy", both ? "RequireDualStack" : "SingleStack");
   }
 }
 

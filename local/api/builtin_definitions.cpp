@@ -35,8 +35,10 @@ class Reader {
     while (skip_space(), at_ < text_.size()) {
       const std::string field(word());
       if (take('!')) required.push_back(field);
+      const char* zero = take('?') ? "omitted" : take(':') ? "present" : nullptr;
       take('=');
       schema["properties"][field] = type();
+      if (zero) schema["properties"][field][kZeroMark] = zero;
       take(',');
     }
     if (!required.empty()) schema["required"] = std::move(required);

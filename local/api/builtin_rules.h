@@ -14,8 +14,10 @@
 namespace clops::local {
 
 void default_builtin(const std::string& kind, Json& object);
+// What the server itself gives to an object of this kind when it is written: nobody owns it.
+void allocate_builtin(const std::string& kind, Json& object);
 void check_builtin(const std::string& kind, const Json& object, const Json* before, std::vector<Cause>& causes);
-void check_metadata(const Resource& resource, const Json& object, std::vector<Cause>& causes);
+void check_metadata(const Resource& resource, const Json& object, const Json* before, std::vector<Cause>& causes);
 // The status a new object of this kind starts with, or null.
 [[nodiscard]] Json initial_status(const std::string& kind);
 [[nodiscard]] bool dns_label(const std::string& text);

@@ -8,6 +8,7 @@
 
 #include "local/api/api.h"
 #include "local/api/error.h"
+#include "local/api/managed_fields.h"
 #include "local/api/resources.h"
 
 namespace clops::local {
@@ -51,8 +52,8 @@ class Core final : public Api {
   [[nodiscard]] Outcome<StoredPtr> insert(const Resource& resource, const std::string& ns, Json object,
                                           const WriteContext& context);
   [[nodiscard]] Outcome<StoredPtr> update(const Resource& resource, const crds::ObjectKey& key, Json object,
-                                          const std::string& subresource, const WriteContext& context);
-  // created: set when an apply made the object.
+                                          const std::string& subresource, const WriteContext& context, bool& created);
+  // created: set when the write made the object.
   [[nodiscard]] Outcome<StoredPtr> patch(const Resource& resource, const crds::ObjectKey& key, PatchKind kind,
                                          const Json& body, const std::string& subresource, bool force,
                                          const WriteContext& context, bool& created);
@@ -77,9 +78,17 @@ class Core final : public Api {
   [[nodiscard]] Outcome<StoredPtr> finish(Transaction& transaction, Change change, const WriteContext& context);
   [[nodiscard]] Outcome<StoredPtr> insert_in(Transaction& transaction, const Resource& resource, StoreKey key,
                                              Json object, const WriteContext& context, bool owners_noted);
+  void complete(const Resource& resource, Json& object) const;
+  [[nodiscard]] WriterIdentity writer(const Resource& resource, const std::string& subresource,
+                                      const WriteContext& context) const;
+  void prepare_new(const Resource& resource, Json& object) const;
+  [[nodiscard]] Done allocate(Transaction& transaction, Change& change) const;
   [[nodiscard]] Done accept_fields(const Resource& resource, Json& object, const WriteContext& context) const;
   [[nodiscard]] Done restrict_to(Change& change) const;
   [[nodiscard]] Done validate(const Change& change) const;
+  void check_schema(const Change& change, std::vector<Cause>& causes) const;
+  void check_replicas(const Change& change, std::vector<Cause>& causes) const;
+  void check_rules(const Change& change, std::vector<Cause>& causes) const;
   [[nodiscard]] Done admit_namespace(Transaction& transaction, const Resource& resource, const StoreKey& key) const;
   [[nodiscard]] Done give_cluster_ip(Transaction& transaction, Json& object) const;
   [[nodiscard]] Outcome<StoredPtr> patch_live(Transaction& transaction, const Resource& resource, const StoreKey& key,
@@ -89,8 +98,8 @@ class Core final : public Api {
                                                   const StoreKey& key, const StoredPtr& live,
                                                   const DeleteOptions& options, bool& gone);
   [[nodiscard]] Outcome<StoredPtr> patch_scale(Transaction& transaction, const Resource& resource, const StoreKey& key,
-                                               const StoredPtr& live, PatchKind kind, const Json& body,
-                                               const WriteContext& context);
+                                               const StoredPtr& live, std::optional<PatchKind> kind, const Json& body,
+                                               bool force, const WriteContext& context);  // no kind: the body is whole
   void crd_conditions(Json& crd, const Json* before) const;
   void refresh_crd(const std::string& name);
   [[nodiscard]] std::string now() const { return to_rfc3339(clock_.wall()); }
@@ -101,6 +110,9 @@ class Core final : public Api {
   Catalog catalog_;
   std::mutex crd_mutex_;  // orders what the catalog takes over from the store
 };
+
+// Kinds that a PUT may create.
+[[nodiscard]] bool creates_on_update(const Resource& resource);
 
 // The object as version `type.version` of its kind sees it.
 [[nodiscard]] StoredPtr as_version(const Resource& resource, const StoredPtr& stored);

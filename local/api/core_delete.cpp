@@ -15,6 +15,13 @@ void add_finalizer(Json& object, const char* name) {
   if (std::find(list.begin(), list.end(), Json(name)) == list.end()) list.push_back(name);
 }
 
+void drop_finalizer(Json& object, const char* name) {
+  const auto list = object["metadata"].find("finalizers");
+  if (list == object["metadata"].end() || !list->is_array()) return;
+  std::erase(list->get_ref<Json::array_t&>(), Json(name));
+  if (list->empty()) object["metadata"].erase("finalizers");
+}
+
 bool has_finalizers(const Json& object) {
   const Json* list = find_path(object, {"metadata", "finalizers"});
   return list && !list->empty();
@@ -37,6 +44,10 @@ Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource
   const bool namespace_kind = resource.builtin && resource.type.kind == "Namespace";
   const bool crd_kind = resource.builtin && resource.type.kind == "CustomResourceDefinition";
   const std::string uid = string_at(object, {"metadata", "uid"});
+  if (options.propagation) {
+    drop_finalizer(object, kForeground);
+    drop_finalizer(object, kOrphan);
+  }
   if (options.propagation == Propagation::Foreground) add_finalizer(object, kForeground);
   if (options.propagation == Propagation::Orphan) add_finalizer(object, kOrphan);
   if (crd_kind && !transaction.list(key.name, "").empty()) add_finalizer(object, kCrdCleanup);
@@ -69,20 +80,27 @@ Outcome<StoredPtr> Core::erase(const Resource& resource, const crds::ObjectKey& 
     const std::string uid = string_at(live->json, {"metadata", "uid"}),
                       version = string_at(live->json, {"metadata", "resourceVersion"});
     if (!options.uid.empty() && options.uid != uid) {
-      return conflict(resource.type.group, resource.type.plural, key.name,
-                      "Precondition failed: UID in precondition: " + options.uid + ", UID in object meta: " + uid);
+      return conflict(resource.type.group, resource.type.kind, key.name,
+                      "the UID in the precondition (" + options.uid + ") does not match the UID in record (" + uid +
+                          "). The object might have been deleted and then recreated");
     }
     if (!options.resource_version.empty() && options.resource_version != version) {
-      return conflict(resource.type.group, resource.type.plural, key.name,
-                      "Precondition failed: ResourceVersion in precondition: " + options.resource_version +
-                          ", ResourceVersion in object meta: " + version);
+      return conflict(resource.type.group, resource.type.kind, key.name,
+                      "the ResourceVersion in the precondition (" + options.resource_version +
+                          ") does not match the ResourceVersion in record (" + version +
+                          "). The object might have been modified");
     }
     if (resource.builtin && resource.type.kind == "Namespace" &&
         (key.name == "default" || key.name.starts_with("kube-"))) {
       return api_fail(403, "Forbidden",
                       "namespaces \"" + key.name + "\" is forbidden: this namespace may not be deleted");
     }
-    return begin_deletion(transaction, resource, store_key, live, options, gone);
+    auto ended = begin_deletion(transaction, resource, store_key, live, options, gone);
+    if (!ended || !dry_run) return ended;
+    auto shown = std::make_shared<Stored>(**ended);  // nothing was stored, so its version is still the old one
+    shown->json["metadata"]["resourceVersion"] = version;
+    shown->text = dump_json(shown->json);
+    return StoredPtr(shown);
   });
   if (out && !dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition") refresh_crd(key.name);
   return out;

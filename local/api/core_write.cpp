@@ -68,10 +68,30 @@ void restore(Json& to, const Json& from, std::initializer_list<const char*> name
 
 // What a generation counts: all but metadata and, where it is a subresource, status.
 Json counted(const Resource& resource, Json object) {
+  // A Deployment's rollout is told by annotations too.
+  const bool annotated = resource.builtin && resource.type.kind == "Deployment";
+  const Json annotations = annotated ? object["metadata"].value("annotations", Json()) : Json();
   object.erase("metadata");
   object.erase("apiVersion");
   if (resource.status) object.erase("status");
+  if (annotated) object["annotations"] = annotations;
   return object;
+}
+
+// What a status writer may change besides status: upstream's strategies, kind by kind.
+void keep_from_status_write(const Resource& resource, Json& after, const Json& before) {
+  const std::string& kind = resource.type.kind;
+  if (!resource.builtin || kind == "CustomResourceDefinition") {
+    Json only = before;
+    restore(only, after, {"status"});
+    if (after.contains("metadata") && after["metadata"].is_object())
+      restore(meta_of(only), after["metadata"], {"managedFields"});
+    after = std::move(only);
+    return;
+  }
+  restore(after, before, {"spec"});
+  if (kind == "Deployment") restore(meta_of(after), before["metadata"], {"labels"});
+  if (kind == "Pod") restore(meta_of(after), before["metadata"], {"ownerReferences"});
 }
 
 bool finalizers_done(const Resource& resource, const Json& object) {
@@ -193,22 +213,13 @@ Done Core::restrict_to(Change& change) const {
   const Json& before = change.before->json;
   Json& after = change.after;
   const std::string& group = change.resource.type.group;
-  const std::string wanted_uid = string_at(after, {"metadata", "uid"}), uid = string_at(before, {"metadata", "uid"});
-  if (!wanted_uid.empty() && wanted_uid != uid) {
-    return conflict(group, change.resource.type.plural, change.key.name,
-                    "Precondition failed: UID in precondition: " + wanted_uid + ", UID in object meta: " + uid);
-  }
+  const std::string wanted_uid = string_at(after, {"metadata", "uid"});
   const std::string wanted = string_at(after, {"metadata", "resourceVersion"});
   if (!wanted.empty() && wanted != string_at(before, {"metadata", "resourceVersion"}))
     return conflict(group, change.resource.type.plural, change.key.name, kModified);
 
   if (change.subresource == "status") {
-    Json only = before;
-    restore(only, after, {"status"});
-    if (after.contains("metadata") && after["metadata"].is_object()) {
-      restore(meta_of(only), after["metadata"], {"managedFields"});
-    }
-    after = std::move(only);
+    keep_from_status_write(change.resource, after, before);
   } else if (change.resource.status) {
     restore(after, before, {"status"});
   }
@@ -216,9 +227,11 @@ Done Core::restrict_to(Change& change) const {
   restore(meta, before["metadata"],
           {"name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
            "generation", "generateName", "selfLink", "resourceVersion"});
+  const bool whole = change.subresource.empty() || change.resource.builtin;
+  if (!wanted_uid.empty() && whole) meta["uid"] = wanted_uid;  // another's is refused with all else that is wrong
   if (change.resource.builtin && change.resource.type.kind == "Service" && change.subresource.empty()) {
     // An update that leaves them out keeps what was allocated.
-    for (const char* name : {"clusterIP", "clusterIPs"}) {
+    for (const char* name : {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"}) {
       if (!after["spec"].contains(name) && before["spec"].contains(name)) after["spec"][name] = before["spec"][name];
     }
   }
@@ -236,63 +249,175 @@ Done Core::restrict_to(Change& change) const {
   return {};
 }
 
+namespace {
+
+// What stands at "spec.variants[1].name", or null.
+const Json* at_field(const Json& object, std::string_view field) {
+  const Json* at = &object;
+  while (!field.empty() && at) {
+    const size_t end = std::min(field.find_first_of(".["), field.size());
+    if (end > 0) at = find_path(*at, {field.substr(0, end)});
+    field.remove_prefix(end);
+    if (field.starts_with("[")) {
+      const size_t close = std::min(field.find(']'), field.size() - 1);
+      const size_t index = std::strtoul(std::string(field.substr(1, close - 1)).c_str(), nullptr, 10);
+      at = at && at->is_array() && index < at->size() ? &(*at)[index] : nullptr;
+      field.remove_prefix(close + 1);
+    }
+    if (field.starts_with(".")) field.remove_prefix(1);
+  }
+  return at;
+}
+
+// Rules are not looked at where the value they speak of may not be what they expect.
+bool blocks_rules(const Cause& cause) {
+  static const std::set<std::string> reasons{"FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong",
+                                             "FieldValueTooMany", "FieldValueTypeInvalid"};
+  return reasons.contains(cause.reason);
+}
+
+}  // namespace
+
+void Core::check_schema(const Change& change, std::vector<Cause>& causes) const {
+  const Json& schema = change.resource.schema;
+  const Json* status = field_schema(schema, "status");
+  const bool part = !change.resource.builtin && change.subresource == "status" && status;
+  if (!part) return check(schema, change.after, "", causes);
+  // As upstream: a status writer's faults are told from the status on.
+  const auto written = change.after.find("status");
+  if (written == change.after.end()) return;
+  std::vector<Cause> found;
+  check(*status, *written, "", found);
+  for (auto& cause : found) {
+    cause.field = std::string(cause.field.empty() || cause.field[0] == '[' ? "status" : "status.") + cause.field;
+    causes.push_back(std::move(cause));
+  }
+}
+
+void Core::check_replicas(const Change& change, std::vector<Cause>& causes) const {
+  const auto& path = change.resource.replicas_path;
+  if (change.resource.builtin || path.empty() || change.subresource == "status") return;
+  const Json* replicas = at_field(change.after, std::string_view(path).substr(1));
+  if (replicas && replicas->is_string()) {
+    causes.push_back(invalid_cause(
+        path, 0, path + " accessor error: " + replicas->get<std::string>() + " is of the type string, expected int64"));
+  }
+  if (replicas && replicas->is_number_integer() && replicas->get<int64_t>() < 0)
+    causes.push_back(invalid_cause(path, *replicas, "should be a non-negative integer"));
+}
+
+void Core::check_rules(const Change& change, std::vector<Cause>& causes) const {
+  if (!options_.validator || change.subresource == "status") return;
+  if (std::ranges::any_of(causes, blocks_rules)) {
+    causes.push_back({"FieldValueInvalid",
+                      "Invalid value: null: some validation rules were not checked because the object was invalid; "
+                      "correct the existing errors to complete validation",
+                      "<nil>"});
+    return;
+  }
+  const Json* before = change.before ? &change.before->json : nullptr;
+  for (auto& violation : options_.validator(change.resource.type.kind, change.after, before)) {
+    // What the schema has said already (two items of one name) is not said twice.
+    if (std::ranges::any_of(causes, [&](const Cause& c) { return c.field == violation.field; })) continue;
+    const Json* value = at_field(change.after, violation.field);
+    const std::string type = dump_json(Json(json_type(value ? *value : Json::object())));
+    causes.push_back({"FieldValueInvalid", "Invalid value: " + type + ": " + violation.message,
+                      violation.field.empty() ? "<nil>" : violation.field});
+  }
+}
+
 Done Core::validate(const Change& change) const {
   const auto& type = change.resource.type;
   std::vector<Cause> causes;
-  check_metadata(change.resource, change.after, causes);
-  check(change.resource.schema, change.after, "", causes);
+  check_metadata(change.resource, change.after, change.before ? &change.before->json : nullptr, causes);
+  const std::string kind = string_at(change.after, {"kind"});
+  if (kind != type.kind) causes.push_back(invalid_cause("kind", kind, "must be " + type.kind));
+  check_schema(change, causes);
   const Json* before = change.before ? &change.before->json : nullptr;
   if (causes.empty() && change.resource.builtin && change.subresource.empty())
     check_builtin(type.kind, change.after, before, causes);
-  if (causes.empty() && !change.resource.builtin && options_.validator && change.subresource != "status") {
-    for (auto& violation : options_.validator(type.kind, change.after, before)) {
-      const std::string shown = violation.value.empty() ? "" : violation.value + ": ";
-      causes.push_back({"FieldValueInvalid", "Invalid value: " + shown + violation.message, violation.field});
-    }
-  }
+  check_replicas(change, causes);
+  if (!change.resource.builtin) check_rules(change, causes);
   if (causes.empty()) return {};
-  return invalid(type.group, type.kind, change.key.name, std::move(causes));
+  return invalid(type.group, kind, change.key.name, std::move(causes));
+}
+
+// Versioned defaults, as the decoder of the real server gives them, before anybody owns anything.
+void Core::complete(const Resource& resource, Json& object) const {
+  apply_defaults(resource.schema, object);
+  if (resource.builtin) default_builtin(resource.type.kind, object);
+  // An empty list says to forget who owns what: not the same as none.
+  const Json* given = find_path(object, {"metadata", "managedFields"});
+  const bool reset = resource.builtin && given && given->is_array() && given->empty();
+  if (resource.builtin) {
+    as_typed(resource.schema, object, false);
+  } else if (const Json* meta = field_schema(resource.schema, "metadata"); meta && object.contains("metadata")) {
+    as_typed(*meta, object["metadata"], false);  // of another's kind the server knows its metadata
+  }
+  if (reset) meta_of(object)["managedFields"] = Json::array();
+}
+
+WriterIdentity Core::writer(const Resource& resource, const std::string& subresource,
+                            const WriteContext& context) const {
+  return {.manager = context.manager,
+          .api_version = resource.type.api_version(),
+          .subresource = subresource,
+          .time = now(),
+          .reset = reset_fields(resource, subresource),
+          .builtin = resource.builtin};
+}
+
+// What the server itself gives to an object, after its writer has been noted: nobody owns it.
+Done Core::allocate(Transaction& transaction, Change& change) const {
+  if (!change.resource.builtin) return {};
+  const std::string& kind = change.resource.type.kind;
+  allocate_builtin(kind, change.after);
+  if (kind == "CustomResourceDefinition" && change.subresource.empty())
+    crd_conditions(change.after, change.before ? &change.before->json : nullptr);
+  if (kind == "Service" && !change.before) return give_cluster_ip(transaction, change.after);
+  return {};
 }
 
 Outcome<StoredPtr> Core::finish(Transaction& transaction, Change change, const WriteContext& context) {
   const Resource& resource = change.resource;
-  if (change.before) {
-    if (auto done = restrict_to(change); !done) return std::unexpected(done.error());
-  }
   Json& after = change.after;
   if (auto done = accept_fields(resource, after, context); !done) return std::unexpected(done.error());
-  apply_defaults(resource.schema, after);
-  if (resource.builtin) {
-    default_builtin(resource.type.kind, after);
-    if (resource.type.kind == "CustomResourceDefinition" && change.subresource.empty())
-      crd_conditions(after, change.before ? &change.before->json : nullptr);
-    if (resource.type.kind == "Service" && !change.before) {
-      if (auto done = give_cluster_ip(transaction, after); !done) return std::unexpected(done.error());
-    }
-  }
-  const WriterIdentity writer{context.manager, resource.type.api_version(), change.subresource, now()};
+  complete(resource, after);
   if (!change.owners_noted) {
-    // A new object's first status is the server's own: nobody owns it.
-    const Json first = !change.before && resource.status ? after.value("status", Json()) : Json();
-    if (!first.is_null()) after.erase("status");
-    after = note_update(resource.schema, change.before ? change.before->json : Json(), std::move(after), writer);
-    if (!first.is_null()) after["status"] = first;
+    after = note_update(resource.schema, change.before ? change.before->json : Json(), std::move(after),
+                        writer(resource, change.subresource, context));
   }
+  if (change.before) {
+    if (auto done = restrict_to(change); !done) return std::unexpected(done.error());
+  } else {
+    prepare_new(resource, after);
+  }
+  if (auto done = allocate(transaction, change); !done) return std::unexpected(done.error());
   if (counts_generations(resource)) {
     Json& meta = meta_of(after);
     if (!change.before) {
       meta["generation"] = 1;
-    } else if (counted(resource, after) != counted(resource, change.before->json)) {
+    } else if (change.subresource != "status" && counted(resource, after) != counted(resource, change.before->json)) {
       meta["generation"] = int_at(change.before->json, {"metadata", "generation"}) + 1;
     }
   }
   if (auto done = validate(change); !done) return std::unexpected(done.error());
+  if (!change.before && transaction.get(change.key)) {
+    const bool ending = find_path(transaction.get(change.key)->json, {"metadata", "deletionTimestamp"});
+    auto error = api_fail(409, "AlreadyExists",
+                          (ending ? "object is being deleted: " : "") + resource.store_name() + " \"" +
+                              change.key.name + "\" already exists");
+    error.error().group = resource.type.group;
+    error.error().kind = resource.type.plural;
+    error.error().name = change.key.name;
+    return error;
+  }
   if (change.before) {
     settle_times(change.before->json, after);
     if (after == change.before->json) return change.before;
     if (find_path(after, {"metadata", "deletionTimestamp"}) && finalizers_done(resource, after)) {
-      transaction.put(change.key, std::move(after));
-      return transaction.erase(change.key);
+      transaction.erase(change.key);  // the last state was never stored, so it has no version of its own
+      return std::make_shared<const Stored>(Stored{after, dump_json(after), change.before->revision});
     }
   }
   StoredPtr stored = transaction.put(change.key, std::move(after));
@@ -309,14 +434,22 @@ Outcome<StoredPtr> Core::finish(Transaction& transaction, Change change, const W
   return stored;
 }
 
+// A new object's status is the server's own.
+void Core::prepare_new(const Resource& resource, Json& object) const {
+  Json& meta = meta_of(object);
+  for (const char* name :
+       {"deletionTimestamp", "deletionGracePeriodSeconds", "generation", "selfLink", "resourceVersion"})
+    meta.erase(name);
+  meta["uid"] = random_uid();
+  meta["creationTimestamp"] = now();
+  if (resource.status) object.erase("status");
+  if (!resource.builtin) return;
+  if (Json status = initial_status(resource.type.kind); !status.is_null()) object["status"] = std::move(status);
+}
+
 Outcome<StoredPtr> Core::insert_in(Transaction& transaction, const Resource& resource, StoreKey key, Json object,
                                    const WriteContext& context, bool owners_noted) {
   Json& meta = meta_of(object);
-  if (!string_at(meta, {"resourceVersion"}).empty())
-    return bad_request("resourceVersion should not be set on objects to be created");
-  for (const char* name : {"uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation",
-                           "selfLink", "resourceVersion"})
-    meta.erase(name);
   key.name = string_at(meta, {"name"});
   if (const std::string prefix = string_at(meta, {"generateName"}); key.name.empty() && !prefix.empty()) {
     do key.name = prefix.substr(0, 58) + random_suffix();
@@ -325,21 +458,8 @@ Outcome<StoredPtr> Core::insert_in(Transaction& transaction, const Resource& res
   }
   if (resource.type.namespaced) meta["namespace"] = key.ns;
   if (auto done = admit_namespace(transaction, resource, key); !done) return std::unexpected(done.error());
-  if (transaction.get(key)) {
-    auto error = api_fail(409, "AlreadyExists", resource.store_name() + " \"" + key.name + "\" already exists");
-    error.error().group = resource.type.group;
-    error.error().kind = resource.type.plural;
-    error.error().name = key.name;
-    return error;
-  }
-  meta["uid"] = random_uid();
-  meta["creationTimestamp"] = now();
   object["apiVersion"] = resource.type.api_version();
-  object["kind"] = resource.type.kind;
-  if (resource.status) object.erase("status");
-  if (resource.builtin) {
-    if (Json status = initial_status(resource.type.kind); !status.is_null()) object["status"] = std::move(status);
-  }
+  if (!object.contains("kind")) object["kind"] = resource.type.kind;
   auto stored = finish(transaction, {resource, key, nullptr, std::move(object), "", owners_noted}, context);
   if (stored && resource.builtin && resource.type.kind == "Namespace") {
     const auto accounts = catalog_.find("", "v1", "serviceaccounts");
@@ -354,6 +474,8 @@ Outcome<StoredPtr> Core::insert_in(Transaction& transaction, const Resource& res
 Outcome<StoredPtr> Core::insert(const Resource& resource, const std::string& ns, Json object,
                                 const WriteContext& context) {
   if (!object.is_object()) return bad_request("the body is no object");
+  if (!string_at(object, {"metadata", "resourceVersion"}).empty())
+    return api_fail(500, "", "resourceVersion should not be set on objects to be created");
   auto out = run(context, [&](Transaction& transaction) {
     return insert_in(transaction, resource, {resource.store_name(), resource.type.namespaced ? ns : "", ""},
                      std::move(object), context, false);
@@ -363,22 +485,49 @@ Outcome<StoredPtr> Core::insert(const Resource& resource, const std::string& ns,
   return out;
 }
 
+namespace {
+
+// Of a PUT the UID is a condition.
+Done same_uid(const Resource& resource, const Stored& live, const Json& object) {
+  const std::string wanted = string_at(object, {"metadata", "uid"}), uid = string_at(live.json, {"metadata", "uid"});
+  if (wanted.empty() || wanted == uid) return {};
+  return conflict(resource.type.group, resource.type.plural, string_at(live.json, {"metadata", "name"}),
+                  "Precondition failed: UID in precondition: " + wanted + ", UID in object meta: " + uid);
+}
+
+}  // namespace
+
+bool creates_on_update(const Resource& resource) {
+  static const std::set<std::string> kinds{"Service", "Endpoints",   "Event",       "Lease",
+                                           "Role",    "RoleBinding", "ClusterRole", "ClusterRoleBinding"};
+  return resource.builtin && kinds.contains(resource.type.kind);
+}
+
 Outcome<StoredPtr> Core::update(const Resource& resource, const crds::ObjectKey& key, Json object,
-                                const std::string& subresource, const WriteContext& context) {
+                                const std::string& subresource, const WriteContext& context, bool& created) {
   if (!object.is_object()) return bad_request("the body is no object");
   const StoreKey store_key{resource.store_name(), key.ns, key.name};
   auto out = run(context, [&](Transaction& transaction) -> Outcome<StoredPtr> {
     const StoredPtr live = as_version(resource, transaction.get(store_key));
-    if (!live) return not_found(resource.type.group, resource.type.plural, key.name);
-    if (subresource == "scale")
-      return patch_scale(transaction, resource, store_key, live, PatchKind::Merge, object, context);
+    if (subresource != "scale") {  // what cannot be read is told before what is not there
+      if (auto done = accept_fields(resource, object, context); !done) return std::unexpected(done.error());
+    }
     const std::string name = string_at(object, {"metadata", "name"});
     if (!name.empty() && name != key.name)
       return bad_request("the name of the object (" + name + ") does not match the name on the URL (" + key.name + ")");
+    if (!live && subresource != "scale" && creates_on_update(resource)) {
+      created = true;
+      object["metadata"]["name"] = key.name;
+      return insert_in(transaction, resource, store_key, std::move(object), context, false);
+    }
+    if (!live) return not_found(resource.type.group, resource.type.plural, key.name);
+    if (auto done = same_uid(resource, *live, object); !done) return std::unexpected(done.error());
+    if (subresource == "scale")
+      return patch_scale(transaction, resource, store_key, live, std::nullopt, object, false, context);
     if (!resource.builtin && string_at(object, {"metadata", "resourceVersion"}).empty()) {
       return invalid(
-          resource.type.group, resource.type.kind, key.name,
-          {{"FieldValueInvalid", "Invalid value: 0x0: must be specified for an update", "metadata.resourceVersion"}});
+          resource.type.group, resource.type.plural, key.name,
+          {{"FieldValueInvalid", "Invalid value: 0: must be specified for an update", "metadata.resourceVersion"}});
     }
     return finish(transaction, {resource, store_key, live, std::move(object), subresource}, context);
   });

@@ -199,6 +199,16 @@ Json openapi_index(const std::vector<ResourcePtr>& resources) {
   return {{"paths", paths}};
 }
 
+namespace {
+// Our own notes are nothing to others.
+void drop_marks(Json& schema) {
+  if (schema.is_object()) schema.erase(kZeroMark);
+  if (schema.is_structured()) {
+    for (auto& part : schema) drop_marks(part);
+  }
+}
+}  // namespace
+
 std::optional<Json> openapi_document(const std::vector<ResourcePtr>& resources, const std::string& group,
                                      const std::string& version) {
   Json paths = Json::object(), schemas = Json::object();
@@ -220,6 +230,7 @@ std::optional<Json> openapi_document(const std::vector<ResourcePtr>& resources, 
     schemas[name] = all[name];
     add_references(all[name], wanted);
   }
+  drop_marks(schemas);
   return Json{{"openapi", "3.0.0"},
               {"info", {{"title", "clops embedded plane"}, {"version", "v1.34.4"}}},
               {"paths", paths},

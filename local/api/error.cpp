@@ -4,8 +4,8 @@ namespace clops::local {
 
 Json ApiError::to_status() const {
   Json out{{"kind", "Status"},    {"apiVersion", "v1"}, {"metadata", Json::object()},
-           {"status", "Failure"}, {"message", message}, {"reason", reason},
-           {"code", code}};
+           {"status", "Failure"}, {"message", message}, {"code", code}};
+  if (!reason.empty()) out["reason"] = reason;
   Json details = Json::object();
   for (const auto& [key, value] :
        {std::pair{"name", &name}, std::pair{"group", &group}, std::pair{"kind", &kind}, std::pair{"uid", &uid}}) {

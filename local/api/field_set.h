@@ -27,18 +27,4 @@ struct FieldSet {
 [[nodiscard]] FieldSet intersect(const FieldSet& a, const FieldSet& b);
 [[nodiscard]] FieldSet subtract(const FieldSet& a, const FieldSet& b);
 
-// Every field the value states, as an applier of it owns them.
-[[nodiscard]] FieldSet fields_of(const Json& schema, const Json& value);
-
-struct Differences {
-  FieldSet added, modified, removed;
-};
-[[nodiscard]] Differences compare(const Json& schema, const Json& before, const Json& after);
-
-// The live value with what the applied one states put over it.
-[[nodiscard]] Json merge_applied(const Json& schema, const Json& live, const Json& applied);
-
-// Takes `gone` out of `value`, but nothing (nor what holds it) that is in `kept`.
-void remove_fields(const Json& schema, Json& value, const FieldSet& gone, const FieldSet& kept);
-
 }  // namespace clops::local

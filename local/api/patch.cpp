@@ -109,6 +109,9 @@ Done run(Json& root, const Json& operation) {
   if (op == "add") return put(root, *path, *value);
   if (op == "remove" || op == "replace") {
     if (op == "replace" && path->empty()) return put(root, *path, *value);
+    // As upstream's library: in an object a replacement need not find anything.
+    const Json* parent = op == "replace" ? walk(root, *path, path->size() - 1) : nullptr;
+    if (parent && parent->is_object()) return put(root, *path, *value);
     if (op == "replace" && walk(root, *path, path->size())) return *walk(root, *path, path->size()) = *value, Done{};
     auto taken = take(root, *path);
     return taken ? Done{} : Done(std::unexpected(taken.error()));

@@ -122,13 +122,19 @@ Outcome<WriteContext> write_context(const Target& target, const Headers& headers
 
 Outcome<DeleteOptions> delete_options(const Target& target, const Json& body, bool& dry_run) {
   DeleteOptions out;
-  const auto text = [&](const char* name) { return std::string(target.param(name).value_or(string_at(body, {name}))); };
+  // As upstream: options in a body make those in the query void.
+  const bool in_body = !body.is_null();
+  const auto text = [&](const char* name) {
+    return in_body ? string_at(body, {name}) : std::string(target.param(name).value_or(""));
+  };
   const std::string policy = text("propagationPolicy");
-  if (policy == "Foreground") {
+  if (policy == "Background") {
+    out.propagation = Propagation::Background;
+  } else if (policy == "Foreground") {
     out.propagation = Propagation::Foreground;
   } else if (policy == "Orphan" || bool_at(body, {"orphanDependents"})) {
     out.propagation = Propagation::Orphan;
-  } else if (!policy.empty() && policy != "Background") {
+  } else if (!policy.empty()) {
     return invalid(
         "meta.k8s.io", "DeleteOptions", "",
         {{"FieldValueNotSupported",
@@ -141,10 +147,10 @@ Outcome<DeleteOptions> delete_options(const Target& target, const Json& body, bo
     out.grace_seconds = grace->get<int64_t>();
   auto grace = number_param(target, "gracePeriodSeconds");
   if (!grace) return std::unexpected(grace.error());
-  if (*grace) out.grace_seconds = **grace;
+  if (*grace && !in_body) out.grace_seconds = **grace;
   const Json* dry = find_path(body, {"dryRun"});
-  dry_run = target.param("dryRun").value_or("") == "All" ||
-            (dry && dry->is_array() && std::find(dry->begin(), dry->end(), Json("All")) != dry->end());
+  dry_run = in_body ? dry && dry->is_array() && std::find(dry->begin(), dry->end(), Json("All")) != dry->end()
+                    : target.param("dryRun").value_or("") == "All";
   return out;
 }
 

@@ -213,6 +213,18 @@ std::vector<ResourcePtr> resources_of_crd(const Json& crd) {
   return out;
 }
 
+FieldSet reset_fields(const Resource& resource, const std::string& subresource) {
+  const Json whole = Json::object();
+  if (subresource == "scale") return {};
+  if (subresource.empty()) return resource.status ? field_set_from_json({{"f:status", whole}}) : FieldSet();
+  Json out{{"f:spec", whole}};
+  if (resource.builtin && resource.type.kind == "Deployment") out["f:metadata"]["f:labels"] = whole;
+  if (resource.builtin && resource.type.kind == "Pod")
+    out["f:metadata"] = {{"f:deletionTimestamp", whole}, {"f:ownerReferences", whole}};
+  if (resource.builtin && resource.type.kind == "CustomResourceDefinition") out["f:metadata"] = whole;
+  return field_set_from_json(out);
+}
+
 Catalog::Catalog() {
   for (auto& resource : builtin_resources())
     resources_[{resource->type.group, resource->type.version, resource->type.plural}] = resource;

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "crds/meta.h"
+#include "local/api/field_set.h"
 #include "local/store/store.h"
 
 namespace clops::local {
@@ -58,6 +59,9 @@ class Catalog {
   std::map<Key, ResourcePtr> resources_;
   std::map<std::string, std::vector<Key>> of_crd_;
 };
+
+// What a write through this subresource ("" = the object itself) cannot change, so that nobody owns it by that way.
+[[nodiscard]] FieldSet reset_fields(const Resource& resource, const std::string& subresource);
 
 // The resources of a CustomResourceDefinition, one for each served version.
 [[nodiscard]] std::vector<ResourcePtr> resources_of_crd(const Json& crd);

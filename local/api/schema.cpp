@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/time.h"
 #include "local/api/builtin_types.h"
+#include "local/api/quantity.h"
 
 namespace clops::local {
 namespace {
@@ -35,16 +36,6 @@ std::string child(const std::string& path, const std::string& name) {
 }
 std::string indexed(const std::string& path, size_t i) {
   return path + "[" + std::to_string(i) + "]";
-}
-
-std::string json_type(const Json& value) {
-  if (value.is_string()) return "string";
-  if (value.is_boolean()) return "boolean";
-  if (value.is_number_integer()) return "integer";
-  if (value.is_number()) return "number";
-  if (value.is_array()) return "array";
-  if (value.is_object()) return "object";
-  return "null";
 }
 
 // Objects and lists are too long for a message: their type stands for them, as it does upstream.
@@ -167,7 +158,8 @@ void check_object(const Json& schema, const Json& value, const std::string& path
   }
   for (const auto& [name, field] : value.items()) {
     const Json* sub = field_schema(schema, name);
-    if (sub) check(*sub, field, child(path, name), causes);
+    const bool unset = field.is_null() && find_path(schema, {"properties", name, kZeroMark});
+    if (sub && !unset) check(*sub, field, child(path, name), causes);
   }
 }
 
@@ -199,6 +191,16 @@ void check_combined(const Json& schema, const Json& value, const std::string& pa
 }
 
 }  // namespace
+
+std::string json_type(const Json& value) {
+  if (value.is_string()) return "string";
+  if (value.is_boolean()) return "boolean";
+  if (value.is_number_integer()) return "integer";
+  if (value.is_number()) return "number";
+  if (value.is_array()) return "array";
+  if (value.is_object()) return "object";
+  return "null";
+}
 
 Cause required_cause(const std::string& field, const std::string& detail) {
   return {"FieldValueRequired", detail.empty() ? "Required value" : "Required value: " + detail, field};
@@ -313,6 +315,54 @@ void apply_defaults(const Json& schema, Json& value) {
   }
   for (auto& [name, field] : value.items()) {
     if (const Json* sub = field_schema(schema, name)) apply_defaults(*sub, field);
+  }
+}
+
+namespace {
+
+bool is_zero(const Json& value) {
+  if (value.is_structured() || value.is_null()) return value.empty();
+  if (value.is_string()) return value.get_ref<const std::string&>().empty();
+  return value.is_boolean() ? !value.get<bool>() : value.is_number() && value.get<double>() == 0;
+}
+
+}  // namespace
+
+void as_typed(const Json& schema, Json& value, bool with_nulls) {
+  if (text(schema, "format") == "quantity") {
+    const auto canonical =
+        canonical_quantity(value.is_string() ? value.get_ref<const std::string&>() : dump_json(value));
+    if (canonical) value = *canonical;
+    return;
+  }
+  if (value.is_array()) {
+    const Json& items = item_schema(schema);
+    for (auto& item : value) as_typed(items, item, with_nulls);
+    return;
+  }
+  const auto properties = schema.find("properties");
+  if (!value.is_object() || properties == schema.end()) {
+    if (value.is_object()) {
+      for (auto& [name, field] : value.items()) {
+        if (const Json* sub = field_schema(schema, name)) as_typed(*sub, field, with_nulls);
+      }
+    }
+    return;
+  }
+  for (const auto& [name, raw] : properties->items()) {
+    const auto mark = raw.find(kZeroMark);
+    const bool present = mark != raw.end() && *mark == "present";
+    auto found = value.find(name);
+    const Json& field = resolve(raw);
+    if (found == value.end() && present) {
+      const std::string& type = text(field, "type");
+      if (type == "array" && !with_nulls) continue;
+      value[name] = type == "object" ? Json::object() : Json();  // a time that is always there is null
+      found = value.find(name);
+    }
+    if (found == value.end()) continue;
+    as_typed(field, *found, with_nulls);
+    if (mark != raw.end() && *mark == "omitted" && is_zero(*found)) value.erase(found);
   }
 }
 

@@ -26,11 +26,15 @@ enum class Shape { Scalar, Struct, Map, AtomicMap, AtomicList, SetList, MapList,
 void prune(const Json& schema, Json& value, const std::string& path, bool drop_nulls,
            std::vector<std::string>& unknown);
 void apply_defaults(const Json& schema, Json& value);
+// A built-in kind's object as the real server's own types hold it: "", 0, false, [] and {} of most fields are the same
+// as none, and some parts are always there. with_nulls: also the lists that are always there, as null.
+void as_typed(const Json& schema, Json& value, bool with_nulls);
 // x-kubernetes-validations are not read here: they are C++ (see Validator).
 void check(const Json& schema, const Json& value, const std::string& path, std::vector<Cause>& causes);
 // A value of the wrong JSON type, as the decoder of a built-in kind would say it; empty: none.
 [[nodiscard]] std::string wrong_type(const Json& schema, const Json& value, const std::string& path);
 
+[[nodiscard]] std::string json_type(const Json& value);  // "string", "integer", ...
 [[nodiscard]] Cause required_cause(const std::string& field, const std::string& detail = "");
 [[nodiscard]] Cause invalid_cause(const std::string& field, const Json& value, const std::string& detail);
 

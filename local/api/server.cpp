@@ -17,6 +17,14 @@ HttpResponse json_response(int status, std::string body) {
   out.headers.set("Cache-Control", "no-cache, private");
   return out;
 }
+void add_warnings(HttpResponse& response, const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings) {
+    std::string quoted;
+    for (const char c : warning) quoted += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+    const auto before = response.headers.get("Warning");
+    response.headers.set("Warning", (before ? std::string(*before) + ", " : "") + "299 - \"" + quoted + "\"");
+  }
+}
 HttpResponse error_response(const ApiError& error) {
   auto out = json_response(error.code, dump_json(error.to_status()));
   if (error.retry_after_seconds > 0) out.headers.set("Retry-After", std::to_string(error.retry_after_seconds));
@@ -46,6 +54,13 @@ Done known_fields(const Resource& resource, const Selector& fields) {
   return {};
 }
 
+// Kinds whose deletion is answered with the object.
+bool returns_deleted(const Resource& resource) {
+  const std::string& kind = resource.type.kind;
+  return resource.builtin &&
+         (kind == "Pod" || kind == "Service" || kind == "ServiceAccount" || kind == "PersistentVolumeClaim");
+}
+
 // In a query '+' is a space: Go's clients write selectors so.
 std::string with_spaces(std::string url) {
   for (size_t at = url.find('?'); at != std::string::npos && (at = url.find('+', at)) != std::string::npos;)
@@ -60,6 +75,7 @@ struct Call {
   std::shared_ptr<Responder> responder;
   Route route;
   ResourcePtr resource;
+  std::vector<std::string> warnings;
   [[nodiscard]] const std::string& method() const { return request.http.method; }
   [[nodiscard]] crds::ObjectKey key() const { return {route.ns, route.name}; }
 };
@@ -79,13 +95,16 @@ class Server final : public ApiServer {
               .accepts = {},
               .responder = responder,
               .route = {},
-              .resource = nullptr};
+              .resource = nullptr,
+              .warnings = {}};
     call.target = parse_target(with_spaces(call.request.http.url));
     call.accepts = parse_accept(call.request.http.headers.get("accept").value_or(""));
     log_.debug("request", {{"method", call.method()}, {"url", call.request.http.url}});
     if (auto done = dispatch(call); !done) {
       log_.debug("refused", {{"code", done.error().code}, {"message", done.error().message}});
-      responder->respond(error_response(done.error()));
+      auto out = error_response(done.error());
+      add_warnings(out, call.warnings);
+      responder->respond(std::move(out));
     }
   }
 
@@ -149,7 +168,7 @@ class Server final : public ApiServer {
     return {};
   }
 
-  Done reply_object(Call& call, int status, const StoredPtr& object, const std::vector<std::string>& warnings = {}) {
+  Done reply_object(Call& call, int status, const StoredPtr& object) {
     std::string body = object->text;
     if (call.accepts.table) {
       auto include = include_object(call.target);
@@ -161,12 +180,7 @@ class Server final : public ApiServer {
       body = dump_json(Core::scale_of(*call.resource, object->json));
     }
     auto out = json_response(status, std::move(body));
-    for (const auto& warning : warnings) {
-      std::string quoted;
-      for (const char c : warning) quoted += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-      const auto before = out.headers.get("Warning");
-      out.headers.set("Warning", (before ? std::string(*before) + ", " : "") + "299 - \"" + quoted + "\"");
-    }
+    add_warnings(out, call.warnings);
     call.responder->respond(std::move(out));
     return {};
   }
@@ -179,15 +193,17 @@ class Server final : public ApiServer {
   }
 
   Done create(Call& call) {
-    std::vector<std::string> warnings;
-    auto context = write_context(call.target, call.request.http.headers, warnings);
+    auto context = write_context(call.target, call.request.http.headers, call.warnings);
     if (!context) return std::unexpected(context.error());
     auto body = checked_body(call);
     if (!body) return std::unexpected(body.error());
     auto made = core_.insert(*call.resource, call.route.ns, std::move(*body), *context);
     if (!made) return std::unexpected(made.error());
-    return reply_object(call, 201, *made, warnings);
+    return reply_object(call, 201, *made);
   }
+
+  // An applied or built-in object is decoded by its kind; another kind of ours is only invalid.
+  static bool type_is_fixed(const Call& call) { return call.resource->builtin || call.method() == "PATCH"; }
 
   // The body as an object of this resource: its version, kind and namespace are those of the path.
   Outcome<Json> checked_body(Call& call) {
@@ -198,17 +214,17 @@ class Server final : public ApiServer {
     if (call.route.subresource == "scale") return body;
     const std::string kind = string_at(*body, {"kind"}, type.kind),
                       version = string_at(*body, {"apiVersion"}, type.api_version());
-    if (version != type.api_version())
+    if (version != type.api_version() && call.method() != "PATCH")
       return bad_request("the API version in the data (" + version + ") does not match the expected API version (" +
                          type.api_version() + ")");
-    if (kind != type.kind)
+    if (kind != type.kind && type_is_fixed(call))
       return bad_request(type.kind + " in version \"" + type.version + "\" cannot be handled as a " + kind +
                          ": the kind in the data does not match the resource");
     const std::string ns = string_at(*body, {"metadata", "namespace"});
     if (type.namespaced && !ns.empty() && ns != call.route.ns)
       return bad_request("the namespace of the provided object does not match the namespace sent on the request");
-    (*body)["kind"] = type.kind;
-    (*body)["apiVersion"] = type.api_version();
+    (*body)["kind"] = kind;
+    (*body)["apiVersion"] = version;
     return body;
   }
 
@@ -229,21 +245,14 @@ class Server final : public ApiServer {
     if (!selected) return std::unexpected(selected.error());
     auto limit = number_param(call.target, "limit");
     if (!limit) return std::unexpected(limit.error());
-    StoreList state = core_.store().list(call.resource->store_name(), call.route.ns);
-    if (auto done = check_version(call, state.revision); !done) return done;
     std::string after;  // continues behind this "namespace/name"
-    if (const auto token = call.target.param("continue"); token && !token->empty()) {
-      auto parsed = read_token(*token);
-      if (!parsed) return std::unexpected(parsed.error());
-      after = parsed->second;
-      state.revision = parsed->first;
-    }
+    auto state = listed(call, after);
+    if (!state) return std::unexpected(state.error());
     std::vector<StoredPtr> page;
     std::string next;
     size_t remaining = 0;
-    for (const auto& item : state.items) {
-      const std::string place =
-          string_at(item->json, {"metadata", "namespace"}) + "/" + string_at(item->json, {"metadata", "name"});
+    for (const auto& item : state->items) {
+      const std::string place = place_of(*item);
       if (!after.empty() && place <= after) continue;
       if (!selected->labels.matches(item->json) || !selected->fields.matches(item->json)) continue;
       if (limit->value_or(0) > 0 && page.size() >= static_cast<size_t>(**limit)) {
@@ -253,9 +262,42 @@ class Server final : public ApiServer {
       page.push_back(as_version(*call.resource, item));
       next = place;
     }
-    const std::string token = remaining == 0 ? "" : base64_encode(std::to_string(state.revision) + " " + next);
-    return reply_list(call, page, state.revision, token, remaining,
+    const std::string token = remaining == 0 ? "" : base64_encode(std::to_string(state->revision) + " " + next);
+    return reply_list(call, page, state->revision, token, remaining,
                       selected->labels.empty() && selected->fields.empty());
+  }
+
+  // Where etcd keeps it; lists are in this order.
+  static std::string place_of(const Stored& item) {
+    return string_at(item.json, {"metadata", "namespace"}) + "/" + string_at(item.json, {"metadata", "name"});
+  }
+
+  // The objects at the revision that the request means: now, or an earlier one of which it continues a list.
+  Outcome<StoreList> listed(Call& call, std::string& after) {
+    Store& store = core_.store();
+    std::optional<int64_t> at;
+    const auto token = call.target.param("continue");
+    if (token && !token->empty()) {
+      auto parsed = read_token(*token);
+      if (!parsed) return std::unexpected(parsed.error());
+      at = parsed->first;
+      after = parsed->second;
+    } else {
+      auto wanted = wanted_version(call, store.revision());
+      if (!wanted) return std::unexpected(wanted.error());
+      at = *wanted;
+    }
+    Result<StoreList> out = at ? store.list_at(call.resource->store_name(), call.route.ns, *at)
+                               : Result<StoreList>(store.list(call.resource->store_name(), call.route.ns));
+    if (!out && out.error().code == Code::Expired) {
+      return api_fail(410, "Expired",
+                      after.empty() ? "The resourceVersion for the provided list is too old."
+                                    : "The provided continue parameter is too old to display a consistent list result. "
+                                      "You can start a new list without the continue parameter.");
+    }
+    if (!out) return std::unexpected(from_error(out.error()));
+    if (call.route.ns.empty()) std::ranges::sort(out->items, {}, [](const StoredPtr& item) { return place_of(*item); });
+    return std::move(*out);
   }
 
   static Outcome<std::pair<int64_t, std::string>> read_token(std::string_view token) {
@@ -268,7 +310,8 @@ class Server final : public ApiServer {
     return std::pair(**revision, text->substr(space + 1));
   }
 
-  static Done check_version(const Call& call, int64_t current) {
+  // Set for an exact one; any other is satisfied by the state now, unless it has not come yet.
+  static Outcome<std::optional<int64_t>> wanted_version(const Call& call, int64_t current) {
     auto wanted = number_param(call.target, "resourceVersion");
     if (!wanted) return std::unexpected(wanted.error());
     if (wanted->value_or(0) > current) {
@@ -279,10 +322,8 @@ class Server final : public ApiServer {
       error.error().retry_after_seconds = 1;
       return error;
     }
-    if (call.target.param("resourceVersionMatch").value_or("") == "Exact" && wanted->value_or(0) != current) {
-      return api_fail(410, "Expired", "The resourceVersion for the provided list is too old.");
-    }
-    return {};
+    if (call.target.param("resourceVersionMatch").value_or("") == "Exact") return *wanted;
+    return std::optional<int64_t>();
   }
 
   Done reply_list(Call& call, const std::vector<StoredPtr>& page, int64_t revision, const std::string& token,
@@ -300,7 +341,17 @@ class Server final : public ApiServer {
     const auto& type = call.resource->type;
     std::string body = R"({"kind":")" + type.kind + R"(List","apiVersion":")" + type.api_version() +
                        R"(","metadata":)" + dump_json(meta) + R"(,"items":[)";
-    for (size_t i = 0; i < page.size(); ++i) body += (i == 0 ? "" : ",") + page[i]->text;
+    for (size_t i = 0; i < page.size(); ++i) {
+      body += i == 0 ? "" : ",";
+      if (!call.resource->builtin) {
+        body += page[i]->text;
+        continue;
+      }
+      Json item = page[i]->json;  // the real server's typed items do not repeat what they are
+      item.erase("apiVersion");
+      item.erase("kind");
+      body += dump_json(item);
+    }
     body += "]}";
     call.responder->respond(json_response(200, std::move(body)));
     return {};
@@ -356,7 +407,7 @@ class Server final : public ApiServer {
     if (call.resource->type.namespaced && call.route.ns.empty()) return not_allowed();
     auto selected = selectors(call);
     if (!selected) return std::unexpected(selected.error());
-    auto body = call.request.http.body.empty() ? Outcome<Json>(Json::object()) : parse_body(call.request.http);
+    auto body = call.request.http.body.empty() ? Outcome<Json>(Json()) : parse_body(call.request.http);
     if (!body) return std::unexpected(body.error());
     bool dry_run = false;
     auto options = delete_options(call.target, *body, dry_run);
@@ -389,20 +440,20 @@ class Server final : public ApiServer {
     }
     if (call.method() == "DELETE" && sub.empty()) return erase(call);
     if (call.method() != "PUT" && call.method() != "PATCH") return not_allowed();
-    std::vector<std::string> warnings;
-    auto context = write_context(call.target, call.request.http.headers, warnings);
+    auto context = write_context(call.target, call.request.http.headers, call.warnings);
     if (!context) return std::unexpected(context.error());
     if (call.method() == "PUT") {
       auto body = checked_body(call);
       if (!body) return std::unexpected(body.error());
-      auto written = core_.update(resource, call.key(), std::move(*body), sub, *context);
+      bool created = false;
+      auto written = core_.update(resource, call.key(), std::move(*body), sub, *context, created);
       if (!written) return std::unexpected(written.error());
-      return reply_object(call, 200, *written, warnings);
+      return reply_object(call, created ? 201 : 200, *written);
     }
-    return patch(call, *context, warnings);
+    return patch(call, *context);
   }
 
-  Done patch(Call& call, const WriteContext& context, const std::vector<std::string>& warnings) {
+  Done patch(Call& call, const WriteContext& context) {
     auto kind = patch_kind(call.request.http.headers);
     if (!kind) return std::unexpected(kind.error());
     if (*kind == PatchKind::Strategic && !call.resource->builtin) {
@@ -420,18 +471,18 @@ class Server final : public ApiServer {
     auto written = core_.patch(*call.resource, call.key(), *kind, *body, call.route.subresource,
                                flag_param(call.target, "force"), context, created);
     if (!written) return std::unexpected(written.error());
-    return reply_object(call, created ? 201 : 200, *written, warnings);
+    return reply_object(call, created ? 201 : 200, *written);
   }
 
   Done erase(Call& call) {
-    auto body = call.request.http.body.empty() ? Outcome<Json>(Json::object()) : parse_body(call.request.http);
+    auto body = call.request.http.body.empty() ? Outcome<Json>(Json()) : parse_body(call.request.http);
     if (!body) return std::unexpected(body.error());
     bool dry_run = false, gone = false;
     auto options = delete_options(call.target, *body, dry_run);
     if (!options) return std::unexpected(options.error());
     auto erased = core_.erase(*call.resource, call.key(), *options, dry_run, gone);
     if (!erased) return std::unexpected(erased.error());
-    if (!gone || (call.resource->builtin && call.resource->type.kind == "Pod")) return reply_object(call, 200, *erased);
+    if (!gone || returns_deleted(*call.resource)) return reply_object(call, 200, *erased);
     const auto& type = call.resource->type;
     Json details{
         {"name", call.route.name}, {"kind", type.plural}, {"uid", string_at((*erased)->json, {"metadata", "uid"})}};

@@ -299,6 +299,25 @@ class SqliteStore final : public Store {
     const std::shared_lock lock(state_mutex_);
     return {range(state_, resource, ns), revision_};
   }
+  // What has happened since is taken back, newest first.
+  Result<StoreList> list_at(const std::string& resource, const std::string& ns, int64_t revision) override {
+    const std::lock_guard writer(writer_mutex_);
+    CLOPS_TRY(check_reachable(revision));
+    if (revision == revision_) return list(resource, ns);
+    CLOPS_ASSIGN(const std::vector<StoreEvent> since, database_.events_after(revision, resource, ns));
+    State state;
+    for (auto it = state_.lower_bound(StoreKey{resource, ns, ""});
+         it != state_.end() && concerns(it->first, resource, ns); ++it)
+      state.insert(*it);
+    for (auto event = since.rbegin(); event != since.rend(); ++event) {
+      if (event->previous) {
+        state[event->key] = event->previous;
+      } else {
+        state.erase(event->key);
+      }
+    }
+    return StoreList{range(state, resource, ns), revision};
+  }
   [[nodiscard]] int64_t revision() const override {
     const std::shared_lock lock(state_mutex_);
     return revision_;
@@ -334,13 +353,7 @@ class SqliteStore final : public Store {
   Result<std::unique_ptr<StoreWatch>> watch(const std::string& resource, const std::string& ns, int64_t from,
                                             WatchCallback callback) override {
     const std::lock_guard writer(writer_mutex_);
-    if (from < compacted_)
-      return fail(Code::Expired,
-                  "too old resource version: " + std::to_string(from) + " (" + std::to_string(compacted_) + ")");
-    if (from > revision_) {
-      return fail(Code::InvalidArgument,
-                  "Too large resource version: " + std::to_string(from) + ", current: " + std::to_string(revision_));
-    }
+    CLOPS_TRY(check_reachable(from));
     auto watcher = std::make_shared<Watcher>();
     watcher->resource = resource;
     watcher->ns = ns;
@@ -365,6 +378,16 @@ class SqliteStore final : public Store {
   }
 
  private:
+  [[nodiscard]] Status check_reachable(int64_t revision) const {
+    if (revision < compacted_)
+      return fail(Code::Expired,
+                  "too old resource version: " + std::to_string(revision) + " (" + std::to_string(compacted_) + ")");
+    if (revision > revision_) {
+      return fail(Code::InvalidArgument, "Too large resource version: " + std::to_string(revision) +
+                                             ", current: " + std::to_string(revision_));
+    }
+    return {};
+  }
   void publish(const std::vector<StoreEvent>& events) {
     std::erase_if(watchers_, [](const auto& watcher) {
       const std::lock_guard lock(watcher->mutex);

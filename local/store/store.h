@@ -76,8 +76,13 @@ struct StoreOptions {
 class Store {
  public:
   virtual ~Store() = default;
-  [[nodiscard]] virtual StoredPtr get(const StoreKey& key) const = 0;                                  // null: none
-  [[nodiscard]] virtual StoreList list(const std::string& resource, const std::string& ns) const = 0;  // ns empty: all
+  [[nodiscard]] virtual StoredPtr get(const StoreKey& key) const = 0;  // null: none
+  [[nodiscard]] virtual StoreList list(const std::string& resource, const std::string& ns)
+      const = 0;  // ns empty: all
+                  // As it was at that revision. Expired when the log no longer reaches back to it; InvalidArgument in
+                  // the future.
+  [[nodiscard]] virtual Result<StoreList> list_at(const std::string& resource, const std::string& ns,
+                                                  int64_t revision) = 0;
   [[nodiscard]] virtual int64_t revision() const = 0;
   // Runs `change` under the writer's lock. When it fails, or the commit does, nothing has happened.
   [[nodiscard]] virtual Status transact(const std::function<Status(Transaction&)>& change) = 0;

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "base/file.h"
+#include "tests/contract/lines.h"
 #include "tests/contract/server.h"
 #include "tests/support/eventually.h"
 
@@ -133,31 +134,6 @@ TEST_F(ClientContract, a_large_list_comes_compressed_and_whole) {
   for (const Json& item : all->items) whole += string_at(item, {"data", "k"}) == text;
   EXPECT_EQ(whole, 4);
 }
-
-// Collects the lines of a watch until it ends.
-class Lines final : public StreamSink {
- public:
-  bool on_head(int code, const Headers&) override {
-    status = code;
-    return true;
-  }
-  bool on_data(std::string_view bytes) override {
-    const std::lock_guard lock(mutex);
-    text.append(bytes);
-    return true;
-  }
-  void on_end(clops::Status) override { ended = true; }
-  std::string read() {
-    const std::lock_guard lock(mutex);
-    return text;
-  }
-  std::atomic<int> status{0};
-  std::atomic<bool> ended{false};
-
- private:
-  std::mutex mutex;
-  std::string text;
-};
 
 TEST_F(ClientContract, watches_from_a_revision_with_a_bookmark_before_the_end) {
   const auto before = client.create(kConfigMaps, config_map(ns, "a"));

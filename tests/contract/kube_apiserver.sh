@@ -8,7 +8,7 @@
 # (which wants the controller manager).
 set -euo pipefail
 dir=$1 etcd_port=$2 peer_port=$3 api_port=$4
-bin=$("$(dirname "$0")/../cluster/build.sh" etcd kube-apiserver kubectl | tail -1)
+bin=$("$(dirname "$0")/../cluster/build.sh" etcd kube-apiserver kubectl kube-controller-manager | tail -1)
 read -ra flags <<< "${KUBE_APISERVER_FLAGS:---disable-admission-plugins=ServiceAccount}"
 mkdir -p "$dir" && cd "$dir"
 umask 077

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <string>
 
 #include "base/digest.h"
@@ -72,7 +74,39 @@ Status Server::start(const std::string& kubeconfig) {
   return fail(Code::Unavailable, "the API server did not become ready; see the logs in " + folder_.string());
 }
 
+Status Server::collect_garbage() {
+  if (!real() || controllers_ > 0) return {};
+  const std::string build =
+      clops::test::source_dir() + "/tests/cluster/build.sh kube-controller-manager 2>&1 | tail -n 1";
+  std::string folder(4096, '\0');
+  FILE* built = popen(build.c_str(), "r");
+  if (!built || !fgets(folder.data(), static_cast<int>(folder.size()), built)) folder.clear();
+  if (built) pclose(built);
+  folder.resize(folder.find_first_of(std::string_view("\n\0", 2)));
+  const std::string program = folder + "/kube-controller-manager", log = folder_ / "controllers.log";
+  const std::string kubeconfig = "--kubeconfig=" + kubeconfig_.string();
+  controllers_ = fork();
+  if (controllers_ == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    dup2(fd, STDOUT_FILENO);
+    dup2(fd, STDERR_FILENO);
+    execl(program.c_str(), program.c_str(), kubeconfig.c_str(), "--leader-elect=false", "--secure-port=0",
+          "--controllers=garbage-collector-controller,namespace-controller", nullptr);
+    _exit(127);
+  }
+  return waitpid(controllers_, nullptr, WNOHANG) == 0 ? Status{} : fail(Code::Unavailable, program + " did not start");
+}
+
+void Server::stop_collecting() {
+  if (controllers_ <= 0) return;
+  kill(controllers_, SIGTERM);
+  waitpid(controllers_, nullptr, 0);
+  controllers_ = -1;
+}
+
 void Server::stop() {
+  stop_collecting();
   if (child_ <= 0) return;
   close(stdin_);
   kill(child_, SIGTERM);

@@ -25,6 +25,10 @@ class Server {
   [[nodiscard]] const std::filesystem::path& kubeconfig() const { return kubeconfig_; }
   [[nodiscard]] kube::Access access(const std::string& context = "") const;
   [[nodiscard]] const std::string& etcd_url() const { return etcd_url_; }
+  // Makes sure that owners' deletions are followed up: beside a real API server by kube-controller-manager, until
+  // stop_collecting().
+  [[nodiscard]] Status collect_garbage();
+  void stop_collecting();
   [[nodiscard]] bool restart_api_server();  // kill -9, then wait until it answers again
   [[nodiscard]] bool ready() const;
 
@@ -32,7 +36,7 @@ class Server {
   [[nodiscard]] pid_t api_server_pid() const;
   std::filesystem::path folder_, kubeconfig_;
   std::string etcd_url_;
-  pid_t child_ = -1;
+  pid_t child_ = -1, controllers_ = -1;
   int stdin_ = -1;
 };
 

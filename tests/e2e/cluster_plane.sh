@@ -7,7 +7,7 @@ source "$CLOPS_CLUSTER_DIR/cluster"   # bin is the cluster's from here on
 PATH=$bin:$PATH
 umask 022   # pods read what is written here
 patience=4
-case_timeout=${CLOPS_CASE_SECONDS:-200}
+case_timeout=${CLOPS_CASE_SECONDS:-300}
 ns=clops
 server_image=clops-server:$CLOPS_IMAGE_VERSION
 trap 'rm -rf "$work"' EXIT

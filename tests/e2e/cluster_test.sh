@@ -16,12 +16,15 @@ if [ -z "${CLOPS_CLUSTER_INSIDE:-}" ]; then
   "$root/tests/cluster/build.sh" files > /dev/null
   images=$("$root/deploy/images/build.sh") || { echo "0 passed, 1 failed"; exit 1; }
   version=$(sed -n 's/^clops-server:\([^\t]*\)\t.*/\1/p' <<<"$images")
+  "$root/deploy/images/build.sh" --version "$version-next" > /dev/null   # what an update is, to Kubernetes
   if [ -z "$kept" ]; then
     CLOPS_CLUSTER_DIR=$("$cluster" up --owner $$ | tail -n 1) || { echo "0 passed, 1 failed"; exit 1; }
     export CLOPS_CLUSTER_DIR
   fi
-  "$cluster" import "$root/build/images/clops-server-$version.oci.tar" > /dev/null
-  "$cluster" import "$root/build/images/clops-operator-$version.oci.tar" > /dev/null
+  for program in clops-server clops-operator; do
+    "$cluster" import "$root/build/images/$program-$version.oci.tar" > /dev/null
+    "$cluster" import "$root/build/images/$program-$version-next.oci.tar" > /dev/null
+  done
   CLOPS_CLUSTER_INSIDE=1 CLOPS_IMAGE_VERSION=$version "$cluster" exec bash "$0" "$@" || status=$?
   exit "$status"
 fi
