@@ -197,14 +197,13 @@ class CpprestListener final : public Listener {
   void take(web::http::http_request request) {
     auto reply = std::make_shared<RequestReply>(request, streams_, options_.stream_buffer_bytes_max);
     try {
-      // A body of unknown length cannot be bounded here, and no Kubernetes client sends one.
-      if (request.headers().has("Transfer-Encoding"))
-        return refuse(request, reply, 411, "a body must state its Content-Length");
-      size_t length = 0;
-      if (request.headers().match("Content-Length", length); length > options_.body_bytes_max) {
-        return refuse(request, reply, 413,
-                      "the body is over the limit of " + std::to_string(options_.body_bytes_max) + " bytes");
+      if (request.headers().has("Transfer-Encoding")) {
+        const auto body = std::make_shared<Collected>(Collected{request, reply, {}, std::vector<uint8_t>(64 << 10)});
+        return collect(body);
       }
+      size_t length = 0;
+      if (request.headers().match("Content-Length", length); length > options_.body_bytes_max)
+        return refuse(request, reply, 413, over_the_limit());
       request.extract_vector().then([this, request, reply](const pplx::task<std::vector<unsigned char>>& body) {
         try {
           const auto bytes = body.get();
@@ -215,6 +214,32 @@ class CpprestListener final : public Listener {
     } catch (const std::exception& e) {
       reply->respond({.status = 400, .headers = {}, .body = e.what()});
     }
+  }
+
+  std::string over_the_limit() const {
+    return "the body is over the limit of " + std::to_string(options_.body_bytes_max) + " bytes";
+  }
+
+  // A body that comes in chunks is taken piece by piece, as its length is only known at its end.
+  struct Collected {
+    web::http::http_request request;
+    std::shared_ptr<RequestReply> reply;
+    std::string bytes;
+    std::vector<uint8_t> piece;
+  };
+  void collect(const std::shared_ptr<Collected>& body) {
+    auto stream = body->request.body().streambuf();
+    stream.getn(body->piece.data(), body->piece.size()).then([this, body](const pplx::task<size_t>& read) {
+      try {
+        const size_t size = read.get();
+        if (size == 0) return deliver(body->request, std::move(body->bytes), body->reply);
+        body->bytes.append(reinterpret_cast<const char*>(body->piece.data()), size);
+        if (body->bytes.size() > options_.body_bytes_max)
+          return refuse(body->request, body->reply, 413, over_the_limit());
+        collect(body);
+      } catch (const std::exception&) {  // the client left while sending
+      }
+    });
   }
 
   // The library sends an answer only once the body has come, and cannot hang up before: so it is read and forgotten.

@@ -193,16 +193,32 @@ void check_service(const Json& object, const Json* before, std::vector<Cause>& c
 
 // Of a pod only images, tolerations, the deadline and the grace may change once it exists; the node may be set once.
 void check_pod_update(const Json& object, const Json& before, std::vector<Cause>& causes) {
-  const auto fixed = [&](Json spec) {
+  const Json spec = object.value("spec", Json::object()), old = before.value("spec", Json::object());
+  const auto fixed = [&](Json pod) {
     for (const char* list : {"containers", "initContainers"}) {
-      if (!spec.contains(list)) continue;
-      for (auto& container : spec[list]) container.erase("image");
+      if (!pod.contains(list)) continue;
+      for (auto& container : pod[list]) container.erase("image");
     }
-    for (const char* name : {"tolerations", "activeDeadlineSeconds", "terminationGracePeriodSeconds"}) spec.erase(name);
-    if (string_at(before, {"spec", "nodeName"}).empty()) spec.erase("nodeName");
-    return spec;
+    for (const char* name : {"tolerations", "activeDeadlineSeconds"}) pod.erase(name);
+    if (int_at(old, {"terminationGracePeriodSeconds"}) < 0 && int_at(spec, {"terminationGracePeriodSeconds"}) == 1)
+      pod.erase("terminationGracePeriodSeconds");
+    if (string_at(before, {"spec", "nodeName"}).empty()) pod.erase("nodeName");
+    return pod;
   };
-  if (object.contains("spec") && before.contains("spec") && fixed(object["spec"]) != fixed(before["spec"])) {
+  const Json added = spec.value("tolerations", Json::array());
+  const Json tolerated = old.value("tolerations", Json::array());
+  for (const auto& toleration : tolerated) {
+    if (std::find(added.begin(), added.end(), toleration) != added.end()) continue;
+    causes.push_back({"FieldValueForbidden",
+                      "Forbidden: existing toleration can not be modified except its tolerationSeconds",
+                      "spec.tolerations"});
+    break;
+  }
+  const Json* deadline = find_path(old, {"activeDeadlineSeconds"});
+  const int64_t now = int_at(spec, {"activeDeadlineSeconds"});
+  if (deadline && (now == 0 || now > deadline->get<int64_t>()))
+    causes.push_back(invalid_cause("spec.activeDeadlineSeconds", now, "must be less than or equal to previous value"));
+  if (fixed(spec) != fixed(old)) {
     causes.push_back({"FieldValueForbidden",
                       "Forbidden: pod updates may not change fields other than "
                       "`spec.containers[*].image`,`spec.initContainers[*].image`,"

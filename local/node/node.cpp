@@ -16,6 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::milliseconds kToldAgainAfter{100};
+constexpr std::chrono::milliseconds kSettledAfter{150}, kSettlesWithin{2'000};
 
 class NodeImpl final : public Node {
  public:
@@ -56,22 +57,49 @@ class NodeImpl final : public Node {
 
   void end_pods(std::chrono::milliseconds at_most) override {
     watches_.clear();
-    loop_.post([this, at_most] {
-      for (auto& [uid, worker] : workers_) worker->end_for_shutdown();
+    if (!options_.ends_last.empty()) {
+      end_some(at_most, [this](const PodWorker& worker) { return worker.ns() != options_.ends_last; });
+      wait_until_settled();
+    }
+    end_some(at_most, [](const PodWorker&) { return true; });
+  }
+
+ private:
+  using Which = std::function<bool(const PodWorker&)>;
+
+  void end_some(std::chrono::milliseconds at_most, const Which& which) {
+    {
+      const std::lock_guard lock(mutex_);
+      quiet_ = false;
+    }
+    loop_.post([this, at_most, which] {
+      const auto each = [this, which](void (PodWorker::*call)()) {
+        for (auto& [uid, worker] : workers_) {
+          if (which(*worker)) ((*worker).*call)();
+        }
+      };
+      each(&PodWorker::end_for_shutdown);
       // Again: a server that waits for clients who do not know yet may stop waiting, as nothing routes here any more.
-      loop_.after(kToldAgainAfter, [this] {
-        for (auto& [uid, worker] : workers_) worker->end_for_shutdown();
-      });
-      loop_.after(at_most, [this] {
-        for (auto& [uid, worker] : workers_) worker->kill();
-      });
-      wait_for_quiet();
+      loop_.after(kToldAgainAfter, [each] { each(&PodWorker::end_for_shutdown); });
+      loop_.after(at_most, [each] { each(&PodWorker::kill); });
+      wait_for_quiet(which);
     });
     std::unique_lock lock(mutex_);
     quiet_changed_.wait_for(lock, at_most + std::chrono::seconds(5), [this] { return quiet_; });
   }
 
- private:
+  // Until nobody has written anything for a while: who looks after what ended has said so.
+  void wait_until_settled() {
+    const Clock& clock = loop_.clock();
+    const TimePoint latest = clock.now() + kSettlesWithin;
+    int64_t seen = -1;
+    for (TimePoint since = clock.now(); clock.now() < latest && clock.now() - since < kSettledAfter;) {
+      const auto nodes = api_.list(types::kNodes, "");  // for its revision, which is of everything
+      if (nodes && nodes->revision != seen) seen = nodes->revision, since = clock.now();
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
   void on_pod(const StoreEvent& event) {
     auto pod = crds::decode_workload_meta(event.object->json);
     if (!pod) return;
@@ -160,10 +188,10 @@ class NodeImpl final : public Node {
     if (!any) fs::remove_all(pod_dir, error);
   }
 
-  void wait_for_quiet() {
+  void wait_for_quiet(const Which& which) {
     for (auto& [uid, worker] : workers_) {
-      if (!worker->running()) continue;
-      loop_.after(std::chrono::milliseconds(5), [this] { wait_for_quiet(); });
+      if (!worker->running() || !which(*worker)) continue;
+      loop_.after(std::chrono::milliseconds(5), [this, which] { wait_for_quiet(which); });
       return;
     }
     const std::lock_guard lock(mutex_);

@@ -15,7 +15,9 @@ class Node {
  public:
   virtual ~Node() = default;
   [[nodiscard]] virtual EventLoop& loop() = 0;  // for what else waits on containers (logs)
-  // SIGTERM to every container, SIGKILL to what is left after `at_most`; returns when none runs. No object is changed.
+  // SIGTERM to every container, SIGKILL to what is left after `at_most`; returns when none runs. The pods' objects
+  // stay, and say that they ended. Those of NodeOptions::ends_last see the others end, and have written what they make
+  // of it.
   virtual void end_pods(std::chrono::milliseconds at_most) = 0;
 };
 

@@ -391,7 +391,7 @@ void PodWorker::on_exit(Container& container, Exit exit) {
     write_status();
     return finish_if_ended();
   }
-  if (shutting_down_) return;
+  if (shutting_down_) return write_status();  // nothing says it is ready while nothing runs
   if (!restarts(pod_.spec.restart_policy, container.is_init, exit.code)) {
     write_status();
     // Deferred: an adopted pod calls this while its other containers are still being looked at.

@@ -24,6 +24,7 @@ struct NodeOptions {
   std::filesystem::path state_dir;  // pods/, claims/
   std::filesystem::path shim;
   std::string node_name = "clops-local";
+  std::string ends_last;    // pods of this namespace are ended after all others: they still tell what ends
   std::string pod_network;  // "127.40"
   Programs programs;
   std::map<std::string, std::string> base_env;
@@ -51,9 +52,10 @@ class PodWorker {
   void update(crds::Pod pod, const Json& object);
   void data_changed(const std::string& ns);  // a ConfigMap, Secret or claim of that namespace
   void removed();                            // the object is gone: ends everything now
-  void end_for_shutdown();                   // SIGTERM; the object stays as it is
+  void end_for_shutdown();                   // SIGTERM; the object stays and says what ended
   void kill();
   [[nodiscard]] bool running() const;
+  [[nodiscard]] const std::string& ns() const { return pod_.meta.ns; }
 
  private:
   struct Container {

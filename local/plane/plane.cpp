@@ -87,6 +87,7 @@ class PlaneImpl final : public Plane {
   NodeOptions node_options() const {
     NodeOptions out{.state_dir = options_.state_dir,
                     .shim = options_.programs_dir / "clops-shim",
+                    .ends_last = kOperatorNamespace,
                     .pod_network = network_->pods(),
                     .base_env = options_.environment,
                     .token = secrets_.token};

@@ -152,6 +152,40 @@ TEST_F(ClientContract, watches_from_a_revision_with_a_bookmark_before_the_end) {
   EXPECT_NE(text.find("\"type\":\"BOOKMARK\""), std::string::npos) << text;
 }
 
+TEST_F(ClientContract, a_pod_is_hardly_changed_in_place) {
+  const crds::ResourceType pods{.group = "", .version = "v1", .kind = "Pod", .plural = "pods"};
+  const auto made = client.create(
+      pods, {{"apiVersion", "v1"},
+             {"kind", "Pod"},
+             {"metadata", {{"name", "p"}, {"namespace", ns}}},
+             {"spec",
+              {{"containers", Json::array({{{"name", "c"}, {"image", "no.such/image:1"}, {"args", {"x"}}}})},
+               {"tolerations", Json::array({{{"key", "a"}, {"operator", "Exists"}}})}}}});
+  ASSERT_TRUE(made) << made.error().message;
+  const auto change = [&](const Json& operations) {
+    return client.patch(pods, {ns, "p"}, kube::PatchKind::Json, operations);
+  };
+  const auto set = [](const char* path, const Json& value) {
+    return Json::array({{{"op", "add"}, {"path", path}, {"value", value}}});
+  };
+  EXPECT_TRUE(change(set("/spec/containers/0/image", "no.such/image:2")));
+  EXPECT_TRUE(change(set("/spec/tolerations/-", {{"key", "b"}, {"operator", "Exists"}})));
+  EXPECT_TRUE(change(set("/spec/activeDeadlineSeconds", 1'000)));
+  for (const auto& [path, value] : {std::pair<const char*, Json>{"/spec/containers/0/args", Json::array({"y"})},
+                                    {"/spec/terminationGracePeriodSeconds", 5},
+                                    {"/spec/tolerations", Json::array()},
+                                    {"/spec/activeDeadlineSeconds", 2'000},
+                                    {"/spec/volumes/-", {{"name", "v"}, {"emptyDir", Json::object()}}},
+                                    {"/spec/nodeSelector", {{"disk", "ssd"}}}}) {
+    const auto refused = change(set(path, value));
+    EXPECT_EQ(code_of(refused), Code::InvalidArgument) << path;
+  }
+  const auto refused = change(set("/spec/containers/0/args", Json::array({"y"})));
+  EXPECT_NE(refused.error().message.find("spec: Forbidden: pod updates may not change fields other than"),
+            std::string::npos)
+      << refused.error().message;
+}
+
 TEST_F(ClientContract, a_token_that_is_not_known_is_unauthenticated) {
   kube::Access access = Server::instance().access();
   access.tls.cert_file = access.tls.key_file = access.tls.cert_pem = access.tls.key_pem = "";

@@ -164,20 +164,25 @@ TEST(HttpServer, a_client_that_does_not_read_is_cut_off) {
   EXPECT_LT(written, 10'000) << "160 MB were remembered for a client that reads nothing";
 }
 
-TEST(HttpServer, bodies_over_the_limit_answer_413_and_unbounded_ones_411) {
+TEST(HttpServer, bodies_over_the_limit_answer_413_whether_they_say_their_length_or_not) {
   HttpServerOptions options;
   options.body_bytes_max = 100;
-  const auto server =
-      serve([](const ServerRequest&,
-               const std::shared_ptr<Responder>& r) { r->respond({.status = 200, .headers = {}, .body = "no"}); },
-            options);
+  const auto server = serve(
+      [](const ServerRequest& request, const std::shared_ptr<Responder>& r) {
+        r->respond({.status = 200, .headers = {}, .body = "got " + request.http.body});
+      },
+      options);
   Client large(server->port());
   ASSERT_TRUE(large.send_all("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 150\r\n\r\n" + std::string(150, 'x')));
   EXPECT_NE(large.read_until("over the limit").find("HTTP/1.1 413"), std::string::npos);
+  const std::string chunked_head = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   Client chunked(server->port());
-  ASSERT_TRUE(
-      chunked.send_all("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"));
-  EXPECT_NE(chunked.read_until("Content-Length").find("HTTP/1.1 411"), std::string::npos);
+  ASSERT_TRUE(chunked.send_all(chunked_head + "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
+  EXPECT_NE(chunked.read_until("got abcde").find("HTTP/1.1 200"), std::string::npos);
+  Client endless(server->port());
+  const std::string chunk = "40\r\n" + std::string(64, 'x') + "\r\n";
+  ASSERT_TRUE(endless.send_all(chunked_head + chunk + chunk + "0\r\n\r\n"));
+  EXPECT_NE(endless.read_until("over the limit").find("HTTP/1.1 413"), std::string::npos);
 }
 
 TEST(HttpServer, ends_while_a_stream_is_open_and_a_connection_idle) {

@@ -39,6 +39,7 @@ class NodeTest : public ::testing::Test {
                         .base_env = {{"PATH", "/usr/bin:/bin"}},
                         .token = "the-token"};
     options.backoff.first = std::chrono::milliseconds(20);
+    options.ends_last = "last";
     node_ = start_node(api_, clock_, *log_, std::move(options));
   }
   // The state is the same as if the plane had been killed: nothing is told to the containers.
@@ -50,10 +51,10 @@ class NodeTest : public ::testing::Test {
     one.update(container);
     Json spec = {{"containers", Json::array({one})}, {"restartPolicy", "Never"}, {"terminationGracePeriodSeconds", 1}};
     spec.update(more);
-    ASSERT_TRUE(api_.create(types::kPods, {{"metadata", {{"name", name}, {"namespace", "ns"}}}, {"spec", spec}}, {}));
+    ASSERT_TRUE(api_.create(types::kPods, {{"metadata", {{"name", name}, {"namespace", ns_}}}, {"spec", spec}}, {}));
   }
   Json pod(const std::string& name) {
-    const auto got = api_.get(types::kPods, {"ns", name});
+    const auto got = api_.get(types::kPods, {ns_, name});
     return got ? (*got)->json : Json();
   }
   bool wait(const std::function<bool()>& done) { return eventually(done); }
@@ -90,6 +91,7 @@ class NodeTest : public ::testing::Test {
   std::unique_ptr<Log> log_ = make_null_log();
   FakeApi api_;
   fs::path dir_;
+  std::string ns_ = "ns";  // of the pods that are made and asked for
   std::unique_ptr<Node> node_;
 };
 
@@ -266,6 +268,29 @@ TEST_F(NodeTest, init_containers_come_first_and_one_after_the_other) {
            {{"volumeMounts", Json::array({{{"name", "s"}, {"mountPath", "/shared"}}})}});
   ASSERT_TRUE(wait_phase("p", "Succeeded"));
   EXPECT_EQ(output("p"), "1\n2\n");
+}
+
+TEST_F(NodeTest, what_is_ended_for_a_shutdown_says_so_and_whoever_looks_after_it_is_ended_last) {
+  start();
+  const char* script = "trap 'exit 0' TERM; echo up; while :; do sleep 0.02; done";
+  make_pod("served", script, {{"restartPolicy", "Always"}});
+  ns_ = "last";
+  make_pod("operator", script, {{"restartPolicy", "Always"}});
+  ASSERT_TRUE(wait([&] { return ready("operator") && output("operator") == "up\n"; }));
+  ns_ = "ns";
+  ASSERT_TRUE(wait([&] { return ready("served") && output("served") == "up\n"; }));
+  std::mutex mutex;
+  std::vector<std::string> ended;
+  const auto watch = api_.watch(types::kPods, "", [&](const StoreEvent& event) {
+    const Json* status = find_path(event.object->json, {"status", "containerStatuses"});
+    if (!status || bool_at((*status)[0], {"ready"})) return;
+    const std::lock_guard lock(mutex);
+    ended.push_back(event.key.name);
+  });
+  node_->end_pods(std::chrono::seconds(5));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(ended, (std::vector<std::string>{"served", "operator"}));
+  EXPECT_EQ(string_at(container_status("served"), {"state", "terminated", "reason"}), "Completed");
 }
 
 TEST_F(NodeTest, a_deadline_ends_the_pod) {

@@ -82,6 +82,30 @@ TEST(Store, every_change_has_its_own_revision_and_is_seen_once_in_order) {
   EXPECT_EQ(store->revision(), 4);
 }
 
+TEST(Store, a_list_of_an_earlier_revision_is_as_it_was_until_the_log_forgets) {
+  auto store = open("", 4);
+  const auto put = [&](const std::string& name, int value) {
+    EXPECT_TRUE(
+        store->transact([&](Transaction& t) -> Status { return t.put(pod(name), object(name, value)), Status{}; }));
+    return store->revision();
+  };
+  put("a", 1);
+  const int64_t then = put("b", 1);
+  put("a", 2);
+  put("c", 1);
+  ASSERT_TRUE(store->transact([&](Transaction& t) -> Status { return t.erase(pod("b")), Status{}; }));
+  const auto was = store->list_at("pods", "ns", then);
+  ASSERT_TRUE(was) << was.error().message;
+  ASSERT_EQ(was->items.size(), 2u);
+  EXPECT_EQ(int_at(was->items[0]->json, {"value"}), 1);
+  EXPECT_EQ(string_at(was->items[1]->json, {"metadata", "name"}), "b");
+  EXPECT_EQ(was->revision, then);
+  EXPECT_EQ(store->list_at("pods", "ns", store->revision())->items.size(), 2u);
+  EXPECT_EQ(store->list_at("pods", "ns", store->revision() + 1).error().code, Code::InvalidArgument);
+  for (int i = 0; i < 10; ++i) put("d", i);
+  EXPECT_EQ(store->list_at("pods", "ns", then).error().code, Code::Expired);
+}
+
 TEST(Store, an_object_carries_its_revision_and_lists_are_of_one_namespace) {
   const auto store = open("");
   ASSERT_TRUE(put(*store, "b", 1));
