@@ -171,7 +171,7 @@ case_serving_survives_control_plane_outage() {
   until_true 15 all_again
   "$cluster" start kube-apiserver
   # These have backed off by now, and would be back within a minute or two by themselves.
-  local part; for part in controller-manager scheduler kubelet; do "$cluster" restart "$part"; done
+  local part; for part in controller-manager scheduler kubelet kube-proxy coredns; do "$cluster" restart "$part"; done
   kubectl -n clops-system scale deployment/clops-operator --replicas=2
   kubectl -n clops-system rollout status deployment/clops-operator --timeout="$(within 30)s"
   two breast-cancer-1 breast-cancer-2 80 20 2
