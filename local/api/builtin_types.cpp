@@ -3,7 +3,8 @@
 namespace clops::local {
 
 // Names and types are Kubernetes 1.34's API, made once from a real server's OpenAPI document and its Go
-// types; tests/contract/types_test.cpp compares them with the former. The notation is explained in builtin_types.h. In two parts because compilers limit the length of a literal.
+// types; tests/contract/types_test.cpp compares them with the former. The notation is explained in builtin_types.h. In
+// two parts because compilers limit the length of a literal.
 std::string_view builtin_types_text(int part) {
   static constexpr std::string_view kFirst = R"types(
 apps/ControllerRevision: apiVersion?=s, data=any, kind?=s, metadata:=@meta/ObjectMeta, revision!=i

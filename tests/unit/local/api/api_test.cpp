@@ -158,7 +158,8 @@ TEST_F(Widgets, a_schema_prunes_defaults_and_refuses) {
             "\"green\"");
   EXPECT_EQ(make("b", "replicas: -1")->message(),
             "Widget.test.dev \"b\" is invalid: [spec.color: Required value, spec.replicas: Invalid value: -1: "
-            "spec.replicas in body should be greater than or equal to 0, .spec.replicas: Invalid value: -1: should be a non-negative integer]");
+            "spec.replicas in body should be greater than or equal to 0, .spec.replicas: Invalid value: -1: should be "
+            "a non-negative integer]");
   EXPECT_EQ(make("b", "color: red, tags: [x, x]")->message(),
             "Widget.test.dev \"b\" is invalid: spec.tags[1]: Duplicate value: \"x\"");
   const auto strict =
@@ -183,8 +184,9 @@ TEST_F(Widgets, status_and_spec_are_written_apart_and_only_spec_counts_generatio
   merge(url, "{metadata: {labels: {x: y}}}");
   EXPECT_EQ(int_at(get("a"), {"metadata", "generation"}), 2);
   const auto unversioned = call("PUT", url, yaml(widget("a", "color: red")));
-  EXPECT_EQ(unversioned->message(),
-            "widgets.test.dev \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update");
+  EXPECT_EQ(
+      unversioned->message(),
+      "widgets.test.dev \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update");
 }
 
 TEST_F(Widgets, scale_is_a_view_of_the_object) {
@@ -207,7 +209,8 @@ TEST_F(Widgets, injected_rules_are_asked_with_the_old_object) {
   call("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", yaml(kWidgetCrd));
   EXPECT_EQ(make("a", "color: red")->response.status, 201);
   const auto refused = merge(std::string(kWidgets) + "/a", "{spec: {color: green}}");
-  EXPECT_EQ(refused->message(), "Widget.test.dev \"a\" is invalid: spec.color: Invalid value: \"string\": may not change");
+  EXPECT_EQ(refused->message(),
+            "Widget.test.dev \"a\" is invalid: spec.color: Invalid value: \"string\": may not change");
   EXPECT_EQ(string_at(refused->json()["details"]["causes"][0], {"field"}), "spec.color");
   EXPECT_EQ(merge(std::string(kWidgets) + "/a/status", "{status: {phase: Good}}")->response.status, 200);
 }

@@ -29,7 +29,8 @@ TEST(Patches, json_patch) {
       {"test passes", "{a: [1]}", "[{op: test, path: /a, value: [1]}, {op: remove, path: /a/0}]", "{a: []}"},
       {"test fails", "{a: 1}", "[{op: test, path: /a, value: 2}]", nullptr},
       {"no such path", "{a: 1}", "[{op: remove, path: /b}]", nullptr},
-      {"replacing in an object need not find anything", "{a: 1}", "[{op: replace, path: /b, value: 1}]", "{a: 1, b: 1}"},
+      {"replacing in an object need not find anything", "{a: 1}", "[{op: replace, path: /b, value: 1}]",
+       "{a: 1, b: 1}"},
       {"replacing in a list must", "{a: [1]}", "[{op: replace, path: /a/1, value: 1}]", nullptr},
       {"beyond the end", "{a: [1]}", "[{op: add, path: /a/3, value: 1}]", nullptr},
       {"leading zero", "{a: [1, 2]}", "[{op: remove, path: /a/01}]", nullptr},
@@ -142,9 +143,8 @@ TEST_F(Apply, list_items_merge_by_key_and_leave_with_their_owner) {
 TEST_F(Apply, an_update_takes_fields_over_and_is_named_with_its_version) {
   as("a", "color: red");
   merge(std::string(kWidgets) + "/w?fieldManager=editor", "{spec: {color: green}}");
-  EXPECT_EQ(
-      as("a", "color: red")->message(),
-      "Apply failed with 1 conflict: conflict with \"editor\" using test.dev/v1: .spec.color");
+  EXPECT_EQ(as("a", "color: red")->message(),
+            "Apply failed with 1 conflict: conflict with \"editor\" using test.dev/v1: .spec.color");
 }
 
 TEST_F(Apply, an_apply_without_effect_writes_nothing) {
