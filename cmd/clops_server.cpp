@@ -64,6 +64,7 @@ int serve(Flags& flags) {
   flags.server.cache_folder = flags.cache.empty() ? "/tmp/clops-cache" : flags.cache;
   flags.server.pod_name = host_name();
   flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);
+  flags.server.connection_age = std::chrono::milliseconds(flags.connection_age_ms);
   std::vector<std::unique_ptr<serving::EngineFactory>> factories;
   factories.push_back(serving::make_forest_engine_factory());
   auto server = serving::InferenceServer::start(flags.server, clock, *log, std::move(factories));

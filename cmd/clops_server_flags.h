@@ -18,7 +18,7 @@ struct ServerFlags {
   std::vector<std::string> pvc;
   bool allow_file_uris = false;
   std::string cache;
-  int drain_delay_ms = 5000;
+  int drain_delay_ms = 5000, connection_age_ms = 30'000;
   Level log_level = Level::Info;
 };
 
@@ -51,6 +51,12 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
       ->capture_default_str();
   command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to accept after SIGTERM; a second ends them")
       ->check(CLI::Range(0, 600'000))
+      ->capture_default_str();
+  command
+      .add_option("--max-connection-age", flags.connection_age_ms,
+                  "milliseconds (give or take a tenth) until a kept connection is told to end with its next "
+                  "answer, so that clients find new pods; 0: never")
+      ->check(CLI::Range(0, 86'400'000))
       ->capture_default_str();
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what building (and, with `test`, testing) needs, from the distribution's packages: Debian 12, Ubuntu 24.04.
+# Installs what building (and, with `test`, testing; with `cluster`, a Kubernetes node for the tests) needs, from the
+# distribution's packages: Debian 12, Ubuntu 24.04.
 # Nothing happens where all is present. Uses sudo when not root.
 #
-#   scripts/install-deps.sh [build|test]
+#   scripts/install-deps.sh [build|test|cluster]
 source "$(dirname "$0")/lib.sh"
 what=${1:-build}
 packages=(git ca-certificates curl g++ cmake ninja-build ccache mold pkg-config
@@ -11,8 +12,9 @@ packages=(git ca-certificates curl g++ cmake ninja-build ccache mold pkg-config
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev)
 case $what in
   build) ;;
-  test) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev openssl wrk procps) ;;
-  *) die "scripts/install-deps.sh: $what? (build or test)" ;;
+  test) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev openssl wrk procps jq) ;;
+  cluster) packages+=(containerd runc containernetworking-plugins iptables conntrack iproute2 openssl procps jq) ;;
+  *) die "scripts/install-deps.sh: $what? (build, test or cluster)" ;;
 esac
 
 command -v dpkg-query >/dev/null || die "this is not Debian or Ubuntu: install the equivalents of: ${packages[*]}"

@@ -63,6 +63,7 @@ struct InferenceServer::Impl {
   }
   std::vector<LoopStats> stats() const {
     std::vector<LoopStats> out;
+    out.reserve(lanes.size());
     for (const Lane& lane : lanes) out.push_back(lane.loop->stats());
     return out;
   }
@@ -110,7 +111,7 @@ Status InferenceServer::Impl::open_models() {
 }
 
 Status InferenceServer::Impl::open_lanes() {
-  const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20)};
+  const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20), .age = options.connection_age};
   const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
                                 .out_bytes_max = limits.out_bytes_max};
   std::vector<Loop*> peers;

@@ -157,7 +157,9 @@ std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds:
   out.push_back(seal(kServices, std::move(service)));
 
   Json budget = frame_of(kBudgets, object.meta.name, object);
-  budget["spec"] = {{"maxUnavailable", 1}, {"selector", {{"matchLabels", selector_of(object)}}}};
+  budget["spec"] = {{"maxUnavailable", 1},
+                    {"unhealthyPodEvictionPolicy", "AlwaysAllow"},  // pods that never get ready hold up no drain
+                    {"selector", {{"matchLabels", selector_of(object)}}}};
   out.push_back(seal(kBudgets, std::move(budget)));
 
   out.push_back(deployment(object, config, options));

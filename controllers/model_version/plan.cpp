@@ -37,8 +37,9 @@ Json pod_object(const crds::ModelVersion& object, const Options& options) {
   std::vector<std::string> args{"inspect", "--uri=" + literal_argument(spec.storage_uri)};
   if (!digest.empty()) args.push_back("--digest=" + digest);
   args.push_back("--format=" + spec.model_format.name);
+  args.emplace_back("--cache=/var/cache/clops");  // nothing else may be written to
   const std::string claim = claim_of(spec.storage_uri);
-  const ClaimParts claims = claim_parts(claim.empty() ? std::vector<std::string>{} : std::vector<std::string>{claim});
+  ClaimParts claims = claim_parts(claim.empty() ? std::vector<std::string>{} : std::vector<std::string>{claim});
   args.insert(args.end(), claims.flags.begin(), claims.flags.end());
   if (options.allow_file_uris) args.emplace_back("--allow-file-uris");
 
@@ -48,7 +49,9 @@ Json pod_object(const crds::ModelVersion& object, const Options& options) {
                  {"args", args},
                  {"securityContext", restricted_container_security()},
                  {"resources", {{"requests", {{"cpu", "100m"}, {"memory", "64Mi"}}}, {"limits", {{"memory", "1Gi"}}}}}};
-  if (!claims.mounts.empty()) container["volumeMounts"] = claims.mounts;
+  claims.mounts.push_back({{"name", "cache"}, {"mountPath", "/var/cache/clops"}});
+  claims.volumes.push_back({{"name", "cache"}, {"emptyDir", {{"sizeLimit", "10Gi"}}}});
+  container["volumeMounts"] = claims.mounts;
   Json pod = frame(kPods, pod_name(object), crds::kModelVersionType, object.meta,
                    {{kNameLabel, kServerName}, {kManagedByLabel, "clops-operator"}, {kVersionLabel, object.meta.name}});
   pod["spec"] = {{"restartPolicy", "Never"},
@@ -59,7 +62,7 @@ Json pod_object(const crds::ModelVersion& object, const Options& options) {
                  {"securityContext", restricted_pod_security()},
                  {"containers", Json::array({std::move(container)})}};
   if (!spec.service_account_name.empty()) pod["spec"]["serviceAccountName"] = spec.service_account_name;
-  if (!claims.volumes.empty()) pod["spec"]["volumes"] = claims.volumes;
+  pod["spec"]["volumes"] = claims.volumes;
   return pod;
 }
 
@@ -105,7 +108,7 @@ class Planner {
     } else if (pod.owner != Owner::Us) {
       fail(Reason::ChildConflict, "pod " + pod.name + " exists and is not this ModelVersion's: rename or remove it");
       plan_.again = seconds{30};
-    } else if (pod.phase == PodPhase::Waiting || pod.phase == PodPhase::Running) {
+    } else if (pod.phase == PodPhase::Waiting || (pod.phase == PodPhase::Running && !observed_.report)) {
       wait(pod);
     } else {
       finish(pod);

@@ -34,8 +34,9 @@ struct VerifyingPod {
 struct Observed {
   crds::ModelVersion object;
   std::optional<VerifyingPod> pod;
-  std::optional<Result<crds::Inspection>> report;  // of a finished pod of ours: its last log line, or why there is none
-  std::optional<Error> refused;                    // the API would not take the pod
+  std::optional<Result<crds::Inspection>>
+      report;                    // of a pod of ours: its last log line; of a finished one, or why there is none
+  std::optional<Error> refused;  // the API would not take the pod
 };
 
 struct Plan {

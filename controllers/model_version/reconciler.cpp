@@ -28,7 +28,9 @@ Result<crds::Inspection> read_report(op::Context& context, const ObjectKey& pod)
   if (end == std::string::npos) return fail(Code::NotFound, "its log is empty");
   const size_t begin = log.find_last_of('\n', end);
   const size_t first = begin == std::string::npos ? 0 : begin + 1;
-  auto report = crds::decode_inspection(std::string_view(log).substr(first, end + 1 - first));
+  const std::string line = log.substr(first, end + 1 - first);
+  if (line.front() != '{') return fail(Code::InvalidArgument, "its log ends with: " + line.substr(0, 500));
+  auto report = crds::decode_inspection(line);
   if (!report) return fail_in("the last line of its log", report.error());
   return report;
 }
@@ -56,6 +58,10 @@ VerifyingPod view_of(const Json& pod, const ObjectMeta& meta, const ObjectMeta& 
   const Json* statuses = find_path(pod, {"status", "containerStatuses"});
   if (statuses && statuses->is_array() && !statuses->empty()) {
     const Json& container = statuses->front();
+    // A container that has ended before the node first looked: kubelet leaves the phase at Pending for another second.
+    if (view.phase == PodPhase::Waiting &&
+        (find_path(container, {"state", "terminated"}) || find_path(container, {"state", "running"})))
+      view.phase = PodPhase::Running;
     if (find_path(container, {"state", "waiting"})) {
       const std::string reason = string_at(container, {"state", "waiting", "reason"});
       if (reason != "ContainerCreating" && reason != "PodInitializing") {
@@ -93,10 +99,13 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
   if (const op::ObjectPtr pod = context.cache.get(kPods, pod_key)) {
     observed.pod = view_of(pod->body(), pod->meta, meta);
     const bool finished = observed.pod->phase == PodPhase::Succeeded || observed.pod->phase == PodPhase::Failed;
-    if (finished && observed.pod->owner == Owner::Us && !observed.pod->deleting) {
-      observed.report = read_report(context, pod_key);
-      if (!*observed.report && observed.report->error().code == Code::Unavailable)
-        return op::Failed{observed.report->error(), false};
+    const bool begun = finished || observed.pod->phase == PodPhase::Running;
+    if (begun && observed.pod->owner == Owner::Us && !observed.pod->deleting) {
+      auto report = read_report(context, pod_key);
+      if (finished && !report && report.error().code == Code::Unavailable) return op::Failed{report.error(), false};
+      // A report is whole or none. Most models are read before the node has said that the pod runs, and it says only a
+      // second later that it has ended.
+      if (finished || report) observed.report = std::move(report);
     }
   }
   Plan next = plan(observed, options_, context.clock.wall());

@@ -337,8 +337,23 @@ std::string wrong_scalar(const Json& schema, const Json& value) {
   if (value.is_null()) return {};
   if (type == "string" && !value.is_string()) return "expected string";
   if (type == "boolean" && !value.is_boolean()) return "expected boolean";
-  if ((type == "integer" || type == "number") && !value.is_number()) return "expected numeric (int or float)";
+  if ((type == "integer" || type == "number") && !value.is_number()) {
+    return std::string("expected numeric (int or float), got ") + (value.is_string()    ? "string"
+                                                                   : value.is_boolean() ? "bool"
+                                                                   : value.is_array()   ? "[]interface {}"
+                                                                                        : "map[string]interface {}");
+  }
   return value.is_structured() ? "expected any scalar" : "";
+}
+
+// An item as people are told of it: [name="a"] where keys tell items apart, [="a"] where their values do.
+std::string named(const Json& schema, const Json& item) {
+  if (shape_of(schema) == Shape::SetList) return "[=" + dump_json(item) + "]";
+  std::string out;
+  for (const auto& name : list_keys(schema)) {
+    if (item.is_object() && item.contains(name)) out += (out.empty() ? "" : ",") + name + "=" + dump_json(item[name]);
+  }
+  return "[" + out + "]";
 }
 
 std::string wrong_items(const Json& schema, const Json& list, bool keyed) {
@@ -348,8 +363,8 @@ std::string wrong_items(const Json& schema, const Json& list, bool keyed) {
     if (keyed) {
       const std::string element = element_of(schema, list[i]);
       if (element == "k:{}") return ": element " + std::to_string(i) + ": it omits all key fields";
-      if (times[element]++ > 0) return ": duplicate entries for key [" + element.substr(2) + "]";
-      at = "[" + element.substr(2) + "]";
+      if (times[element]++ > 0) return ": duplicate entries for key " + named(schema, list[i]);
+      at = named(schema, list[i]);
     }
     if (const std::string wrong = not_applicable(item_schema(schema), list[i]); !wrong.empty()) return at + wrong;
   }

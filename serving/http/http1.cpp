@@ -38,7 +38,8 @@ class Http1 final : public StreamHandler {
       }
       answer_.reset();
       if (!service_.serve(parser_.request(), answer_)) return hold(progress);
-      const bool keep = write_answer(out);
+      const bool last = progress.consumed + held_bytes_ >= in.size();  // of those that have come in one go
+      const bool keep = write_answer(out, last);
       progress.consumed += held_bytes_;
       progress.completed = true;
       held_bytes_ = 0;
@@ -52,6 +53,7 @@ class Http1 final : public StreamHandler {
   }
 
   bool idle() const override { return !held_ && parser_.between_messages(); }
+  void retire() override { retired_ = true; }
 
  private:
   Progress hold(Progress progress) {
@@ -76,9 +78,10 @@ class Http1 final : public StreamHandler {
     return progress;
   }
 
-  bool write_answer(std::string& out) {
+  bool write_answer(std::string& out, bool last) {
     const Request& request = parser_.request();
-    const bool keep = request.keep_alive && !draining_.load(std::memory_order_relaxed);
+    const bool ending = last && (retired_ || draining_.load(std::memory_order_relaxed));
+    const bool keep = request.keep_alive && !ending;
     write_head(out, answer_.body.size(), keep);
     if (request.method != "HEAD") out += answer_.body;
     if (answer_.body.capacity() > (1u << 20)) std::string().swap(answer_.body);
@@ -111,7 +114,7 @@ class Http1 final : public StreamHandler {
   const std::atomic<bool>& draining_;
   RequestParser parser_;
   size_t held_bytes_ = 0;
-  bool held_ = false, held_chunked_ = false;
+  bool held_ = false, held_chunked_ = false, retired_ = false;
 };
 
 class Http1Protocol final : public StreamProtocol {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -32,8 +33,8 @@ struct Connection {
   std::string in, out;
   size_t sent = 0;  // of `out`
   uint32_t interest = 0;
-  bool waiting = false, closing = false, lingering = false, ended = false, mid_message = false;
-  TimePoint active{}, message_began{}, written{};
+  bool waiting = false, closing = false, lingering = false, ended = false, mid_message = false, retired = false;
+  TimePoint active{}, message_began{}, written{}, retire_at{};
 };
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
@@ -64,6 +65,7 @@ struct Loop::Impl {
   void close(Connection& c);
   void watch(Connection& c);
   bool overdue(const Connection& c) const;
+  Duration life_of(const Connection& c) const;
   void listen_again(bool on);
   static uint64_t tag(const Connection& c) { return (uint64_t{c.generation} << 32) | c.slot; }
 
@@ -213,6 +215,7 @@ void Loop::Impl::on_tick() {
   for (auto& slot : slots) {
     Connection& c = *slot;
     if (c.socket < 0) continue;
+    if (limits.age.count() > 0 && now >= c.retire_at && !std::exchange(c.retired, true)) c.handler->retire();
     if (overdue(c)) {
       close(c);
     } else if (c.waiting) {
@@ -227,6 +230,13 @@ bool Loop::Impl::overdue(const Connection& c) const {
   if (c.waiting) return false;  // its handler knows how long
   if (c.mid_message) return now - c.message_began > limits.message;
   return draining_seen || now - c.active > limits.idle;
+}
+
+// Spread, so that what came together does not come back together: multiples of the golden ratio never bunch.
+Duration Loop::Impl::life_of(const Connection& c) const {
+  const double turn = 0.6180339887498949 * static_cast<double>(c.slot + c.generation);
+  const double share = 0.9 + 0.2 * (turn - std::floor(turn));
+  return std::chrono::duration_cast<Duration>(limits.age * share);
 }
 
 void Loop::Impl::listen_again(bool on) {
@@ -286,6 +296,7 @@ void Loop::Impl::add(int socket) {
   c.socket = socket;
   c.handler = parts.protocol.open();
   c.active = now;
+  c.retire_at = now + life_of(c);
   c.interest = EPOLLIN;
   epoll_event event{};
   event.events = EPOLLIN;

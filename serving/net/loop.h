@@ -24,6 +24,9 @@ struct LoopLimits {
   std::chrono::milliseconds idle{120'000};    // between messages
   std::chrono::milliseconds message{30'000};  // from a message's first byte to its last
   std::chrono::milliseconds write{30'000};    // without the client taking a byte
+  // A connection older than this, give or take a tenth, is told to end with its next answer, so that clients that keep
+  // connections come to know new pods; 0: never.
+  std::chrono::milliseconds age{0};
 };
 
 // Called on the loop's thread.

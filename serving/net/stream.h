@@ -33,6 +33,8 @@ class StreamHandler {
   virtual Progress on_input(std::string_view in, std::string& out) = 0;
   // Between messages: closing now loses nothing.
   [[nodiscard]] virtual bool idle() const = 0;
+  // The connection has lived long enough: its end is announced with the next answer, so that nothing under way is lost.
+  virtual void retire() {}
 };
 
 class StreamProtocol {

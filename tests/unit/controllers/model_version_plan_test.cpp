@@ -221,9 +221,21 @@ TEST(ModelVersionPlan, the_pod_is_restricted_and_the_objects_own) {
   EXPECT_EQ(pod_json["spec"]["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
   const Json& container = pod_json["spec"]["containers"][0];
   EXPECT_EQ(container["securityContext"]["capabilities"]["drop"], Json::array({"ALL"}));
-  EXPECT_EQ(container["args"], Json::array({"inspect", "--uri=pvc://models/a$$(b)/model.json", "--digest=" + kDigest,
-                                            "--format=xgboost", "--pvc=models=/mnt/pvc/models", "--allow-file-uris"}));
+  EXPECT_EQ(container["args"],
+            Json::array({"inspect", "--uri=pvc://models/a$$(b)/model.json", "--digest=" + kDigest, "--format=xgboost",
+                         "--cache=/var/cache/clops", "--pvc=models=/mnt/pvc/models", "--allow-file-uris"}));
   EXPECT_EQ(pod_json["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"], "models");
+  // Its root file system is read-only: what it writes to is a volume.
+  EXPECT_EQ(pod_json["spec"]["volumes"][1]["emptyDir"]["sizeLimit"], "10Gi");
+  EXPECT_EQ(container["volumeMounts"][1]["mountPath"], "/var/cache/clops");
+}
+
+TEST(ModelVersionPlan, what_a_running_pod_has_reported_is_taken) {
+  Observed o = seen(pod(PodPhase::Running));
+  o.report = good_report();
+  const Plan next = plan(o, {}, kNow);
+  EXPECT_EQ(crds::find_condition(next.status.conditions, crds::kReady)->status, crds::ConditionStatus::True);
+  EXPECT_EQ(next.delete_pod_uid, o.pod->uid);
 }
 
 TEST(ModelVersionPlan, a_schema_over_its_limit_loses_its_column_names) {

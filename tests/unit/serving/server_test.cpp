@@ -85,6 +85,7 @@ struct ServerTest : testing::Test {
     options.cache_folder = (folder / "cache").string();
     options.pod_name = "pod-1";
     options.drain_delay = std::chrono::milliseconds(50);
+    options.connection_age = connection_age;
     options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
     auto made = InferenceServer::start(std::move(options), clock, *log, std::move(factories), std::move(config));
     ASSERT_TRUE(made) << made.error().message;
@@ -124,6 +125,7 @@ struct ServerTest : testing::Test {
   }
 
   fs::path folder, key_file;
+  std::chrono::milliseconds connection_age{0};
   SystemClock clock;
   std::unique_ptr<Log> log = make_null_log();
   std::unique_ptr<HttpClient> http;
@@ -308,6 +310,17 @@ TEST_F(ServerTest, no_request_lost_while_tables_are_swapped) {
   stop = true;
   for (std::thread& client : clients) client.join();
   EXPECT_EQ(bad, 0);
+}
+
+TEST_F(ServerTest, a_kept_connection_ends_with_an_answer_once_it_is_old) {
+  connection_age = std::chrono::milliseconds(300);
+  start();
+  const auto told_to_close = [&] {
+    const HttpResponse answer = send("GET", "/v2/health/live");
+    return answer.status == 200 && answer.headers.get("Connection").value_or("") == "close";
+  };
+  EXPECT_FALSE(told_to_close());
+  EXPECT_TRUE(eventually(told_to_close));
 }
 
 TEST_F(ServerTest, drains_answering_until_the_end) {

@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "tests/support/parallel.h"
 #include "tests/unit/simulation/history.h"
 
 namespace clops::sim {
@@ -124,25 +125,32 @@ TEST(Crash, crash_at_any_write_converges) {
   constexpr std::pair<Fate::Kind, const char*> kFates[] = {{Fate::Kind::CrashBefore, "killed before"},
                                                            {Fate::Kind::CrashAfter, "killed after"},
                                                            {Fate::Kind::AnswerLost, "answer lost of"}};
+  constexpr size_t kKinds = std::size(kFates);
   uint64_t runs = 0;
   for (const Story& story : stories()) {
     const End clean = run(story, {});
     ASSERT_TRUE(clean.broken.empty()) << story.name << ": " << clean.broken.front();
     ASSERT_GT(clean.writes, 3u) << story.name;
-    for (uint64_t write = 0; write < clean.writes; ++write) {
-      for (const auto& [kind, what] : kFates) {
-        const auto fate = [&, kind = kind](uint64_t number) {
-          return number == write ? std::optional(Fate{.kind = kind}) : std::nullopt;
-        };
-        const End end = run(story, fate);
-        ++runs;
-        std::string problem = end.broken.empty() ? first_difference(clean.picture, end.picture) : end.broken.front();
-        if (problem.empty()) continue;
-        const auto traced = run(story, fate, true).trace;
-        for (size_t i = traced.size() > 80 ? traced.size() - 80 : 0; i < traced.size(); ++i)
-          std::cout << traced[i] << "\n";
-        FAIL() << story.name << ", " << what << " write " << write << " of " << clean.writes << ": " << problem;
-      }
+    const auto fate = [&](size_t at) {
+      return [hit = at / kKinds, kind = kFates[at % kKinds].first](uint64_t number) {
+        return number == hit ? std::optional(Fate{.kind = kind}) : std::nullopt;
+      };
+    };
+    const auto problems = in_parallel<std::string>(
+        clean.writes * kKinds,
+        [&](size_t at) {
+          const End end = run(story, fate(at));
+          return end.broken.empty() ? first_difference(clean.picture, end.picture) : end.broken.front();
+        },
+        [](const std::string& problem) { return !problem.empty(); });
+    runs += problems.size();
+    for (size_t at = 0; at < problems.size(); ++at) {
+      if (problems[at].empty()) continue;
+      const auto traced = run(story, fate(at), true).trace;
+      for (size_t i = traced.size() > 80 ? traced.size() - 80 : 0; i < traced.size(); ++i)
+        std::cout << traced[i] << "\n";
+      FAIL() << story.name << ", " << kFates[at % kKinds].second << " write " << at / kKinds << " of " << clean.writes
+             << ": " << problems[at];
     }
   }
   std::cout << runs << " runs\n";

@@ -51,6 +51,17 @@ TEST_F(Http1Test, head_has_the_length_and_no_body) {
   EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 8\r\n\r\n");
 }
 
+TEST_F(Http1Test, a_retired_connection_ends_after_the_last_answer_that_was_asked_for) {
+  feed("GET /1 HTTP/1.1\r\nHost: h\r\n\r\n");
+  handler->retire();
+  EXPECT_EQ(out.find("Connection: close"), std::string::npos);
+  out.clear();
+  EXPECT_EQ(feed("GET /2 HTTP/1.1\r\nHost: h\r\n\r\nGET /3 HTTP/1.1\r\nHost: h\r\n\r\n").next, Next::Close);
+  EXPECT_EQ(out,
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\n\r\nGET /2 "
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 7\r\nConnection: close\r\n\r\nGET /3 ");
+}
+
 TEST_F(Http1Test, closes_when_asked_and_while_draining) {
   EXPECT_EQ(feed("GET /1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").next, Next::Close);
   EXPECT_NE(out.find("Connection: close\r\n"), std::string::npos);

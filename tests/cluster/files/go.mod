@@ -1,0 +1,3 @@
+module clops.test/files
+
+go 1.24
