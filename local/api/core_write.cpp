@@ -307,14 +307,15 @@ void Core::check_replicas(const Change& change, std::vector<Cause>& causes) cons
 }
 
 void Core::check_rules(const Change& change, std::vector<Cause>& causes) const {
-  if (!options_.validator || change.subresource == "status") return;
   if (std::ranges::any_of(causes, blocks_rules)) {
+    if (!change.resource.rules) return;
     causes.push_back({"FieldValueInvalid",
                       "Invalid value: null: some validation rules were not checked because the object was invalid; "
                       "correct the existing errors to complete validation",
                       "<nil>"});
     return;
   }
+  if (!options_.validator || change.subresource == "status") return;
   const Json* before = change.before ? &change.before->json : nullptr;
   for (auto& violation : options_.validator(change.resource.type.kind, change.after, before)) {
     // What the schema has said already (two items of one name) is not said twice.
@@ -415,7 +416,7 @@ Outcome<StoredPtr> Core::finish(Transaction& transaction, Change change, const W
     return error;
   }
   if (change.before) {
-    settle_times(change.before->json, after);
+    if (change.subresource != "scale") settle_times(change.before->json, after);  // upstream settles the scale's alone
     if (after == change.before->json) return change.before;
     if (find_path(after, {"metadata", "deletionTimestamp"}) && finalizers_done(resource, after)) {
       transaction.erase(change.key);  // the last state was never stored, so it has no version of its own

@@ -163,6 +163,11 @@ Json whole_schema(const Json& version) {
   return out;
 }
 
+bool has_rules(const Json& schema) {
+  if (schema.is_object() && schema.contains("x-kubernetes-validations")) return true;
+  return schema.is_structured() && std::any_of(schema.begin(), schema.end(), has_rules);
+}
+
 std::string reversed_group(const std::string& group) {
   std::string out;
   size_t end = group.size();
@@ -197,6 +202,7 @@ std::vector<ResourcePtr> resources_of_crd(const Json& crd) {
     resource->selector_path = string_at(version, {"subresources", "scale", "labelSelectorPath"});
     resource->schema_name = reversed_group(group) + "." + name + "." + kind;
     resource->schema = whole_schema(version);
+    resource->rules = has_rules(resource->schema);
     resource->columns.push_back(kName);
     const Json* columns = find_path(version, {"additionalPrinterColumns"});
     if (columns && columns->is_array()) {

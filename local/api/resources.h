@@ -28,6 +28,7 @@ struct Resource {
   std::vector<std::string> short_names, categories;
   bool builtin = false;
   bool status = false;  // has the status subresource
+  bool rules = false;   // there are CEL rules in its schema
   std::string replicas_path, status_replicas_path,
       selector_path;        // ".spec.replicas"; set when there is a scale subresource
   std::string schema_name;  // in OpenAPI: "io.k8s.api.apps.v1.Deployment"
