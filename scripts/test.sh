@@ -45,8 +45,10 @@ check() { if step "$@"; then count 1 0; else count 0 1; fi; }
 # build_for TEXT PRESET TARGET...: a build that fails is one failure, and its lane runs nothing. The lane's time starts after.
 build_for() {
   local text=$1; shift
-  step "$text" timeout "$build_budget" bash -c 'source scripts/lib.sh; build "$@"' build "$@" || { count 0 1; return 1; }
+  local status=0
+  step "$text" timeout "$build_budget" bash -c 'source scripts/lib.sh; build "$@"' build "$@" || status=1
   lane_started=$(now_ms)
+  [ "$status" = 0 ] || { count 0 1; return 1; }
 }
 
 # gtest PRESET PROGRAM: runs one GoogleTest program; its tests are counted one by one from its XML.
