@@ -221,7 +221,7 @@ void Cluster::refresh_mounts(const ApiKey& config_map) {
     int status = 0;
     if (key.ns != config_map.ns || pod.config_map != config_map.name || pod.server == nullptr) continue;
     if (pod.server->submit(*config, content, status))
-      later([this, key = key, uid = pod.uid] { load(key, uid); }, slow_);
+      later([this, pod_key = key, uid = pod.uid] { load(pod_key, uid); }, slow_);
   }
 }
 
