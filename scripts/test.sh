@@ -210,7 +210,7 @@ done
 
 if [ -s "$slowest" ]; then
   title "slowest tests"
-  sort -rn "$slowest" | head -n 8 | while read -r time program name; do printf '  %7.2f s  %s %s\n' "$time" "$program" "$name"; done
+  sort -rn "$slowest" | awk 'NR <= 8' | while read -r time program name; do printf '  %7.2f s  %s %s\n' "$time" "$program" "$name"; done
 fi
 title "lanes"
 printf '  %s\n' "${summary[@]}"
