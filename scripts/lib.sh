@@ -63,3 +63,9 @@ wait_until() {
     sleep 0.1
   done
 }
+
+free_port() {  # not in use now; the range keeps away from the system's own choice
+  local port
+  while port=$((20000 + RANDOM % 10000)); (: < "/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
+  echo "$port"
+}

@@ -61,15 +61,12 @@ struct Numbers {
   int64_t highest = 0;
   bool disputed = false;
 };
-Numbers numbers_of(const std::vector<ServingPod>& pods, const crds::ServingConfig* current) {
+Numbers numbers_of(const std::vector<ServingPod>& pods, const std::optional<ConfigId>& current) {
   Numbers out;
-  std::optional<ConfigId> id;
   for (const auto& pod : pods) {
     if (!pod.state || pod.state->generation >= kGenerationMax) continue;
     out.highest = std::max(out.highest, pod.state->generation);
-    if (!current || pod.state->generation != current->generation) continue;
-    if (!id) id = id_of(*current);
-    out.disputed = out.disputed || !follows(pod, *id);
+    if (current && pod.state->generation == current->generation) out.disputed = out.disputed || !follows(pod, *current);
   }
   return out;
 }
@@ -215,7 +212,9 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .buckets = {}};
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;
-  const bool in_force = current && acknowledged(pods, id_of(*current));
+  std::optional<ConfigId> id;
+  if (current) id = id_of(*current);
+  const bool in_force = id && acknowledged(pods, *id);
   for (size_t i = 0; i < object.spec.variants.size(); ++i) {
     const auto& variant = object.spec.variants[i];
     auto fallback = current ? last_loaded(*current, in_force, variant.name, pods, object.status) : std::nullopt;
@@ -225,7 +224,7 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
   }
   model.buckets = crds::rebalance(current ? current->models.front().buckets : crds::BucketLayout{}, shares);
 
-  const Numbers numbers = numbers_of(pods, current ? &*current : nullptr);
+  const Numbers numbers = numbers_of(pods, id);
   int64_t highest = std::max(current ? current->generation : 0, numbers.highest);
   if (!object.status.history.empty()) highest = std::max(highest, object.status.history.front().generation);
   if (current && current->generation == highest && !numbers.disputed &&
@@ -235,7 +234,7 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
 }
 
 crds::ServingConfig kept_config(const crds::ServingConfig& current, const std::vector<ServingPod>& pods) {
-  const Numbers numbers = numbers_of(pods, &current);
+  const Numbers numbers = numbers_of(pods, id_of(current));
   if (numbers.highest <= current.generation && !numbers.disputed) return current;
   crds::ServingConfig out = current;
   out.generation = std::max(current.generation, numbers.highest) + 1;

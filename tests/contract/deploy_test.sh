@@ -15,11 +15,6 @@ version=$(sed -n 's/.*kProgramVersion = "\(.*\)".*/\1/p' base/version.h)
 
 # --- the server, its controllers, the operator as a process ---
 
-free_port() {  # not in use now; the range keeps away from the system's own choice
-  local port
-  while port=$((20000 + RANDOM % 10000)); (: < "/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
-  echo "$port"
-}
 end_pid() { [ ! -s "$1" ] || { kill "$(cat "$1")" 2>/dev/null; rm -f "$1"; } || true; }
 end_all() {
   end_pid "$work/operator.pid"; end_pid "$work/controllers.pid"

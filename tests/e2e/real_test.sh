@@ -5,11 +5,6 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/clops-real-XXXXXX")
 kube=$("$root/tests/cluster/build.sh" kubectl etcd kube-apiserver | tail -n 1)
 export PATH=$kube:$PATH KUBECONFIG=$work/server/kubeconfig
 
-free_port() {  # not in use now; the range keeps away from the system's own choice
-  local port
-  while port=$((20000 + RANDOM % 10000)); (: < "/dev/tcp/127.0.0.1/$port") 2>/dev/null; do :; done
-  echo "$port"
-}
 end_server() {
   exec 8>&- || true   # the server ends with its standard input
   [ -z "${server:-}" ] || { kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; } || true
