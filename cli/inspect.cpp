@@ -38,19 +38,15 @@ void print_columns(std::ostream& out, const std::vector<std::string>& names) {
   out << '\n';
 }
 
-void print(std::ostream& out, const formats::Ensemble& model, const Json& document) {
-  size_t depth = 0, nodes = 0;
-  for (const formats::Tree& tree : model.trees) {
-    depth = std::max<size_t>(depth, tree.depth);
-    nodes += tree.nodes.size();
-  }
+void print(std::ostream& out, const formats::Summary& model, const Json& document) {
   out << "format     " << model.format << " (" << model.framework << ")\n"
       << "digest     " << string_at(document, {"digest"}) << "\n"
       << "bytes      " << int_at(document, {"bytes"}) << "\n"
-      << "objective  " << model.objective << "\n"
-      << "trees      " << model.trees.size() << ", up to " << depth << " deep, " << nodes << " nodes\n"
-      << "input      " << tensor(formats::describe_input(model)) << "\n"
-      << "output     " << tensor(formats::describe_output(model)) << "\n";
+      << "objective  " << model.objective << "\n";
+  if (model.trees != 0)
+    out << "trees      " << model.trees << ", up to " << model.depth_max << " deep, " << model.nodes << " nodes\n";
+  for (const auto& input : model.inputs) out << "input      " << tensor(input) << "\n";
+  for (const auto& output : model.outputs) out << "output     " << tensor(output) << "\n";
   if (!model.feature_names.empty()) print_columns(out, model.feature_names);
 }
 
@@ -64,8 +60,8 @@ Status inspect(const Options& options, std::ostream& out) {
     return fail(reason == "NotFound" ? Code::NotFound : Code::InvalidArgument, string_at(document, {"message"}));
   }
   if (options.output == "json") return {};
-  CLOPS_ASSIGN(const formats::Ensemble model, formats::load_ensemble(options.path, options.format));
-  print(out, model, document);
+  CLOPS_ASSIGN(const formats::Model model, formats::load_model(options.path, options.format));
+  print(out, formats::summarize(model), document);
   return {};
 }
 

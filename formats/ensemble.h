@@ -1,52 +1,108 @@
-// A tree ensemble as a value: what every tree format is read into and every tree engine is made from.
+// A tree ensemble as a value: the one form that every tree format is read into and every tree engine is made from.
 //
-// Invariants, checked by the readers: children lie in the same tree after their parent, every node is reached exactly
-// once from node 0, features are below `features`, thresholds and leaf values are finite, every tree has a class.
-// Thread rule: values.
+// Readers bring each framework's way of deciding into one: `row[feature] < value` goes left for numbers (a framework's
+// `<=` becomes `<` the next number up), members of a set go left for categories (a framework that sends them right has
+// its children exchanged), and a missing value goes the node's default way. What a leaf adds is ready to be added:
+// learning rates, drop-out weights and the like are multiplied in, in the framework's own arithmetic.
+//
+// Invariants, checked by check_ensemble() and kept by the readers: children lie in the same tree after their parent,
+// every node is reached exactly once from node 0, features are below `features`, a threshold is not NaN, leaf values
+// are finite, indices into side tables are in range, every tree has an output.
+// Thread rule: values. Errors: check_ensemble gives InvalidArgument that names tree and node.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+
 namespace clops::formats {
 
+enum class Number : uint8_t { Float32, Float64 };
+
+enum class Split : uint8_t {
+  Less,   // row[feature] < value
+  InSet,  // the category is a member of sets[side]
+};
+
+// Which category a number that is not missing stands for. Beyond a set's bits is "not a member" in both.
+enum class CategoryOf : uint8_t {
+  Floor,  // XGBoost: any negative number is no category; else the whole part
+  Chop,   // LightGBM: the whole part, towards zero (-0.5 is category 0); negative is no category
+};
+
 enum class Transform : uint8_t {
-  Identity,  // the sum
-  Sigmoid,   // 1 / (1 + exp(-sum)), in float32
-  Exp,       // exp(sum)
-  Step,      // 1 if the sum is above 0, else 0 (hinge)
-  Softmax,   // over the classes
-  Argmax,    // index of the greatest, the first on a tie
+  Identity,    // the sum
+  Sigmoid,     // of each output: 1 / (1 + exp(-scale * sum))
+  Exp,         // of each output
+  Step,        // of each output: 1 if the sum is above 0, else 0 (hinge)
+  Softmax,     // over the outputs
+  Argmax,      // index of the greatest, the first on a tie
+  SignSquare,  // of each output: sign(sum) * sum^2 (LightGBM reg_sqrt)
+  Log1pExp,    // of each output: log(1 + exp(sum)) (LightGBM cross_entropy_lambda)
+  Pair,        // of one output: [1 - p, p] with p = sigmoid(sum) (scikit-learn's predict_proba of a boosted classifier)
+  Normalize,   // over the outputs: divided by their total; 0 stays 0 (probabilities of a scikit-learn forest)
 };
 
 struct TreeNode {
   int32_t left = -1, right = -1;  // -1 = leaf
   uint32_t feature = 0;
-  float value = 0;            // threshold: row[feature] < value goes left; or the leaf's value
-  bool default_left = false;  // where a missing (NaN) value goes
+  double value = 0;  // Less: the threshold, exact in the rows' number; a leaf: what it adds, exact in the sums' number
+  bool default_left = false;     // where a missing value goes
+  bool zero_is_missing = false;  // |x| <= 1e-35 counts as missing, as NaN always does (LightGBM zero_as_missing)
+  Split split = Split::Less;
+  uint32_t side = 0;  // InSet: of Tree::sets; a leaf: of Tree::linear or Tree::vectors, where those are used
   [[nodiscard]] bool leaf() const { return left < 0; }
   bool operator==(const TreeNode&) const = default;
 };
 
+// Categories that go left: bit c % 32 of words[c / 32]. A NaN goes the node's default way.
+struct CategorySet {
+  std::vector<uint32_t> words;
+  bool operator==(const CategorySet&) const = default;
+};
+
+// A leaf of LightGBM's linear_tree: constant + coefficients in order, in float64; the leaf's `value` instead if any of
+// its features is NaN.
+struct LinearLeaf {
+  double constant = 0;
+  std::vector<uint32_t> features;
+  std::vector<double> coefficients;
+  bool operator==(const LinearLeaf&) const = default;
+};
+
 struct Tree {
   std::vector<TreeNode> nodes;  // root first
-  uint32_t output = 0;          // the class it adds to
+  uint32_t output = 0;          // which sum it adds to (not used with `vectors`)
   uint32_t depth = 0;           // edges on the longest path
+  std::vector<CategorySet> sets;
+  std::vector<LinearLeaf> linear;  // empty, or one per leaf, numbered by `side`
+  std::vector<double> vectors;     // empty, or `outputs` values per leaf at side * outputs: a leaf adds to every sum
   bool operator==(const Tree&) const = default;
 };
 
 struct Ensemble {
-  std::string format;     // "xgboost-json" | "xgboost-ubj"
-  std::string framework;  // "xgboost 3.2.0"
-  std::string objective;  // as the framework names it
-  uint32_t features = 0;  // columns of a row
-  uint32_t outputs = 1;   // sums: classes, else 1
+  std::string format;             // "xgboost-json" | "xgboost-ubj" | "lightgbm" | "skops" ...
+  std::string framework;          // "xgboost 3.2.0"
+  std::string objective;          // as the framework names it
+  Number rows = Number::Float32;  // what a row's values are compared in
+  Number sums = Number::Float32;  // what leaves are added in, and what comes out
+  uint32_t features = 0;          // columns of a row
+  uint32_t outputs = 1;           // sums: classes or targets, else 1
+  CategoryOf category_of = CategoryOf::Floor;
   Transform transform = Transform::Identity;
-  std::vector<float> margins;                             // per output, what its sum starts from
-  std::vector<Tree> trees;                                // in the order they are summed
+  double scale = 1;             // Sigmoid's
+  double divisor = 1;           // sums are divided by it before the transform (averages of forests); 1 = not at all
+  std::vector<double> margins;  // per output, what its sum starts from
+  std::vector<Tree> trees;      // in the order they are summed
   std::vector<std::string> feature_names, feature_types;  // empty, or one per feature
+  // Empty, or one per feature: the names of its categories by code (XGBoost `cats`, LightGBM pandas_categorical); empty
+  // for a feature that has none.
+  std::vector<std::vector<std::string>> category_names;
   bool operator==(const Ensemble&) const = default;
 };
+
+[[nodiscard]] Status check_ensemble(const Ensemble& model);
 
 }  // namespace clops::formats

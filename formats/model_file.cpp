@@ -140,32 +140,18 @@ Result<std::filesystem::path> find_model_file(const std::filesystem::path& path)
                                      "; name the model file itself");
 }
 
-Result<Ensemble> read_ensemble(std::string_view bytes, std::string_view wanted) {
+Result<Model> read_model(std::string_view bytes, std::string_view wanted) {
   CLOPS_ASSIGN(const Format format, detect(bytes));
   CLOPS_TRY(check_wanted(wanted, format));
   return read_xgboost(bytes, format == Format::XgboostJson ? Encoding::Json : Encoding::Ubjson);
 }
 
-Result<Ensemble> load_ensemble(const std::filesystem::path& path, std::string_view wanted) {
+Result<Model> load_model(const std::filesystem::path& path, std::string_view wanted) {
   CLOPS_ASSIGN(const std::filesystem::path file, find_model_file(path));
   CLOPS_ASSIGN(const std::string bytes, read_file(file, kModelBytesMax));
-  auto model = read_ensemble(bytes, wanted);
+  auto model = read_model(bytes, wanted);
   if (!model) return fail_in(file.filename().string(), model.error());
   return model;
-}
-
-uint32_t output_columns(const Ensemble& model) {
-  return model.transform == Transform::Softmax ? model.outputs : 1;
-}
-
-TensorDescription describe_input(const Ensemble& model) {
-  return {"input-0", "FP32", {-1, static_cast<int64_t>(model.features)}};
-}
-
-TensorDescription describe_output(const Ensemble& model) {
-  TensorDescription output{"predict", "FP32", {-1}};
-  if (output_columns(model) > 1) output.shape.push_back(output_columns(model));
-  return output;
 }
 
 }  // namespace clops::formats

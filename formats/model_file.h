@@ -1,4 +1,4 @@
-// Which model format a file is, told from its content and never from its name; and the way from a path to an Ensemble.
+// Which model format a file is, told from its content and never from its name; and the way from a path to a Model.
 //
 // Thread rule: pure but for reading the path given. Errors name the file: NotFound, PermissionDenied, TooLarge,
 // InvalidArgument (damaged), Unsupported (what it looks like instead, and the way out).
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "formats/ensemble.h"
+#include "formats/model.h"
 
 namespace clops::formats {
 
@@ -28,17 +28,7 @@ enum class Format : uint8_t { XgboostJson, XgboostUbj };
 // The file itself; of a folder the one model in it: the only file, or the only one called model.*.
 [[nodiscard]] Result<std::filesystem::path> find_model_file(const std::filesystem::path& path);
 
-[[nodiscard]] Result<Ensemble> read_ensemble(std::string_view bytes, std::string_view wanted = "auto");
-[[nodiscard]] Result<Ensemble> load_ensemble(const std::filesystem::path& path, std::string_view wanted = "auto");
-
-// The model as the Open Inference Protocol describes it: engines and inspection both say exactly this.
-struct TensorDescription {
-  std::string name, datatype;  // OIP: "FP32"
-  std::vector<int64_t> shape;  // -1 = any
-  bool operator==(const TensorDescription&) const = default;
-};
-[[nodiscard]] TensorDescription describe_input(const Ensemble& model);
-[[nodiscard]] TensorDescription describe_output(const Ensemble& model);
-[[nodiscard]] uint32_t output_columns(const Ensemble& model);  // after the transform: softmax's classes, else 1
+[[nodiscard]] Result<Model> read_model(std::string_view bytes, std::string_view wanted = "auto");
+[[nodiscard]] Result<Model> load_model(const std::filesystem::path& path, std::string_view wanted = "auto");
 
 }  // namespace clops::formats

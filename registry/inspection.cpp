@@ -54,8 +54,11 @@ std::string refusal(std::string_view reason, std::string_view message) {
   return dump_json({{"inspection", 1}, {"ok", false}, {"reason", reason}, {"message", text}});
 }
 
-Json tensors(const formats::TensorDescription& tensor) {
-  return Json::array({{{"name", tensor.name}, {"datatype", tensor.datatype}, {"shape", tensor.shape}}});
+Json tensors(const std::vector<formats::TensorDescription>& list) {
+  Json out = Json::array();
+  for (const auto& tensor : list)
+    out.push_back({{"name", tensor.name}, {"datatype", tensor.datatype}, {"shape", tensor.shape}});
+  return out;
 }
 
 // As many items as kListBytesMax has room for; `left_out` says how many did not fit.
@@ -71,12 +74,11 @@ Json bounded(const Json& items, size_t& left_out) {
   return kept;
 }
 
-std::string document(const Artifact& artifact, const formats::Ensemble& model) {
+std::string document(const Artifact& artifact, const formats::Summary& model) {
   Json files = Json::array();
   for (const ArtifactFile& file : artifact.files)
     files.push_back({{"path", file.path}, {"digest", file.digest}, {"bytes", file.bytes}});
-  Json schema{{"inputs", tensors(formats::describe_input(model))},
-              {"outputs", tensors(formats::describe_output(model))}};
+  Json schema{{"inputs", tensors(model.inputs)}, {"outputs", tensors(model.outputs)}};
   size_t left_out = 0;
   const Json names = bounded(model.feature_names, left_out);
   // Half a list of columns would be taken for the whole one.
@@ -91,8 +93,8 @@ std::string document(const Artifact& artifact, const formats::Ensemble& model) {
 }
 
 std::string describe(const Artifact& artifact, std::string_view name, std::string_view format) {
-  const auto model = formats::load_ensemble(artifact.path, format);
-  if (model) return document(artifact, *model);
+  const auto model = formats::load_model(artifact.path, format);
+  if (model) return document(artifact, formats::summarize(*model));
   // In the cache the file has no name of its own: say the one it is known by.
   std::string message = model.error().message;
   for (const std::string& inner : {artifact.path.string() + ": ", std::string("file: ")})

@@ -88,17 +88,22 @@ Result<TensorSpec> to_spec(const formats::TensorDescription& tensor) {
 }
 
 Result<EngineInfo> describe(const formats::Ensemble& model) {
+  const formats::Summary summary = formats::summarize(model);
   EngineInfo info;
   info.platform = model.format;
   std::ranges::replace(info.platform, '-', '_');
   info.framework = model.framework;
-  CLOPS_ASSIGN(TensorSpec input, to_spec(formats::describe_input(model)));
-  CLOPS_ASSIGN(TensorSpec output, to_spec(formats::describe_output(model)));
-  info.inputs.push_back(std::move(input));
-  info.outputs.push_back(std::move(output));
+  for (const auto& tensor : summary.inputs) {
+    CLOPS_ASSIGN(TensorSpec spec, to_spec(tensor));
+    info.inputs.push_back(std::move(spec));
+  }
+  for (const auto& tensor : summary.outputs) {
+    CLOPS_ASSIGN(TensorSpec spec, to_spec(tensor));
+    info.outputs.push_back(std::move(spec));
+  }
   info.feature_names = model.feature_names;
-  info.trees = model.trees.size();
-  for (const formats::Tree& tree : model.trees) info.depth_max = std::max<size_t>(info.depth_max, tree.depth);
+  info.trees = summary.trees;
+  info.depth_max = summary.depth_max;
   return info;
 }
 
@@ -111,7 +116,16 @@ Result<std::unique_ptr<Engine>> make(const formats::Ensemble& model, std::string
                    std::to_string(rows_per_block(forest.slots.size())) + " rows per tree for batches, " +
                    std::string(node_name) + " nodes";
   return std::make_unique<ForestEngine<Node>>(std::move(info), std::move(forest), model.transform, model.features,
-                                              formats::output_columns(model));
+                                              formats::output_columns(model.transform, model.outputs));
+}
+
+// What the kernels below walk: float32 rows and sums, numeric splits, one number a leaf.
+bool is_plain(const formats::Ensemble& model) {
+  return model.rows == formats::Number::Float32 && model.sums == formats::Number::Float32 && model.divisor == 1 &&
+         std::ranges::all_of(model.trees, [](const formats::Tree& tree) {
+           return tree.sets.empty() && tree.linear.empty() && tree.vectors.empty() &&
+                  std::ranges::none_of(tree.nodes, &formats::TreeNode::zero_is_missing);
+         });
 }
 
 class ForestEngineFactory final : public EngineFactory {
@@ -121,8 +135,9 @@ class ForestEngineFactory final : public EngineFactory {
            format == formats::to_string(formats::Format::XgboostUbj);
   }
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
-    CLOPS_ASSIGN(const formats::Ensemble model, formats::load_ensemble(std::filesystem::path(path)));
-    return make_forest_engine(model);
+    CLOPS_ASSIGN(const formats::Model model, formats::load_model(std::filesystem::path(path)));
+    if (const auto* ensemble = std::get_if<formats::Ensemble>(&model)) return make_forest_engine(*ensemble);
+    return fail(Code::Unsupported, "this is not a tree ensemble");
   }
 };
 
@@ -133,6 +148,8 @@ std::unique_ptr<EngineFactory> make_forest_engine_factory() {
 }
 
 Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble) {
+  if (!is_plain(ensemble))
+    return fail(Code::Unsupported, "a model of categories, float64 or leaves that are not one number");
   if (fits_compact(ensemble)) return make<CompactNode>(ensemble, "8-byte");
   return make<WideNode>(ensemble, "12-byte");
 }

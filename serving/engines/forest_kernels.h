@@ -118,6 +118,7 @@ inline void transform_row(formats::Transform transform, const float* sums, uint3
       out[0] = static_cast<float>(std::max_element(sums, sums + outputs) - sums);
       return;
     case Transform::Softmax:
+    default:
       break;
   }
   const float top = *std::max_element(sums, sums + outputs);

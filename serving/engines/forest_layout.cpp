@@ -42,10 +42,10 @@ void lay_out_tree(const formats::Tree& tree, const std::vector<uint64_t>& keys, 
     Node& to = out.nodes[first + at];
     if (from.leaf()) {
       to.threshold = std::numeric_limits<float>::quiet_NaN();
-      out.values[first + at] = from.value;
+      out.values[first + at] = static_cast<float>(from.value);
       continue;
     }
-    to.threshold = from.value;
+    to.threshold = static_cast<float>(from.value);
     to.slot = static_cast<Index>(std::ranges::lower_bound(keys, slot_key(from)) - keys.begin());
     to.skip = static_cast<Index>(order.size() - at);
     order.push_back(from.right);
@@ -70,7 +70,7 @@ Result<ForestLayout<Node>> lay_out(const formats::Ensemble& model) {
   const std::vector<uint64_t> keys = slot_keys(model);
   ForestLayout<Node> out;
   out.outputs = model.outputs;
-  out.margins = model.margins;
+  for (const double margin : model.margins) out.margins.push_back(static_cast<float>(margin));
   for (const uint64_t key : keys) out.slots.push_back({static_cast<uint32_t>(key >> 1), (key & 1) != 0});
   if (out.slots.empty())
     out.slots.push_back({0, false});  // a forest of stumps still gathers something for leaves to ignore

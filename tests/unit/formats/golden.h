@@ -1,11 +1,9 @@
-// The golden files of tests/data/golden (scripts/make_golden.py says how they are written), and a walker so plain that
-// its correctness can be seen.
+// The golden files of tests/data/golden (scripts/make_golden.py says how they are written).
 #pragma once
 
 #include <algorithm>
 #include <bit>
 #include <charconv>
-#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,7 +11,6 @@
 #include <vector>
 
 #include "base/file.h"
-#include "formats/ensemble.h"
 #include "tests/support/paths.h"
 
 namespace clops::golden {
@@ -66,23 +63,6 @@ inline std::vector<Golden> all() {
   std::vector<Golden> goldens;
   for (const auto& path : paths) goldens.push_back(read(path));
   return goldens;
-}
-
-inline float naive_leaf(const formats::Tree& tree, const float* row) {
-  size_t at = 0;
-  while (!tree.nodes[at].leaf()) {
-    const formats::TreeNode& node = tree.nodes[at];
-    const float value = row[node.feature];
-    const bool left = std::isnan(value) ? node.default_left : value < node.value;
-    at = static_cast<size_t>(left ? node.left : node.right);
-  }
-  return tree.nodes[at].value;
-}
-
-inline std::vector<float> naive_sums(const formats::Ensemble& model, const float* row) {
-  std::vector<float> sums = model.margins;
-  for (const formats::Tree& tree : model.trees) sums[tree.output] += naive_leaf(tree, row);
-  return sums;
 }
 
 }  // namespace clops::golden

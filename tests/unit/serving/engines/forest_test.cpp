@@ -7,6 +7,7 @@
 #include <random>
 
 #include "serving/engines/forest_kernels.h"
+#include "tests/support/reference_forest.h"
 #include "tests/unit/formats/golden.h"
 
 namespace clops::serving {
@@ -98,8 +99,8 @@ bool same_bits(std::span<const float> a, std::span<const float> b) {
 std::vector<float> naive(const Ensemble& model, const std::vector<float>& rows, size_t count, size_t columns_out) {
   std::vector<float> out(count * columns_out);
   for (size_t row = 0; row < count; ++row) {
-    const std::vector<float> sums = golden::naive_sums(model, rows.data() + row * model.features);
-    transform_row(model.transform, sums.data(), model.outputs, out.data() + row * columns_out);
+    const auto predicted = test::reference_predict<float, float>(model, rows.data() + row * model.features);
+    std::ranges::copy(predicted, out.data() + row * columns_out);
   }
   return out;
 }

@@ -1,0 +1,51 @@
+#include "formats/model.h"
+
+#include <algorithm>
+
+namespace clops::formats {
+namespace {
+
+std::string_view datatype(Number number) {
+  return number == Number::Float32 ? "FP32" : "FP64";
+}
+
+// What ensembles and linear models have alike.
+template <class Tabular>
+Summary summarize_tabular(const Tabular& model) {
+  Summary out{.format = model.format, .framework = model.framework, .objective = model.objective};
+  out.inputs.push_back({"input-0", std::string(datatype(model.rows)), {-1, static_cast<int64_t>(model.features)}});
+  TensorDescription output{"predict", std::string(datatype(model.sums)), {-1}};
+  const uint32_t columns = output_columns(model.transform, model.outputs);
+  if (columns > 1) output.shape.push_back(columns);
+  out.outputs.push_back(std::move(output));
+  out.feature_names = model.feature_names;
+  return out;
+}
+
+Summary summarize_one(const Ensemble& model) {
+  Summary out = summarize_tabular(model);
+  out.category_names = model.category_names;
+  out.trees = model.trees.size();
+  for (const Tree& tree : model.trees) {
+    out.depth_max = std::max<size_t>(out.depth_max, tree.depth);
+    out.nodes += tree.nodes.size();
+  }
+  return out;
+}
+
+Summary summarize_one(const LinearModel& model) {
+  return summarize_tabular(model);
+}
+
+}  // namespace
+
+Summary summarize(const Model& model) {
+  return std::visit([](const auto& one) { return summarize_one(one); }, model);
+}
+
+uint32_t output_columns(Transform transform, uint32_t outputs) {
+  if (transform == Transform::Argmax) return 1;
+  return transform == Transform::Pair ? 2 : outputs;
+}
+
+}  // namespace clops::formats
