@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "formats/xgboost_file.h"
 #include "formats/xgboost_names.h"
@@ -124,10 +125,10 @@ Status check_trees(const XgboostFile& file, const Frame& frame) {
     if (!tree.vectors.empty() && tree.vectors.size() != leaves * frame.outputs)
       return damaged(place + ": its leaves have " + std::to_string(tree.vectors.size() / leaves) + " values for " +
                      std::to_string(frame.outputs) + " outputs");
-    if (!tree.sets.empty() && file.version < XgboostVersion{1, 6, 0})
+    if (!tree.sets.empty() && file.version < XgboostVersion{1, 7, 0})
       return unsupported(place +
-                         ": categorical splits of XGBoost before 1.6 were an experiment that its own CPU code "
-                         "does not follow; train again with a later release");
+                         ": categorical splits before XGBoost 1.7 were an experiment, and predict otherwise for "
+                         "what is no category; load it with XGBoost 1.7 or newer and save it again");
   }
   return {};
 }
@@ -135,10 +136,6 @@ Status check_trees(const XgboostFile& file, const Frame& frame) {
 // A leaf times its tree's drop-out weight in float32, which is what XGBoost adds.
 Status apply_weights(XgboostFile& file) {
   if (!file.weight_drop || file.weight_drop->empty()) return {};
-  if (file.version < XgboostVersion{1, 4, 0})
-    return unsupported(
-        "booster 'dart' before XGBoost 1.4 adds base_score last, which rounds otherwise; load it with XGBoost 1.4 or "
-        "newer and save it again");
   for (size_t t = 0; t < file.trees.size(); ++t) {
     const float weight = (*file.weight_drop)[t];
     const auto scale = [weight](double& value) { value = static_cast<double>(static_cast<float>(value) * weight); };
@@ -155,6 +152,17 @@ Status apply_weights(XgboostFile& file) {
     if (!finite) return damaged("weight_drop: tree " + std::to_string(t) + ": a weighted leaf is not a finite number");
   }
   return {};
+}
+
+// Old releases sum the trees from 0 and add the margin last, which rounds otherwise. A tree of one leaf for each output
+// does the same.
+void move_margins_behind(Ensemble& model) {
+  for (uint32_t o = 0; o < model.outputs; ++o) {
+    Tree& last = model.trees.emplace_back();
+    last.output = o;
+    last.nodes.emplace_back().value = std::exchange(model.margins[o], 0.0);
+    last.covers = {1};
+  }
 }
 
 // Releases before 1.6 let the exponential of the sigmoid overflow; later ones stop it at 88.7. No sum of a model in use
@@ -183,6 +191,7 @@ Result<Model> build_ensemble(XgboostFile file, const Frame& frame) {
   model.margins.assign(frame.margins.begin(), frame.margins.end());
   for (size_t t = 0; t < file.trees.size(); ++t) file.trees[t].output = static_cast<uint32_t>(file.tree_info[t]);
   model.trees = std::move(file.trees);
+  if (file.version < XgboostVersion{1, file.booster == "dart" ? 4 : 3, 0}) move_margins_behind(model);
   CLOPS_TRY(check_sigmoid(model, file.version));
   return model;
 }

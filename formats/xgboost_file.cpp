@@ -131,7 +131,8 @@ class FileReader {
       if (key == "boosted_rounds") return reader_.skip();
       if (key == "gbtree_model_param" || key == "param") {
         return each_key([&](const std::string& field) -> Status {
-          return field == "num_trees" ? text(file_.num_trees) : reader_.skip();
+          if (field == "num_trees") return text(file_.num_trees);
+          return field == "num_parallel_tree" ? text(file_.num_parallel_tree) : reader_.skip();
         });
       }
       return unknown_field("gradient_booster.model", key);

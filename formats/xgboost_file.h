@@ -26,7 +26,7 @@ struct XgboostCategories {
 
 struct XgboostFile {
   bool has_learner = false, has_model = false, has_param = false;
-  std::string booster, objective, base_score, num_class, num_feature, num_target, num_trees;
+  std::string booster, objective, base_score, num_class, num_feature, num_target, num_trees, num_parallel_tree;
   std::array<int32_t, 3> version = {0, 0, 0};
   std::vector<int32_t> tree_info;
   std::optional<std::vector<int32_t>> iteration_indptr;

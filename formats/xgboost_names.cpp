@@ -73,6 +73,17 @@ std::string missing_sentinel(const std::string& scikit_learn) {
   }
 }
 
+// Files before 2.0 do not say where a round's trees end.
+size_t rounds_of(const XgboostFile& file) {
+  if (file.iteration_indptr && !file.iteration_indptr->empty()) return file.iteration_indptr->size() - 1;
+  if (file.tree_info.empty()) return 0;
+  size_t parallel = 1;
+  const std::string& text = file.num_parallel_tree;
+  std::from_chars(text.data(), text.data() + text.size(), parallel);
+  const auto groups = static_cast<size_t>(*std::ranges::max_element(file.tree_info)) + 1;
+  return file.tree_info.size() / std::max<size_t>(1, parallel) / groups;
+}
+
 }  // namespace
 
 Result<std::vector<std::vector<std::string>>> category_names(const XgboostFile& file, uint32_t features,
@@ -102,17 +113,16 @@ Result<std::vector<std::vector<std::string>>> category_names(const XgboostFile& 
 
 std::vector<std::string> notes_of(const XgboostFile& file) {
   std::vector<std::string> notes;
-  const size_t rounds =
-      file.iteration_indptr && !file.iteration_indptr->empty() ? file.iteration_indptr->size() - 1 : 0;
+  // Releases before 2.0 name the last round where nothing was stopped; linear models have no rounds to choose from.
   size_t best = 0;
   const std::string& text = file.best_iteration;
   const bool known = std::from_chars(text.data(), text.data() + text.size(), best).ec == std::errc{};
-  // Releases before 2.0 write the last round's number where nothing was stopped.
-  if (known && (rounds == 0 || best + 1 < rounds))
-    notes.push_back("training stopped early: best_iteration is " + std::to_string(best) +
-                    (rounds == 0 ? "" : " of " + std::to_string(rounds) + " rounds") +
-                    ", counted from 0. All rounds are used, as Booster.predict does; scikit-learn's predict leaves out "
-                    "those after the best: to have it so, save booster[: booster.best_iteration + 1]");
+  if (const size_t rounds = rounds_of(file); known && best + 1 < rounds)
+    notes.push_back("training stopped early: best_iteration is " + std::to_string(best) + " of " +
+                    std::to_string(rounds) +
+                    " rounds, counted from 0. All rounds are used, as Booster.predict does; "
+                    "scikit-learn's predict leaves out those after the best: to have it so, save "
+                    "booster[: booster.best_iteration + 1]");
   if (const std::string missing = missing_sentinel(file.scikit_learn); !missing.empty())
     notes.push_back("trained with missing=" + missing +
                     ": the model itself does not know of it; send NaN (null in JSON) for a missing value");

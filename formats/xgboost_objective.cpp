@@ -66,6 +66,8 @@ Result<XgboostObjective> find_objective(std::string_view name, const XgboostVers
   XgboostObjective objective = *known;
   // Quantiles that cross are put in order since 3.4.
   if (name == "reg:quantileerror" && version >= XgboostVersion{3, 4, 0}) objective.transform = Transform::Ascending;
+  // base_score of raw scores was a probability at first, and is a score since 1.3.
+  if (name == "binary:logitraw" && version < XgboostVersion{1, 3, 0}) objective.link = Link::Logit;
   return objective;
 }
 

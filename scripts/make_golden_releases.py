@@ -234,8 +234,24 @@ def release_1_3():
     linear("v1.3-", json_only, logistic=False)
     x, y, xt = iris()
     matrix_golden("v1.3-softprob", train({"objective": "multi:softprob", "num_class": 3, "max_depth": 2}, 4, x, y), xt, 12, 8, json_only("v1.3-softprob"))
+    dart("v1.3-", files=json_only("v1.3-dart"))
     x, y, _ = cancer()
-    train({**DART, "objective": "binary:logistic"}, 2, x, y).save_model(str(REFUSED / "dart-1.3.json"))
+    train({"booster": "gblinear", "objective": "binary:logistic"}, 2, x, y).save_model(str(REFUSED / "gblinear-logistic-1.3.json"))
 
 
-RELEASES = {"1.3": release_1_3, "1.7": release_1_7, "2.0": release_2_0, "3.1": release_3_1, "3.2": release_3_2, "3.3": release_3_3, "3.4": release_3_4}
+def release_1_6():
+    kinds = {"feature_types": ["c", "c", "q", "q"], "enable_categorical": True}
+    x, y = coded(9)
+    train({"tree_method": "hist", "max_depth": 2, "max_cat_to_onehot": 64}, 2, x, y, **kinds).save_model(str(REFUSED / "categorical-1.6.ubj"))
+
+
+def release_1_0():
+    """Sums from 0, base_score last."""
+    x, y, xt = cancer()
+    matrix_golden("v1.0-logistic", train({**SMALL, "objective": "binary:logistic", "base_score": 0.3}, 5, x, y), xt, 12, 8, json_only("v1.0-logistic"))
+    matrix_golden("v1.0-logitraw", train({**SMALL, "objective": "binary:logitraw", "base_score": 0.3}, 4, x, y), xt, 12, 8, json_only("v1.0-logitraw"))
+    x, y, xt = iris()
+    matrix_golden("v1.0-softprob", train({"objective": "multi:softprob", "num_class": 3, "max_depth": 2}, 5, x, y), xt, 12, 8, json_only("v1.0-softprob"))
+
+
+RELEASES = {"1.0": release_1_0, "1.3": release_1_3, "1.6": release_1_6, "1.7": release_1_7, "2.0": release_2_0, "3.1": release_3_1, "3.2": release_3_2, "3.3": release_3_3, "3.4": release_3_4}

@@ -230,7 +230,8 @@ TEST(Xgboost, files_of_the_framework_that_are_refused) {
     std::string file, says;
   };
   const Case cases[] = {
-      {"dart-1.3.json", "booster 'dart' before XGBoost 1.4 adds base_score last"},
+      {"categorical-1.6.ubj", "categorical splits before XGBoost 1.7 were an experiment"},
+      {"gblinear-logistic-1.3.json", "a logistic gblinear of XGBoost before 1.6"},
       {"unknown-objective.json", "objective 'mylogistic' is not known"},
       {"newer-field.json", "learner has the field 'calibration'"},
       {"model.pkl", "a pickle runs code when it is opened"},
