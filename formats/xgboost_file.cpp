@@ -80,9 +80,11 @@ class FileReader {
 
   Status attributes() {
     return each_key([&](const std::string& key) -> Status {
-      if (key == "best_iteration") return text(file_.best_iteration);
-      if (key == "scikit_learn") return text(file_.scikit_learn);
-      return reader_.skip();
+      std::string* into = key == "best_iteration" ? &file_.best_iteration
+                          : key == "scikit_learn" ? &file_.scikit_learn
+                                                  : nullptr;
+      CLOPS_ASSIGN(const DocumentReader::Kind kind, reader_.kind());
+      return into != nullptr && kind == DocumentReader::Kind::String ? text(*into) : reader_.skip();
     });
   }
 

@@ -150,7 +150,7 @@ class Converter {
     TreeNode& node = tree_.nodes.back();
     if (leaf_size_ <= 1) {
       if (raw_.right[i] != -1) return damaged(i, "has a right child but no left one");
-      if (!std::isfinite(raw_.condition[i])) return damaged(i, "its split condition is not a finite number");
+      if (!std::isfinite(raw_.condition[i])) return damaged(i, "its leaf value is not a finite number");
       node.value = static_cast<double>(raw_.condition[i]);
       return {};
     }
