@@ -201,9 +201,13 @@ void RestFront::infer(std::string_view model, std::string_view version, const Re
 }
 
 void RestFront::run(Target& target, Answer& answer) {
-  const size_t columns = target.engine->output_columns();
-  values_.resize(request_.row_count * columns);
-  target.engine->infer(request_.rows, request_.row_count, *target.scratch, values_);
+  const size_t count = target.engine->info().outputs.size();
+  if (values_.size() < count) values_.resize(count);
+  const std::span<TensorBuffer> outputs = std::span(values_).first(count);
+  for (TensorBuffer& output : outputs) output.wanted = false;
+  for (const uint32_t index : request_.outputs) outputs[index].wanted = true;
+  if (const Status done = target.engine->infer(request_.views, *target.scratch, outputs); !done)
+    return answer.error(status_of(done.error().code), done.error().message);
   std::string& out = answer.body;
   out += target.head_json;
   if (!request_.id_json.empty()) {
@@ -213,13 +217,16 @@ void RestFront::run(Target& target, Answer& answer) {
   out += ',';
   out += target.parameters_json;
   models_.append_prediction_id(target, out);
-  out += "\"},";
-  out += target.output_json;
-  append_output(out, values_, request_.row_count, columns, target.engine->info().outputs.front().shape.size() == 1);
+  out += "\"},\"outputs\":[";
+  for (const uint32_t index : request_.outputs) {
+    if (out.back() != '[') out += ',';
+    append_output(out, target.outputs_json[index], outputs[index].view());
+  }
+  out += "]}";
   // One huge batch must not pin its memory for the life of the thread.
-  constexpr size_t kKeepValues = 1u << 18;
-  if (values_.capacity() > kKeepValues) std::vector<float>().swap(values_);
-  if (request_.rows.capacity() > kKeepValues) std::vector<float>().swap(request_.rows);
+  constexpr size_t kKeepBytes = 1u << 20;
+  for (TensorBuffer& output : outputs) output.trim(kKeepBytes);
+  request_.trim(kKeepBytes);
 }
 
 }  // namespace clops::serving::http

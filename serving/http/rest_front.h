@@ -37,8 +37,8 @@ class RestFront final : public HttpService {
   InferLimits limits_;
   std::string server_version_;
   InferRequest request_;
-  std::vector<float> values_;
-  std::string name_, version_;  // decoded from the path, when it has escapes
+  std::vector<TensorBuffer> values_;  // as many as the model with most outputs so far
+  std::string name_, version_;        // decoded from the path, when it has escapes
 };
 
 }  // namespace clops::serving::http

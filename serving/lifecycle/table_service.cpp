@@ -64,9 +64,10 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) +
                        ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) +
                        ",\"prediction_id\":\"";
-  const TensorSpec& output = engine.info().outputs.front();
-  to.output_json = "\"outputs\":[{\"name\":" + json_text(output.name) +
-                   ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[";
+  for (const TensorSpec& output : engine.info().outputs) {
+    to.outputs_json.push_back("{\"name\":" + json_text(output.name) +
+                              ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[");
+  }
   to.id_prefix = to.variant + "." + parts_.pod_name + "." + boot_;
   return out;
 }

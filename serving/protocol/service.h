@@ -29,8 +29,8 @@ struct Target {
   VariantCounters* counters = nullptr;  // this thread's
   std::string head_json;                // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
-  std::string output_json;      // "outputs":[{"name":"predict","datatype":"FP32","shape":[
-  std::string id_prefix;        // of prediction ids: VARIANT.POD.
+  std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
+  std::string id_prefix;                  // of prediction ids: VARIANT.POD.
 };
 
 struct ModelView {
