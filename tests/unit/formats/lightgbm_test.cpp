@@ -75,7 +75,7 @@ TEST(Lightgbm, reads_into_plain_trees) {
   ASSERT_TRUE(model) << model.error().message;
   const Ensemble expected{
       .format = "lightgbm",
-      .framework = "lightgbm (text v4)",
+      .framework = "lightgbm 4",
       .objective = "binary",
       .rows = Number::Float64,
       .sums = Number::Float64,
