@@ -36,14 +36,24 @@ class ForestEngine final : public Engine {
         block_(rows_per_block(forest_.slots.size())) {}
 
   const EngineInfo& info() const override { return info_; }
-  size_t input_columns() const override { return columns_; }
-  size_t output_columns() const override { return out_columns_; }
   std::unique_ptr<Scratch> make_scratch() const override {
     return std::make_unique<ForestScratch>(forest_.slots.size(), block_, forest_.outputs);
   }
 
-  void infer(std::span<const float> rows, size_t row_count, Scratch& scratch, std::span<float> out) const override {
-    auto& work = static_cast<ForestScratch&>(scratch);
+  Status infer(std::span<const TensorView> inputs, Scratch& scratch, std::span<TensorBuffer> outputs) const override {
+    const size_t row_count = inputs[0].rows();
+    const auto row_dimension = static_cast<int64_t>(row_count);
+    if (info_.outputs[0].shape.size() == 1) {
+      outputs[0].reset(Datatype::Fp32, {row_dimension});
+    } else {
+      outputs[0].reset(Datatype::Fp32, {row_dimension, static_cast<int64_t>(out_columns_)});
+    }
+    infer_rows(inputs[0].as<float>(), row_count, static_cast<ForestScratch&>(scratch), outputs[0].as<float>());
+    return {};
+  }
+
+ private:
+  void infer_rows(std::span<const float> rows, size_t row_count, ForestScratch& work, std::span<float> out) const {
     if (row_count < kLanes / 2) {  // below this a block's idle lanes cost more than walking trees side by side
       for (size_t row = 0; row < row_count; ++row)
         infer_row(rows.data() + row * columns_, work, out.data() + row * out_columns_);
@@ -55,7 +65,6 @@ class ForestEngine final : public Engine {
     }
   }
 
- private:
   void infer_row(const float* row, ForestScratch& work, float* out) const {
     gather(forest_.slots, row, work.slots.data(), 1);
     sum_row(forest_, work.slots.data(), work.sums.data());

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "serving/engines/forest.h"
+#include "tests/support/tabular.h"
 #include "tests/unit/formats/golden.h"
 
 namespace clops::serving {
@@ -34,8 +35,8 @@ Mismatch run(const Engine& engine, const golden::Golden& golden) {
     std::vector<float> out(golden.rows * golden.outputs, -1.0F);
     for (size_t first = 0; first < golden.rows; first += batch) {
       const size_t count = std::min(batch, golden.rows - first);
-      engine.infer(std::span(golden.input).subspan(first * golden.columns, count * golden.columns), count, *scratch,
-                   std::span(out).subspan(first * golden.outputs, count * golden.outputs));
+      test::infer_rows(engine, std::span(golden.input).subspan(first * golden.columns, count * golden.columns), count,
+                       *scratch, std::span(out).subspan(first * golden.outputs, count * golden.outputs));
     }
     mismatch.compare(golden, out, "batches of " + std::to_string(batch));
   }
@@ -54,8 +55,8 @@ TEST(Forest, predictions_equal_the_framework) {
       SCOPED_TRACE(path);
       auto engine = factory->load((golden::root() / path).string());
       ASSERT_TRUE(engine) << engine.error().message;
-      ASSERT_EQ((*engine)->input_columns(), golden.columns);
-      ASSERT_EQ((*engine)->output_columns(), golden.outputs);
+      ASSERT_EQ(test::input_columns(**engine), golden.columns);
+      ASSERT_EQ(test::output_columns(**engine), golden.outputs);
       const Mismatch mismatch = run(**engine, golden);
       EXPECT_EQ(mismatch.count, 0U) << golden.name << ": " << mismatch.first;
       ++models;

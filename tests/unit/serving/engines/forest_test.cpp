@@ -8,6 +8,7 @@
 
 #include "serving/engines/forest_kernels.h"
 #include "tests/support/reference_forest.h"
+#include "tests/support/tabular.h"
 #include "tests/unit/formats/golden.h"
 
 namespace clops::serving {
@@ -108,13 +109,13 @@ std::vector<float> naive(const Ensemble& model, const std::vector<float>& rows, 
 void expect_equal_to_naive(const Ensemble& model, const std::vector<float>& rows, size_t count) {
   const auto engine = make_forest_engine(model);
   ASSERT_TRUE(engine) << engine.error().message;
-  const size_t columns = (*engine)->input_columns(), columns_out = (*engine)->output_columns();
+  const size_t columns = test::input_columns(**engine), columns_out = test::output_columns(**engine);
   const std::vector<float> wanted = naive(model, rows, count, columns_out);
   const auto scratch = (*engine)->make_scratch();
   std::vector<float> batch(count * columns_out), single(count * columns_out);
-  (*engine)->infer(rows, count, *scratch, batch);
+  test::infer_rows(**engine, std::span(rows), count, *scratch, std::span(batch));
   for (size_t row = 0; row < count; ++row)
-    (*engine)->infer(std::span(rows).subspan(row * columns, columns), 1, *scratch,
+    test::infer_rows(**engine, std::span(rows).subspan(row * columns, columns), 1, *scratch,
                      std::span(single).subspan(row * columns_out, columns_out));
   EXPECT_TRUE(same_bits(batch, wanted)) << "batch of " << count;
   EXPECT_TRUE(same_bits(single, wanted)) << "one by one";
