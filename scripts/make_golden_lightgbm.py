@@ -317,12 +317,31 @@ def edited():
                                                        if key == "leaf_value" and tree == 0 else value))
 
 
+def read_golden(path):
+    """(model, rows, what was said) of a golden file."""
+    model, _, *lines = path.read_text().splitlines()
+    rows, said = (np.array([[int(w, 16) for w in line.split("|")[k].split()] for line in lines], np.uint64).view(np.float64) for k in (0, 1))
+    return ROOT / model.split()[1], rows, said
+
+
+def contributions():
+    """tests/data/contributions: what each column adds to each output, then what is expected of no row (pred_contrib), for some goldens."""
+    folder = ROOT / "tests/data/contributions"
+    folder.mkdir(exist_ok=True)
+    for name in ("binary", "multiclass", "missing-nan", "missing-zero", "missing-or-not", "rf-binary", "categorical-missing", "no-split", "two-leaves", "deep"):
+        model, rows, _ = read_golden(GOLDEN / f"lightgbm-{name}.golden")
+        rows = rows[:: max(1, len(rows) // 16)]
+        out = lgb.Booster(model_file=str(model)).predict(rows, pred_contrib=True, num_threads=1)
+        lines = [f"model {model.relative_to(ROOT)}", f"columns {rows.shape[1]} outputs {out.shape[1]} rows {len(rows)} bits 64"]
+        lines += [f"{bits(row)} | {bits(y)}" for row, y in zip(rows, out)]
+        (folder / f"lightgbm-{name}.golden").write_text("\n".join(lines) + "\n")
+
+
 def check_older():
     """What older releases wrote and said has to be what this one says, or their files would mean two things."""
     for path in sorted(GOLDEN.glob("lightgbm-v*.golden")):
-        model, _, *lines = path.read_text().splitlines()
-        rows, said = (np.array([[int(w, 16) for w in line.split("|")[k].split()] for line in lines], np.uint64).view(np.float64) for k in (0, 1))
-        assert same(ask(lgb.Booster(model_file=str(ROOT / model.split()[1])), rows), said), path.name
+        model, rows, said = read_golden(path)
+        assert same(ask(lgb.Booster(model_file=str(model)), rows), said), path.name
         print(f"{path.name}: the same in {lgb.__version__}")
 
 
@@ -356,5 +375,5 @@ if __name__ == "__main__":
     if MAJOR < 4:
         old()
     else:
-        for make in (objectives, shapes, missing, categories, pandas_names, edited, check_older):
+        for make in (objectives, shapes, missing, categories, pandas_names, edited, contributions, check_older):
             make()

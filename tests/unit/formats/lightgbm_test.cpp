@@ -8,6 +8,7 @@
 
 #include "formats/lightgbm_text.h"
 #include "formats/model_file.h"
+#include "tests/support/reference_contributions.h"
 #include "tests/support/reference_forest.h"
 #include "tests/unit/formats/golden.h"
 
@@ -125,6 +126,27 @@ TEST(Lightgbm, predictions_equal_the_framework) {
   }
   EXPECT_GE(models, 75U);
   EXPECT_GE(numbers, 4500U);
+}
+
+TEST(Lightgbm, contributions_equal_the_framework) {
+  size_t models = 0;
+  for (const golden::Golden& golden : golden::all(64, "contributions")) {
+    if (!golden.models[0].ends_with(".txt")) continue;
+    SCOPED_TRACE(golden.name);
+    const auto model = load_model(golden::root() / golden.models[0]);
+    ASSERT_TRUE(model) << model.error().message;
+    const auto& ensemble = std::get<Ensemble>(*model);
+    ASSERT_EQ(ensemble.outputs * (ensemble.features + 1), golden.outputs);
+    for (size_t row = 0; row < golden.rows; ++row) {
+      const auto out = test::reference_contributions<double, double>(ensemble, &golden.input64[row * golden.columns]);
+      for (size_t o = 0; o < golden.outputs; ++o)
+        ASSERT_EQ(std::bit_cast<uint64_t>(out[o]),
+                  std::bit_cast<uint64_t>(golden.predicted64[row * golden.outputs + o]))
+            << "row " << row << ", number " << o << ": " << out[o];
+    }
+    ++models;
+  }
+  EXPECT_GE(models, 10U);
 }
 
 TEST(Lightgbm, a_threshold_is_the_first_number_to_the_right) {
