@@ -48,6 +48,7 @@ void print(std::ostream& out, const formats::Summary& model, const Json& documen
   for (const auto& input : model.inputs) out << "input      " << tensor(input) << "\n";
   for (const auto& output : model.outputs) out << "output     " << tensor(output) << "\n";
   if (!model.feature_names.empty()) print_columns(out, model.feature_names);
+  for (const std::string& note : model.notes) out << "note       " << note << "\n";
 }
 
 Status inspect(const Options& options, std::ostream& out) {
