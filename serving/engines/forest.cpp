@@ -141,7 +141,8 @@ class ForestEngineFactory final : public EngineFactory {
  public:
   bool accepts(std::string_view format) const override {
     return format == formats::to_string(formats::Format::XgboostJson) ||
-           format == formats::to_string(formats::Format::XgboostUbj);
+           format == formats::to_string(formats::Format::XgboostUbj) ||
+           format == formats::to_string(formats::Format::LightgbmText);
   }
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
     CLOPS_ASSIGN(const formats::Model model, formats::load_model(std::filesystem::path(path)));

@@ -1,11 +1,15 @@
 #include "serving/http/rest_front.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 
 #include "base/http.h"
 
 namespace clops::serving::http {
 namespace {
+
+using namespace std::chrono_literals;
 
 int status_of(Code code) {
   switch (code) {
@@ -52,6 +56,19 @@ bool is_json(std::string_view content_type) {
          (type.size() > kSuffix.size() && same_header_name(type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
+// wait_ms=N of a target's query, at most ten seconds; 0 where there is none.
+std::chrono::milliseconds wait_of(std::string_view target) {
+  constexpr std::string_view kName = "wait_ms=";
+  const size_t query = std::min(target.find('?'), target.size());
+  std::string_view rest = target.substr(std::min(query + 1, target.size()));
+  if (!rest.starts_with(kName)) return 0ms;
+  rest.remove_prefix(kName.size());
+  int ms = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), ms);
+  if (error != std::errc{} || end != rest.data() + rest.size()) return 0ms;
+  return std::chrono::milliseconds(std::clamp(ms, 0, 10'000));
+}
+
 void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
   out += '[';
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -80,9 +97,10 @@ bool RestFront::serve(const Request& request, Answer& answer) {
     return true;
   }
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const bool live = path == "/v2/health/live", ready = path == "/v2/health/ready";
-  if (live || ready) {
-    if (only("GET", request, answer)) health(live, answer);
+  if (path == "/v2/health/live") {
+    if (only("GET", request, answer)) answer.body = "{\"live\":true}";
+  } else if (path == "/v2/health/ready") {
+    return !only("GET", request, answer) || ready(request, answer);
   } else if (path == "/v2") {
     if (only("GET", request, answer)) server_metadata(answer);
   } else {
@@ -113,10 +131,17 @@ void RestFront::route_model(std::string_view path, const Request& request, Answe
   }
 }
 
-void RestFront::health(bool live_only, Answer& answer) {
-  const bool good = live_only || models_.ready();
-  answer.status = good ? 200 : 503;
-  answer.body = live_only ? "{\"live\":true}" : good ? "{\"ready\":true}" : "{\"ready\":false}";
+bool RestFront::ready(const Request& request, Answer& answer) {
+  const bool ready = models_.ready();
+  const std::chrono::milliseconds patience = ready || models_.draining() ? 0ms : wait_of(request.target);
+  if (patience > 0ms) {
+    const int64_t now = models_.now().time_since_epoch().count();
+    if (answer.asked_first == 0) answer.asked_first = now;
+    if (Duration(now - answer.asked_first) < patience) return false;
+  }
+  answer.status = ready ? 200 : 503;
+  answer.body = ready ? "{\"ready\":true}" : "{\"ready\":false}";
+  return true;
 }
 
 void RestFront::server_metadata(Answer& answer) {

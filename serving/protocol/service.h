@@ -44,6 +44,7 @@ class ModelService {
  public:
   virtual ~ModelService() = default;
   [[nodiscard]] virtual bool ready() const = 0;
+  [[nodiscard]] virtual bool draining() const = 0;  // will not be ready again
   // The variant that answers this request. `version` empty: by the split; else whichever variant serves that version.
   [[nodiscard]] virtual Result<Target*> route(std::string_view model, std::string_view version,
                                               std::span<const HeaderView> headers) = 0;
