@@ -26,8 +26,9 @@ inline void check_engine(const serving::Engine& engine) {
   for (size_t i = 0; i < rows.size(); ++i) rows[i] = i % 3 == 0 ? NAN : static_cast<float>(i) - 10.0F;
   std::vector<float> out(outputs * kRows);
   const auto scratch = engine.make_scratch();
-  test::infer_rows(engine, std::span<const float>(rows), kRows, *scratch, std::span(out));
-  test::infer_rows(engine, std::span<const float>(rows).first(columns), 1, *scratch, std::span(out).first(outputs));
+  const std::span<const float> all(rows);
+  test::infer_rows(engine, all, kRows, *scratch, std::span(out));
+  test::infer_rows(engine, all.first(columns), 1, *scratch, std::span(out).first(outputs));
 }
 
 inline size_t bytes_of(const formats::Ensemble& model) {
