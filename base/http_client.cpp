@@ -9,6 +9,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -421,15 +422,25 @@ class CurlClient final : public HttpClient {
   explicit CurlClient(CurlOptions options) : loop_(std::make_shared<Loop>(std::move(options))) {}
   ~CurlClient() override { loop_->close(); }
   Result<HttpResponse> send(const HttpRequest& request, const HttpLimits& limits) override {
-    Collector collector(limits.body_bytes_max);
-    const auto transfer = std::make_shared<Transfer>();
-    transfer->request = request;
-    transfer->limits = limits;
-    transfer->sink = &collector;
-    loop_->start(transfer);
-    Result<HttpResponse> answer = collector.wait();
-    const std::lock_guard wait_for_the_last_call(transfer->calling);
-    return answer;
+    return std::move(send_all({&request, 1}, limits).front());
+  }
+  std::vector<Result<HttpResponse>> send_all(std::span<const HttpRequest> requests, const HttpLimits& limits) override {
+    std::deque<Collector> collectors;
+    std::vector<TransferPtr> transfers;
+    for (const HttpRequest& request : requests) {
+      const auto transfer = std::make_shared<Transfer>();
+      transfer->request = request;
+      transfer->limits = limits;
+      transfer->sink = &collectors.emplace_back(limits.body_bytes_max);
+      loop_->start(transfer);
+      transfers.push_back(transfer);
+    }
+    std::vector<Result<HttpResponse>> answers;
+    for (size_t i = 0; i < transfers.size(); ++i) {
+      answers.push_back(collectors[i].wait());
+      const std::lock_guard wait_for_the_last_call(transfers[i]->calling);
+    }
+    return answers;
   }
   std::unique_ptr<HttpStream> open(const HttpRequest& request, const HttpLimits& limits, StreamSink& sink) override {
     auto transfer = std::make_shared<Transfer>();

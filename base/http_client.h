@@ -11,7 +11,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/http.h"
 #include "base/result.h"
@@ -43,6 +45,13 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   [[nodiscard]] virtual Result<HttpResponse> send(const HttpRequest& request, const HttpLimits& limits) = 0;
+  // Several at once, as far as connections allow; the answers in the order of the requests.
+  [[nodiscard]] virtual std::vector<Result<HttpResponse>> send_all(std::span<const HttpRequest> requests,
+                                                                   const HttpLimits& limits) {
+    std::vector<Result<HttpResponse>> answers;
+    for (const HttpRequest& request : requests) answers.push_back(send(request, limits));
+    return answers;
+  }
   [[nodiscard]] virtual std::unique_ptr<HttpStream> open(const HttpRequest& request, const HttpLimits& limits,
                                                          StreamSink& sink) = 0;
 };

@@ -39,11 +39,13 @@ struct Controllers::Impl {
   Impl(ControllersDeps deps, const Options& options, int worker_count, std::string watched)
       : link(deps.executor, deps.pods,
              {.requests_max = options.pod_requests_max, .scrape_interval = options.scrape_interval}),
+        check(deps.executor, deps.pods),
         versions(options),
-        deployments(options, link, std::move(deps.new_push_key)),
+        deployments(options, link, check, std::move(deps.new_push_key)),
         workers(worker_count),
         ns(std::move(watched)) {}
   model_deployment::PodLink link;
+  model_deployment::EndpointCheck check;
   model_version::Reconciler versions;
   model_deployment::Reconciler deployments;
   const int workers;
@@ -97,6 +99,7 @@ std::vector<op::ControllerSpec> Controllers::specs() {
 
 void Controllers::attach(op::Manager& manager) {
   impl_->link.on_change([&manager](const ObjectKey& key) { manager.enqueue(kDeploymentController, key); });
+  impl_->check.on_change([&manager](const ObjectKey& key) { manager.enqueue(kDeploymentController, key); });
   manager.add_endpoint("/scaling", [this](const HttpRequest&) {
     HttpResponse response{.status = 200, .headers = {}, .body = dump_json(impl_->link.readings()) + "\n"};
     response.headers.set("Content-Type", "application/json");

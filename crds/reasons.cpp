@@ -46,6 +46,8 @@ std::string_view to_string(Reason reason) {
       return "WaitingForPods";
     case Reason::WaitingForAcknowledgement:
       return "WaitingForAcknowledgement";
+    case Reason::WaitingForEndpoint:
+      return "WaitingForEndpoint";
     case Reason::VariantFailedToLoad:
       return "VariantFailedToLoad";
     case Reason::EndpointReady:

@@ -32,6 +32,7 @@ enum class Reason {
   ConfigInForce,
   WaitingForPods,
   WaitingForAcknowledgement,
+  WaitingForEndpoint,
   VariantFailedToLoad,
   EndpointReady,
   PodsNotReady,

@@ -60,7 +60,7 @@ struct ServingModel {         // one ModelDeployment
 struct ServingConfig {
   int version = kServingConfigVersion;
   int64_t generation = 0;
-  std::vector<ServingModel> models;
+  std::vector<ServingModel> models;  // none: the pod waits, and is not ready
   bool operator==(const ServingConfig&) const = default;
 };
 

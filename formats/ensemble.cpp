@@ -28,6 +28,8 @@ Status check_leaf(const Ensemble& model, size_t t, size_t n) {
 Status check_tree(const Ensemble& model, size_t t) {
   const Tree& tree = model.trees[t];
   if (tree.nodes.empty()) return bad(t, 0, "is absent");
+  if (!tree.covers.empty() && tree.covers.size() != tree.nodes.size())
+    return bad(t, 0, "has not one cover for each node");
   if (tree.output >= model.outputs) return bad(t, 0, "adds to an output that the model does not have");
   std::vector<bool> reached(tree.nodes.size());
   reached[0] = true;

@@ -63,8 +63,9 @@ struct CategorySet {
   bool operator==(const CategorySet&) const = default;
 };
 
-// A leaf of LightGBM's linear_tree: constant + coefficients in order, in float64; the leaf's `value` instead if any of
-// its features is NaN.
+// A leaf of LightGBM's linear_tree: constant + coefficients in order, in float64, each product rounded; a feature
+// within 1e-35 of zero (the float, widened) counts as +0, as LightGBM reads its rows; the leaf's `value` instead if any
+// of the leaf's features is NaN.
 struct LinearLeaf {
   double constant = 0;
   std::vector<uint32_t> features;
@@ -79,6 +80,9 @@ struct Tree {
   std::vector<CategorySet> sets;
   std::vector<LinearLeaf> linear;  // empty, or one per leaf, numbered by `side`
   std::vector<double> vectors;     // empty, or `outputs` values per leaf at side * outputs: a leaf adds to every sum
+  // Empty, or one per node: how much of the training data came by (XGBoost: the sum of hessians; LightGBM: the number
+  // of rows). Predictions don't use it; contributions do (TreeSHAP, path-dependent).
+  std::vector<double> covers;
   bool operator==(const Tree&) const = default;
 };
 

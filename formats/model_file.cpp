@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "formats/lightgbm.h"
 #include "formats/xgboost.h"
 
 namespace clops::formats {
@@ -16,22 +17,23 @@ struct Known {
 using namespace std::string_view_literals;
 constexpr std::string_view kSave =
     "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json')";
+constexpr std::string_view kSupported =
+    "supported: XGBoost models (.json or .ubj) and LightGBM models (.txt), as save_model writes them";
 constexpr Known kKnown[] = {
     {"PK\x03\x04"sv, "a zip archive (skops, PyTorch, Keras or NumPy .npz)",
-     "give the XGBoost model file itself, as save_model writes it"},
+     "give the model file itself, as save_model writes it"},
     {"\x1f\x8b"sv, "a gzip file", "give the model uncompressed"},
     {"BZh"sv, "a bzip2 file", "give the model uncompressed"},
     {"\xfd"
      "7zXZ"sv,
      "an xz file", "give the model uncompressed"},
     {"\x28\xb5\x2f\xfd"sv, "a zstd file", "give the model uncompressed"},
-    {"\x89HDF"sv, "an HDF5 file (Keras)", "only XGBoost models are supported yet"},
+    {"\x89HDF"sv, "an HDF5 file (Keras)", kSupported},
     {"binf"sv, "an old XGBoost binary model", kSave},
     {"bs64"sv, "an old XGBoost binary model", kSave},
     {"CONFIG-offset:"sv, "an XGBoost memory snapshot", kSave},
-    {"tree\n"sv, "a LightGBM text model", "only XGBoost models are supported yet"},
     {"version https://git-lfs"sv, "a Git LFS pointer, not the file it stands for", "fetch the file with git lfs pull"},
-    {"\x08\x03\x12"sv, "an ONNX model", "only XGBoost models are supported yet"},
+    {"\x08\x03\x12"sv, "an ONNX model", kSupported},
     {"#!"sv, "a script", "give the model file"},
 };
 
@@ -59,6 +61,14 @@ bool is_raw_binary(std::string_view bytes) {
   return bytes.size() > 136 && bytes.starts_with("\x00\x00\x00\x3f"sv);
 }
 
+// booster.dump_model() opens with {"name":"tree","version":"v4".
+bool is_lightgbm_dump(std::string_view text) {
+  std::string opening;
+  for (const char c : text.substr(0, 60))
+    if (c != ' ' && c != '\n' && c != '\r' && c != '\t') opening += c;
+  return opening.starts_with(R"({"name":"tree","version":")");
+}
+
 std::unexpected<Error> not_a_model(std::string_view is, std::string_view way_out) {
   return fail(Code::Unsupported, "this is " + std::string(is) + ": " + std::string(way_out));
 }
@@ -71,24 +81,35 @@ std::unexpected<Error> refuse(std::string_view bytes) {
         std::string("a pickle runs code when it is opened, so it is never loaded; ") + std::string(kSave));
   for (const Known& known : kKnown)
     if (bytes.starts_with(known.magic)) return not_a_model(known.is, known.way_out);
-  if (is_onnx(bytes)) return not_a_model("an ONNX model", "only XGBoost models are supported yet");
+  if (is_onnx(bytes)) return not_a_model("an ONNX model", kSupported);
   if (is_raw_binary(bytes)) return not_a_model("an old XGBoost binary model", kSave);
   if (skip_space(bytes).starts_with('<'))
     return not_a_model("a web page or XML",
                        "the address gave a page instead of the model: check the URI, and whether it needs credentials");
-  return not_a_model("no model format that is known here",
-                     "supported: XGBoost models written by save_model, as .json or .ubj");
+  return not_a_model("no model format that is known here", kSupported);
 }
 
 }  // namespace
 
 std::string_view to_string(Format format) {
-  return format == Format::XgboostJson ? "xgboost-json" : "xgboost-ubj";
+  switch (format) {
+    case Format::XgboostJson:
+      return "xgboost-json";
+    case Format::XgboostUbj:
+      return "xgboost-ubj";
+    case Format::LightgbmText:
+      return "lightgbm";
+  }
+  return "?";
 }
 
 Result<Format> detect(std::string_view bytes) {
   const std::string_view text = skip_space(bytes.substr(0, std::min<size_t>(bytes.size(), 4096)));
+  if (text.starts_with("tree\n") || text.starts_with("tree\r\n")) return Format::LightgbmText;
   if (text.starts_with('{')) {
+    if (is_lightgbm_dump(text))
+      return not_a_model("a JSON dump of a LightGBM model, which LightGBM itself cannot load",
+                         "write the model with booster.save_model('model.txt')");
     const std::string_view inner = skip_space(text.substr(1));
     if (inner.starts_with('"') || inner.starts_with('}')) return Format::XgboostJson;
     // After '{', UBJSON has a key's length type, or the container's type or count.
@@ -101,10 +122,10 @@ Result<Format> detect(std::string_view bytes) {
 }
 
 Status check_wanted(std::string_view wanted, Format found) {
-  if (wanted == "auto" || wanted.empty() || wanted == "xgboost" || wanted == to_string(found)) return {};
+  const std::string_view name = found == Format::LightgbmText ? "lightgbm" : "xgboost";
+  if (wanted == "auto" || wanted.empty() || wanted == name || wanted == to_string(found)) return {};
   return fail(Code::Unsupported, "modelFormat is '" + std::string(wanted) + "', the file is " +
-                                     std::string(to_string(found)) +
-                                     "; write xgboost or auto (others are not supported yet)");
+                                     std::string(to_string(found)) + "; write " + std::string(name) + " or auto");
 }
 
 Result<std::filesystem::path> find_model_file(const std::filesystem::path& path) {
@@ -143,6 +164,7 @@ Result<std::filesystem::path> find_model_file(const std::filesystem::path& path)
 Result<Model> read_model(std::string_view bytes, std::string_view wanted) {
   CLOPS_ASSIGN(const Format format, detect(bytes));
   CLOPS_TRY(check_wanted(wanted, format));
+  if (format == Format::LightgbmText) return read_lightgbm(bytes);
   return read_xgboost(bytes, format == Format::XgboostJson ? Encoding::Json : Encoding::Ubjson);
 }
 

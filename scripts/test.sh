@@ -152,7 +152,7 @@ lane_asan() {
     name=$(basename "$fuzzer" _fuzz)
     local corpus=("$found/$name")
     case $name in
-      xgboost_json | ubjson) corpus+=(tests/data/golden tests/data/refused) ;;
+      xgboost_json | ubjson | lightgbm) corpus+=(tests/data/golden tests/data/refused) ;;
       *) [ ! -d "tests/data/fuzz/$name" ] || corpus+=("tests/data/fuzz/$name") ;;
     esac
     mkdir -p "$found/$name"

@@ -14,6 +14,7 @@ namespace clops::controllers {
 // a cache that is behind may still show an owner that is gone, whose children the garbage collector takes as fast as
 // they are made.
 [[nodiscard]] Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner);
+[[nodiscard]] Status judge_owner(const Result<Json>& live, const ResourceType& type, const ObjectMeta& owner);
 // `live`: what was read, nullptr when there was nothing.
 [[nodiscard]] Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live);
 // Gone already counts as done.

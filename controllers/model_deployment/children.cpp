@@ -1,7 +1,5 @@
 #include "controllers/model_deployment/children.h"
 
-#include <set>
-
 #include "base/digest.h"
 #include "crds/codec.h"
 
@@ -20,18 +18,6 @@ Json selector_of(const crds::ModelDeployment& object) {
 
 Json frame_of(const ResourceType& type, const std::string& name, const crds::ModelDeployment& object) {
   return frame(type, name, crds::kModelDeploymentType, object.meta, labels_of(object));
-}
-
-std::vector<std::string> claims_of(const crds::ServingConfig& config) {
-  std::set<std::string> claims;
-  for (const auto& model : config.models) {
-    for (const auto& variant : model.variants) {
-      claims.insert(claim_of(variant.model.uri));
-      if (variant.fallback) claims.insert(claim_of(variant.fallback->uri));
-    }
-  }
-  claims.erase("");
-  return {claims.begin(), claims.end()};
 }
 
 Json probe(const char* path, const char* port, int period, int timeout, int failures) {
@@ -74,15 +60,15 @@ Json container(const crds::ModelDeployment& object, const ClaimParts& claims, co
                             {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", "status.podIP"}}}}}}})},
       {"ports", Json::array({{{"name", "http"}, {"containerPort", crds::kHttpPort}, {"protocol", "TCP"}},
                              {{"name", "admin"}, {"containerPort", crds::kAdminPort}, {"protocol", "TCP"}}})},
-      {"readinessProbe", probe("/v2/health/ready", "http", 1, 2, 3)},
+      {"readinessProbe", probe("/v2/health/ready?wait_ms=1500", "http", 1, 2, 3)},
       {"livenessProbe", probe("/healthz", "admin", 10, 5, 3)},
       {"resources", resources_of(object.spec.resources)},
       {"securityContext", restricted_container_security()},
       {"volumeMounts", std::move(mounts)}};
 }
 
-Json pod_spec(const crds::ModelDeployment& object, const crds::ServingConfig& config, const Options& options) {
-  const ClaimParts claims = claim_parts(claims_of(config));
+Json pod_spec(const crds::ModelDeployment& object, const std::set<std::string>& claim_names, const Options& options) {
+  const ClaimParts claims = claim_parts({claim_names.begin(), claim_names.end()});
   Json volumes =
       Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(object)}}}},
                    {{"name", "push-key"}, {"secret", {{"secretName", secret_name(object)}, {"defaultMode", 0440}}}},
@@ -109,7 +95,8 @@ Json pod_spec(const crds::ModelDeployment& object, const crds::ServingConfig& co
   return spec;
 }
 
-WantedChild deployment(const crds::ModelDeployment& object, const crds::ServingConfig& config, const Options& options) {
+WantedChild deployment(const crds::ModelDeployment& object, const std::set<std::string>& claims,
+                       const Options& options) {
   Json out = frame_of(kDeployments, object.meta.name, object);
   out["spec"] = {
       {"replicas", object.spec.replicas.value_or(1)},
@@ -117,7 +104,7 @@ WantedChild deployment(const crds::ModelDeployment& object, const crds::ServingC
       {"progressDeadlineSeconds", 600},
       {"strategy", {{"type", "RollingUpdate"}, {"rollingUpdate", {{"maxUnavailable", 0}, {"maxSurge", 1}}}}},
       {"selector", {{"matchLabels", selector_of(object)}}},
-      {"template", {{"metadata", {{"labels", labels_of(object)}}}, {"spec", pod_spec(object, config, options)}}}};
+      {"template", {{"metadata", {{"labels", labels_of(object)}}}, {"spec", pod_spec(object, claims, options)}}}};
   return seal(kDeployments, std::move(out));
 }
 
@@ -137,7 +124,7 @@ std::string selector_text(const crds::ModelDeployment& object) {
 }
 
 std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config,
-                                const Options& options) {
+                                const std::set<std::string>& claims, const Options& options) {
   std::vector<WantedChild> out;
   if (object.spec.service_account_name.empty()) {
     Json account = frame_of(kServiceAccounts, service_account_name(object), object);
@@ -147,6 +134,7 @@ std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds:
   Json map = frame_of(kConfigMaps, config_map_name(object), object);
   map["data"] = {{kConfigKey, crds::encode(config)}};
   out.push_back(seal(kConfigMaps, std::move(map)));
+  out.push_back(deployment(object, claims, options));
 
   Json service = frame_of(kServices, object.meta.name, object);
   service["spec"] = {
@@ -161,8 +149,6 @@ std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds:
                     {"unhealthyPodEvictionPolicy", "AlwaysAllow"},  // pods that never get ready hold up no drain
                     {"selector", {{"matchLabels", selector_of(object)}}}};
   out.push_back(seal(kBudgets, std::move(budget)));
-
-  out.push_back(deployment(object, config, options));
   return out;
 }
 

@@ -2,6 +2,8 @@
 // anything must be applied.
 #pragma once
 
+#include <set>
+#include <string>
 #include <vector>
 
 #include "controllers/common/objects.h"
@@ -18,10 +20,10 @@ namespace clops::controllers::model_deployment {
 inline constexpr const char* kConfigKey = "serving.json";
 inline constexpr const char* kPushKey = "key";
 
-// In the order in which they are applied: what pods mount comes before the pods. The push key's Secret is not among
-// them.
+// In the order in which they are applied: what pods mount, then the pods, which take longest, then what leads to them.
+// The push key's Secret is not among them. `claims`: the volume claims that the models lie on.
 [[nodiscard]] std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config,
-                                              const Options& options);
+                                              const std::set<std::string>& claims, const Options& options);
 [[nodiscard]] Json render_push_key(const crds::ModelDeployment& object, const std::string& key);
 
 }  // namespace clops::controllers::model_deployment

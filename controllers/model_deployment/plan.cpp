@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "controllers/model_deployment/children.h"
 #include "controllers/model_deployment/status.h"
@@ -105,10 +106,26 @@ bool ours_or_free(const LiveChild* live, const ObjectMeta& owner, ChildTrouble& 
   return false;
 }
 
+// Volumes are known before the models are: the same pods go on once serving.json names them.
+std::set<std::string> claims_of(const Observed& observed, const crds::ServingConfig& config) {
+  std::set<std::string> claims;
+  for (const auto& model : config.models) {
+    for (const auto& variant : model.variants) {
+      claims.insert(claim_of(variant.model.uri));
+      if (variant.fallback) claims.insert(claim_of(variant.fallback->uri));
+    }
+  }
+  if (is_waiting(config)) {
+    for (const auto& [name, version] : observed.versions) claims.insert(claim_of(version.spec.storage_uri));
+  }
+  claims.erase("");
+  return claims;
+}
+
 ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& config, const Options& options) {
   ChildrenPlan out;
   const ObjectMeta& owner = observed.object.meta;
-  std::vector<WantedChild> wanted = render(observed.object, config, options);
+  std::vector<WantedChild> wanted = render(observed.object, config, claims_of(observed, config), options);
   const std::string secret = secret_name(observed.object);
   const LiveChild* key = find(observed.children, kSecrets, secret);
   if (ours_or_free(key, owner, out.trouble)) {
@@ -155,6 +172,16 @@ std::string same_version(const crds::ModelDeployment& object, const std::vector<
 
 }  // namespace
 
+bool only_unverified(const Resolution& resolution) {
+  return !resolution.problems.empty() && std::ranges::all_of(resolution.problems, [](const Problem& problem) {
+    return problem.reason == Reason::ModelVersionNotReady;
+  });
+}
+
+bool is_waiting(const crds::ServingConfig& config) {
+  return config.models.empty();
+}
+
 Resolution resolve(const crds::ModelDeployment& object, const std::map<std::string, crds::ModelVersion>& versions) {
   Resolution out;
   for (size_t i = 0; i < object.spec.variants.size(); ++i) {
@@ -196,7 +223,8 @@ std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& child
   const LiveChild* map = find(children, kConfigMaps, config_map_name(object));
   if (!map || owner_of(map->meta, crds::kModelDeploymentType, object.meta) != Owner::Us) return {};
   auto config = crds::decode_serving_config(string_at(map->body, {"data", kConfigKey}));
-  if (!config || config->models.size() != 1 || config->models.front().salt != object.meta.uid) return {};
+  if (!config || config->models.size() > 1) return {};
+  if (!is_waiting(*config) && config->models.front().salt != object.meta.uid) return {};
   return std::move(*config);
 }
 
@@ -222,12 +250,13 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
     model.variants.push_back({variant.name, variant.weight, refs[i], std::move(fallback)});
     shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});
   }
-  model.buckets = crds::rebalance(current ? current->models.front().buckets : crds::BucketLayout{}, shares);
+  const bool named = current && !is_waiting(*current);
+  model.buckets = crds::rebalance(named ? current->models.front().buckets : crds::BucketLayout{}, shares);
 
   const Numbers numbers = numbers_of(pods, id);
   int64_t highest = std::max(current ? current->generation : 0, numbers.highest);
   if (!object.status.history.empty()) highest = std::max(highest, object.status.history.front().generation);
-  if (current && current->generation == highest && !numbers.disputed &&
+  if (named && current->generation == highest && !numbers.disputed &&
       same_but_fallbacks(current->models.front(), model))
     return *current;
   return {.version = crds::kServingConfigVersion, .generation = highest + 1, .models = {std::move(model)}};
@@ -284,6 +313,29 @@ crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before, const st
   return {wanted, "the load of the pods asks for " + std::to_string(wanted) + (wanted == 1 ? " pod" : " pods")};
 }
 
+namespace {
+
+// What pods may start with before any of their models is verified. Only for a deployment that never had a
+// configuration: pods that serve must not be told to forget what.
+std::optional<crds::ServingConfig> waiting_config(const Observed& observed,
+                                                  const std::optional<crds::ServingConfig>& current) {
+  if (current) return kept_config(*current, observed.pods);
+  const crds::ModelDeployment& object = observed.object;
+  if (!object.status.history.empty() || find(observed.children, kDeployments, object.meta.name)) return {};
+  return crds::ServingConfig{.version = crds::kServingConfigVersion, .generation = 1, .models = {}};
+}
+
+// Pods that wait for a model that cannot be used would wait for ever: they go until it can.
+std::vector<RemovedChild> no_more_waiting(const Observed& observed) {
+  const LiveChild* deployment = find(observed.children, kDeployments, observed.object.meta.name);
+  if (!deployment || owner_of(deployment->meta, crds::kModelDeploymentType, observed.object.meta) != Owner::Us ||
+      !deployment->meta.deletion_timestamp.empty())
+    return {};
+  return {{kDeployments, deployment->meta.name, deployment->meta.uid}};
+}
+
+}  // namespace
+
 Plan plan(const Observed& observed, const Options& options, WallTime now) {
   Plan out;
   const Resolution resolution = resolve(observed.object, observed.versions);
@@ -291,8 +343,13 @@ Plan plan(const Observed& observed, const Options& options, WallTime now) {
   std::optional<crds::ServingConfig> wanted = current;
   if (resolution.problems.empty()) {
     wanted = next_config(observed.object, resolution.refs, current, observed.pods);
-  } else if (current) {
+  } else if (current && !is_waiting(*current)) {
     wanted = kept_config(*current, observed.pods);
+  } else if (only_unverified(resolution)) {
+    wanted = waiting_config(observed, current);
+  } else if (current) {
+    wanted.reset();
+    out.remove = no_more_waiting(observed);
   }
 
   ChildTrouble trouble;
@@ -303,14 +360,17 @@ Plan plan(const Observed& observed, const Options& options, WallTime now) {
     out.remove = std::move(children.remove);
     out.create_push_key = children.create_push_key;
   }
-  out.config = trouble.any() ? current : wanted;  // never pushed before it is durable
+  const auto named = [](const std::optional<crds::ServingConfig>& config) {
+    return config && !is_waiting(*config) ? config : std::nullopt;
+  };
+  out.config = named(trouble.any() ? current : wanted);  // never pushed before it is durable
   trouble.refused = observed.refused_child;
 
   StatusInputs inputs{.observed = observed,
                       .options = options,
                       .resolution = resolution,
                       .config = out.config,
-                      .config_is_new = out.config != current,
+                      .config_is_new = out.config != named(current),
                       .writes = out.create_push_key || !out.apply.empty() || !out.remove.empty(),
                       .trouble = trouble};
   StatusPlan status = plan_status(inputs, now);

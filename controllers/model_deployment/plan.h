@@ -3,6 +3,10 @@
 // Three steps, each pure: resolve the variants, decide what serving.json must say, compare children and status with
 // what there is. serving.json as it is (its ConfigMap) is an input like any other: buckets move from there, generations
 // grow from there, and an update whose variants do not all resolve leaves it as it is.
+//
+// While the models of a new ModelDeployment are being verified its pods start already, with a serving.json that names
+// no model ("waiting"): such a pod is never ready. What was verified is then pushed to pods that wait for nothing else,
+// so that a deployment takes as long as its slower pod, not as long as two in a row.
 #pragma once
 
 #include <map>
@@ -31,12 +35,20 @@ struct ServingPod {
   bool operator==(const ServingPod&) const = default;
 };
 
+// Whether the Service's address answers, asked only while the deployment is becoming ready.
+enum class Endpoint : uint8_t {
+  Answers,
+  Asking,       // not yet
+  Unreachable,  // the operator has given up asking: its own way there may be closed
+};
+
 struct Observed {
   crds::ModelDeployment object;
   std::map<std::string, crds::ModelVersion> versions;  // of its namespace, those that variants name and that exist
   std::vector<LiveChild> children;                     // those it owns, and any other object that has the name of one
   std::vector<ServingPod> pods;
   std::string refused_child;  // the API would not take a child: which, and why
+  Endpoint endpoint = Endpoint::Answers;
 };
 
 struct RemovedChild {
@@ -71,9 +83,12 @@ struct Resolution {
   std::vector<Problem> problems;
   bool operator==(const Resolution&) const = default;
 };
+// Nothing is wrong, only not verified yet.
+[[nodiscard]] bool only_unverified(const Resolution& resolution);
 [[nodiscard]] Resolution resolve(const crds::ModelDeployment& object,
                                  const std::map<std::string, crds::ModelVersion>& versions);
 
+[[nodiscard]] bool is_waiting(const crds::ServingConfig& config);  // names no model yet
 // serving.json as the ConfigMap has it; nullopt where there is none, or none that can be read.
 [[nodiscard]] std::optional<crds::ServingConfig> config_of(const std::vector<LiveChild>& children,
                                                            const crds::ModelDeployment& object);

@@ -44,8 +44,32 @@ std::vector<LiveChild> cached_children(const crds::ModelDeployment& object, cons
   return out;
 }
 
+// Only on the way to Ready: what is said already is not asked about again.
+Endpoint endpoint_of(const Observed& observed, EndpointCheck& check) {
+  const crds::ModelDeployment& object = observed.object;
+  const ObjectKey key{object.meta.ns, object.meta.name};
+  const bool any_ready = std::ranges::any_of(observed.pods, [](const auto& pod) { return pod.ready && !pod.deleting; });
+  if (!any_ready || crds::is_true(object.status.conditions, crds::kReady)) {
+    check.forget(key);
+    return Endpoint::Answers;
+  }
+  for (const auto& child : observed.children) {
+    if (child.type != kServices || child.meta.name != object.meta.name) continue;
+    const std::string ip = string_at(child.body, {"spec", "clusterIP"});
+    if (ip.empty() || ip == "None") return Endpoint::Answers;
+    const std::string host = ip.find(':') == std::string::npos ? ip : "[" + ip + "]";
+    return check.ask(key, "http://" + host + ":" + std::to_string(crds::kHttpPort));
+  }
+  return Endpoint::Asking;  // the Service has still to be made
+}
+
 Observed observe(crds::ModelDeployment object, const op::Cache& cache, const PodLink& link) {
-  Observed out{.object = std::move(object), .versions = {}, .children = {}, .pods = {}, .refused_child = ""};
+  Observed out{.object = std::move(object),
+               .versions = {},
+               .children = {},
+               .pods = {},
+               .refused_child = "",
+               .endpoint = Endpoint::Answers};
   const ObjectMeta& meta = out.object.meta;
   for (const auto& variant : out.object.spec.variants) {
     const auto found = cache.get(crds::kModelVersionType, {meta.ns, variant.model_version});
@@ -72,18 +96,22 @@ Observed observe(crds::ModelDeployment object, const op::Cache& cache, const Pod
 
 // The cache holds only what carries our label. Before the first write of a name, whoever else may have it is asked for.
 Result<bool> look_for_others(Observed& observed, const Plan& next, op::Context& context) {
-  std::vector<std::pair<ResourceType, std::string>> names;
-  if (next.create_push_key) names.emplace_back(kSecrets, secret_name(observed.object));
-  for (const auto& child : next.apply) names.emplace_back(child.type, string_at(child.object, {"metadata", "name"}));
-  std::erase_if(names, [&](const auto& name) { return has(observed.children, name.first, name.second); });
+  const ObjectMeta& meta = observed.object.meta;
+  std::vector<std::pair<ResourceType, ObjectKey>> names;
+  if (next.create_push_key) names.push_back({kSecrets, {meta.ns, secret_name(observed.object)}});
+  for (const auto& child : next.apply)
+    names.push_back({child.type, {meta.ns, string_at(child.object, {"metadata", "name"})}});
+  std::erase_if(names, [&](const auto& name) { return has(observed.children, name.first, name.second.name); });
   if (names.empty()) return false;
-  CLOPS_TRY(owner_still_there(context, crds::kModelDeploymentType, observed.object.meta));
+  names.push_back({crds::kModelDeploymentType, {meta.ns, meta.name}});
+  std::vector<Result<Json>> answers = context.client.get_all(names);
+  CLOPS_TRY(judge_owner(answers.back(), crds::kModelDeploymentType, meta));
   bool found = false;
-  for (const auto& [type, name] : names) {
-    auto live = context.client.get(type, {observed.object.meta.ns, name});
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
+    Result<Json>& live = answers[i];
     if (!live && live.error().code == Code::NotFound) continue;
     if (!live) return std::unexpected(live.error());
-    observed.children.push_back({type, kube::decode_meta(*live), std::move(*live)});
+    observed.children.push_back({names[i].first, kube::decode_meta(*live), std::move(*live)});
     found = true;
   }
   return found;
@@ -169,12 +197,14 @@ op::Outcome Reconciler::reconcile(const ObjectKey& key, op::Context& context) {
   const op::ObjectPtr cached = context.cache.get(crds::kModelDeploymentType, key);
   if (!cached || !cached->meta.deletion_timestamp.empty()) {  // its children go with it
     link_.forget(key);
+    check_.forget(key);
     return op::Done{};
   }
   auto object = crds::decode_model_deployment(cached->body());
   if (!object) return op::Failed{object.error(), true};
 
   Observed observed = observe(std::move(*object), context.cache, link_);
+  observed.endpoint = endpoint_of(observed, check_);
   Plan next = plan(observed, options_, context.clock.wall());
   const auto found = look_for_others(observed, next, context);
   if (!found) return op::Failed{found.error(), false};

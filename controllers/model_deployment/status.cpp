@@ -226,15 +226,27 @@ class Writer {
     return "";
   }
 
+  // The Service does not lead to the ready pods yet, and nobody was told so far that it does.
+  bool endpoint_pending() const {
+    return in_.observed.endpoint == Endpoint::Asking && ready_pods_ > 0 && !status_.traffic.empty() &&
+           !crds::is_true(object_.status.conditions, crds::kReady);
+  }
+
   void ready() {
     if (wanted_replicas() == 0)
       return set(crds::kReady, ConditionStatus::False, Reason::ScaledToZero, "spec.replicas is 0: nothing answers");
+    if (endpoint_pending())
+      return set(crds::kReady, ConditionStatus::Unknown, Reason::WaitingForEndpoint,
+                 "pods are ready; the Service does not lead to them yet");
     if (ready_pods_ > 0 && !status_.traffic.empty()) {
       const std::string& sticky = object_.spec.routing.sticky_header;
       const std::string split = status_.traffic.size() == 1 ? ""
                                 : sticky.empty()
                                     ? "; split per request: set spec.routing.stickyKey to keep a user on one variant"
                                     : "; split by header " + sticky;
+      if (in_.observed.endpoint == Endpoint::Unreachable)
+        event(true, Reason::WaitingForEndpoint,
+              "the operator gets no answer through the Service, so it takes the pods' word that the endpoint is ready");
       return set(crds::kReady, ConditionStatus::True, Reason::EndpointReady, "serving " + status_.variants + split);
     }
     if (ready_pods_ > 0)
@@ -287,6 +299,8 @@ class Writer {
       return converge(crds::kReconciling, Reason::Progressing, "objects are being brought to what spec says");
     if (!in_force_ && !before_ && wanted_replicas() > 0)
       return converge(crds::kReconciling, Reason::WaitingForAcknowledgement, "pods are taking up the configuration");
+    if (endpoint_pending() && wanted_replicas() > 0)
+      return converge(crds::kReconciling, Reason::WaitingForEndpoint, "the Service does not lead to the pods yet");
     crds::remove_condition(status_.conditions, crds::kReconciling);
     crds::remove_condition(status_.conditions, crds::kStalled);
   }

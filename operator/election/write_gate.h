@@ -38,6 +38,10 @@ class GatedClient final : public kube::Client {
     calls_[static_cast<size_t>(call.verb)].fetch_add(1, std::memory_order_relaxed);
     return inner_.call(call);
   }
+  std::vector<Result<std::string>> read_all(std::span<const kube::Call> calls) override {
+    for (const auto& each : calls) calls_[static_cast<size_t>(each.verb)].fetch_add(1, std::memory_order_relaxed);
+    return inner_.read_all(calls);
+  }
   std::unique_ptr<HttpStream> watch(const kube::ResourceType& type, const std::string& ns,
                                     const kube::WatchOptions& options, StreamSink& sink) override {
     calls_[static_cast<size_t>(kube::Verb::Watch)].fetch_add(1, std::memory_order_relaxed);

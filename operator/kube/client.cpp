@@ -59,20 +59,16 @@ class HttpKubeClient final : public Client {
       : options_(std::move(options)), http_(http), clock_(clock), credentials_(credentials) {}
 
   Result<std::string> call(const Call& call) override {
-    const bool safe = !is_write(call.verb);
-    HttpLimits limits = options_.limits;
-    if (call.verb == Verb::Logs) limits.body_bytes_max = kLogBytesMax;
-    Result<HttpResponse> answer = http_.send(request(call), limits);
-    if (!answer && safe && answer.error().code == Code::Unavailable) answer = http_.send(request(call), limits);
-    if (answer && answer->status == 401 && credentials_) {  // refused before it was done: safe for every verb
-      credentials_->rejected();
-      answer = http_.send(request(call), limits);
-    }
-    if (!answer) return std::unexpected(std::move(answer).error());
-    heed(answer->status, answer->headers);
-    if (answer->status < 200 || answer->status > 299)
-      return std::unexpected(decode_status(answer->status, answer->body));
-    return std::move(answer->body);
+    return finish(call, http_.send(request(call), limits_of(call)));
+  }
+
+  std::vector<Result<std::string>> read_all(std::span<const Call> calls) override {
+    std::vector<HttpRequest> requests;
+    for (const Call& each : calls) requests.push_back(request(each));
+    std::vector<Result<HttpResponse>> answers = http_.send_all(requests, options_.limits);
+    std::vector<Result<std::string>> out;
+    for (size_t i = 0; i < calls.size(); ++i) out.push_back(finish(calls[i], std::move(answers[i])));
+    return out;
   }
 
   std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns, const WatchOptions& options,
@@ -119,6 +115,28 @@ class HttpKubeClient final : public Client {
     std::unique_ptr<HttpStream> stream_;  // last: its end waits for calls into this object
   };
 
+  HttpLimits limits_of(const Call& call) const {
+    HttpLimits limits = options_.limits;
+    if (call.verb == Verb::Logs) limits.body_bytes_max = kLogBytesMax;
+    return limits;
+  }
+
+  // The first answer, or that of another try where one is right.
+  Result<std::string> finish(const Call& call, Result<HttpResponse> answer) {
+    const HttpLimits limits = limits_of(call);
+    const bool safe = !is_write(call.verb);
+    if (!answer && safe && answer.error().code == Code::Unavailable) answer = http_.send(request(call), limits);
+    if (answer && answer->status == 401 && credentials_) {  // refused before it was done: safe for every verb
+      credentials_->rejected();
+      answer = http_.send(request(call), limits);
+    }
+    if (!answer) return std::unexpected(std::move(answer).error());
+    heed(answer->status, answer->headers);
+    if (answer->status < 200 || answer->status > 299)
+      return std::unexpected(decode_status(answer->status, answer->body));
+    return std::move(answer->body);
+  }
+
   HttpRequest request(const Call& call) const {
     HttpRequest out{.method = method_of(call.verb),
                     .url = options_.server + path_and_query(call),
@@ -152,9 +170,24 @@ class HttpKubeClient final : public Client {
 
 }  // namespace
 
+namespace {
+
+Call get_call(const ResourceType& type, const ObjectKey& key) {
+  return {.verb = Verb::Get, .type = type, .key = key, .subresource = "", .query = {}, .content_type = "", .body = ""};
+}
+
+}  // namespace
+
 Result<Json> Client::get(const ResourceType& type, const ObjectKey& key) {
-  return as_object(call(
-      {.verb = Verb::Get, .type = type, .key = key, .subresource = "", .query = {}, .content_type = "", .body = ""}));
+  return as_object(call(get_call(type, key)));
+}
+
+std::vector<Result<Json>> Client::get_all(std::span<const std::pair<ResourceType, ObjectKey>> names) {
+  std::vector<Call> calls;
+  for (const auto& [type, key] : names) calls.push_back(get_call(type, key));
+  std::vector<Result<Json>> out;
+  for (auto& answer : read_all(calls)) out.push_back(as_object(std::move(answer)));
+  return out;
 }
 
 Call list_call(const ResourceType& type, const std::string& ns, const ListOptions& options) {

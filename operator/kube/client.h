@@ -11,6 +11,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -90,6 +91,8 @@ class Client {
   virtual ~Client() = default;
 
   [[nodiscard]] Result<Json> get(const ResourceType& type, const ObjectKey& key);
+  // Several at once; the answers in the order of the names.
+  [[nodiscard]] std::vector<Result<Json>> get_all(std::span<const std::pair<ResourceType, ObjectKey>> names);
   [[nodiscard]] Result<ListPage> list(const ResourceType& type, const std::string& ns, const ListOptions& options = {});
   [[nodiscard]] Result<Json> create(const ResourceType& type, const Json& object,
                                     const std::string& field_manager = "");
@@ -104,6 +107,12 @@ class Client {
 
   // What the verbs above are made of: the answer's body, or its error.
   [[nodiscard]] virtual Result<std::string> call(const Call& call) = 0;
+  // Reads, side by side where that is possible.
+  [[nodiscard]] virtual std::vector<Result<std::string>> read_all(std::span<const Call> calls) {
+    std::vector<Result<std::string>> answers;
+    for (const Call& each : calls) answers.push_back(call(each));
+    return answers;
+  }
   // Frames of {"type":..,"object":..}, one a line, until it ends; see operator/watch. The sink's on_head gets the
   // status.
   [[nodiscard]] virtual std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns,

@@ -52,6 +52,7 @@ bool ControllerRunner::held(const ObjectKey& key, TimePoint now) {
   }
   if (now >= hold.until) {
     if (!std::exchange(hold.given_up, true)) {
+      doubtful_.insert(key);  // what is decided now may rest on our own past: its arrival is news
       ++counts_.held_too_long;
       deps_.log.warn("the cache has not seen our own write in time; going on",
                      {{"controller", spec_.name},
@@ -108,7 +109,7 @@ void ControllerRunner::run(const ObjectKey& key) {
   TrackingClient client(deps_.client, deps_.cache);
   const TimePoint began = deps_.clock.now();
   const Outcome outcome = reconcile(key, client);
-  settle(key, outcome, client.take(), deps_.clock.now() - began);
+  settle(key, outcome, client, deps_.clock.now() - began);
   pump();
 }
 
@@ -134,13 +135,18 @@ void ControllerRunner::expect(const ObjectKey& key, std::vector<Expectation> wri
   hold.parked = hold.given_up = false;
 }
 
-void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, std::vector<Expectation> written,
-                              Duration took) {
+bool ControllerRunner::ends_doubt(const ObjectKey& key) {
+  const std::lock_guard lock(mutex_);
+  return doubtful_.erase(key) != 0;
+}
+
+void ControllerRunner::settle(const ObjectKey& key, const Outcome& outcome, TrackingClient& client, Duration took) {
   const std::lock_guard lock(mutex_);
   const TimePoint now = deps_.clock.now();
   --workers_;
   counts_.seconds += std::chrono::duration<double>(took).count();
-  expect(key, std::move(written), now);
+  expect(key, client.take(), now);
+  if (client.in_doubt()) doubtful_.insert(key);
   if (const auto* after = std::get_if<After>(&outcome)) {
     ++counts_.again;
     return queue_.done_again_after(key, after->delay, now);

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "base/executor.h"
 #include "operator/controller.h"
@@ -38,7 +39,10 @@ class ControllerRunner : public std::enable_shared_from_this<ControllerRunner> {
   [[nodiscard]] const ControllerSpec& spec() const { return spec_; }
   void add(const ObjectKey& key, Priority priority);
   void set_active(bool active);  // inactive: keys wait, running items finish
-  void cache_moved();            // an informer has read on: held keys may be free
+  // Whether a write for this key was lost from sight (no answer came, or the cache did not show it in time) since this
+  // was asked last: then even a change of its status is news, as it may be our own.
+  [[nodiscard]] bool ends_doubt(const ObjectKey& key);
+  void cache_moved();  // an informer has read on: held keys may be free
   [[nodiscard]] bool idle() const;
   [[nodiscard]] Counts counts() const;
 
@@ -57,7 +61,7 @@ class ControllerRunner : public std::enable_shared_from_this<ControllerRunner> {
   bool held(const ObjectKey& key, TimePoint now);
   void run(const ObjectKey& key);
   Outcome reconcile(const ObjectKey& key, kube::Client& client);
-  void settle(const ObjectKey& key, const Outcome& outcome, std::vector<Expectation> written, Duration took);
+  void settle(const ObjectKey& key, const Outcome& outcome, TrackingClient& client, Duration took);
 
   const Deps deps_;
   const ControllerSpec spec_;
@@ -65,6 +69,7 @@ class ControllerRunner : public std::enable_shared_from_this<ControllerRunner> {
   mutable std::mutex mutex_;
   WorkQueue queue_;
   std::map<ObjectKey, Hold> holds_;
+  std::set<ObjectKey> doubtful_;
   Counts counts_;
   std::optional<TimePoint> timer_at_;
   int workers_ = 0;

@@ -81,8 +81,10 @@ struct Manager::Impl {
   void dispatch(ControllerRunner& runner, const ResourceType& type, const Change& change, Priority priority) {
     const ControllerSpec& spec = runner.spec();
     const Object& object = change.now ? *change.now : *change.old;
-    if (type == spec.primary && !(spec.ignore_status_changes && status_only(change)))
-      runner.add(object.key(), priority);
+    if (type == spec.primary) {
+      const bool doubtful = runner.ends_doubt(object.key());
+      if (doubtful || !spec.ignore_status_changes || !status_only(change)) runner.add(object.key(), priority);
+    }
     const auto of_owners = [&](const ObjectPtr& side) {
       if (!side) return;
       for (const auto& owner : side->meta.owners) {

@@ -12,6 +12,8 @@ bool Expectation::seen_by(const Cache& cache) const {
 Result<std::string> TrackingClient::call(const kube::Call& call) {
   const uint64_t lists = cache_.declared(call.type) ? cache_.of(call.type).lists() : 0;
   auto answer = inner_.call(call);
+  if (!answer && kube::is_write(call.verb))
+    in_doubt_ |= answer.error().code == Code::Unavailable || answer.error().code == Code::DeadlineExceeded;
   if (!answer || !kube::is_write(call.verb) || !cache_.declared(call.type)) return answer;
   const auto body = parse_json(*answer, {.bytes_max = 64u << 20, .depth_max = 128});
   if (!body) return answer;  // the caller will find the same

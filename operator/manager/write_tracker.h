@@ -26,17 +26,23 @@ class TrackingClient final : public kube::Client {
  public:
   TrackingClient(kube::Client& inner, const Cache& cache) : inner_(inner), cache_(cache) {}
   Result<std::string> call(const kube::Call& call) override;
+  std::vector<Result<std::string>> read_all(std::span<const kube::Call> calls) override {
+    return inner_.read_all(calls);
+  }
   std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns, const kube::WatchOptions& options,
                                     StreamSink& sink) override {
     return inner_.watch(type, ns, options, sink);
   }
   Duration retry_after() const override { return inner_.retry_after(); }
   [[nodiscard]] std::vector<Expectation> take() { return std::move(written_); }
+  // The answer to a write was lost: it may be done, or be done later.
+  [[nodiscard]] bool in_doubt() const { return in_doubt_; }
 
  private:
   kube::Client& inner_;
   const Cache& cache_;
   std::vector<Expectation> written_;
+  bool in_doubt_ = false;
 };
 
 }  // namespace clops::op

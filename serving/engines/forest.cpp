@@ -18,14 +18,32 @@ class ForestEngine final : public Engine {
   ForestEngine(EngineInfo info, Forest forest) : info_(std::move(info)), forest_(std::move(forest)) {}
 
   const EngineInfo& info() const override { return info_; }
-  size_t input_columns() const override { return forest_.features(); }
-  size_t output_columns() const override { return forest_.out_columns(); }
   std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<ForestScratch>(forest_); }
-  void infer(std::span<const float> rows, size_t row_count, Scratch& scratch, std::span<float> out) const override {
-    forest_.predict(rows.data(), row_count, static_cast<ForestScratch&>(scratch).work, out.data());
+
+  Status infer(std::span<const TensorView> inputs, Scratch& scratch, std::span<TensorBuffer> outputs) const override {
+    const size_t rows = inputs[0].rows();
+    const Datatype type = info_.outputs[0].datatype;
+    if (info_.outputs[0].shape.size() == 1)
+      outputs[0].reset(type, {static_cast<int64_t>(rows)});
+    else
+      outputs[0].reset(type, {static_cast<int64_t>(rows), static_cast<int64_t>(forest_.out_columns())});
+    ForestWork& work = static_cast<ForestScratch&>(scratch).work;
+    if (info_.inputs[0].datatype == Datatype::Fp32)
+      infer_rows(inputs[0].as<float>().data(), rows, work, outputs[0]);
+    else
+      infer_rows(inputs[0].as<double>().data(), rows, work, outputs[0]);
+    return {};
   }
 
  private:
+  template <class Number>
+  void infer_rows(const Number* rows, size_t count, ForestWork& work, TensorBuffer& out) const {
+    if (out.datatype() == Datatype::Fp32)
+      forest_.predict(rows, count, work, out.as<float>().data());
+    else
+      forest_.predict(rows, count, work, out.as<double>().data());
+  }
+
   EngineInfo info_;
   Forest forest_;
 };
@@ -59,7 +77,8 @@ class ForestEngineFactory final : public EngineFactory {
  public:
   bool accepts(std::string_view format) const override {
     return format == formats::to_string(formats::Format::XgboostJson) ||
-           format == formats::to_string(formats::Format::XgboostUbj);
+           format == formats::to_string(formats::Format::XgboostUbj) ||
+           format == formats::to_string(formats::Format::LightgbmText);
   }
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
     CLOPS_ASSIGN(const formats::Model model, formats::load_model(std::filesystem::path(path)));

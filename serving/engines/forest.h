@@ -1,6 +1,6 @@
 // Decision-tree ensembles as an Engine, evaluated bit for bit as their framework does: see forest_model.h.
 //
-// Formats accepted: "xgboost-json", "xgboost-ubj"; load() takes a file or a folder with one model in it.
+// Formats accepted: "xgboost-json", "xgboost-ubj", "lightgbm"; load() takes a file or a folder with one model in it.
 // Thread rule, ownership, errors: those of serving/protocol/engine.h.
 #pragma once
 

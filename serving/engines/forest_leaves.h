@@ -12,6 +12,8 @@
 
 namespace clops::serving::forest {
 
+inline constexpr double kLinearZero = 1e-35F;  // what LightGBM's rows hold as 0
+
 class LeafTable {
  public:
   // Nothing to do (and nothing kept) for a model whose leaves are all one number, or that is not ranked.
@@ -43,7 +45,7 @@ class LeafTable {
         value = line.value;
         break;
       }
-      value += coefficients_[i] * x;
+      value += coefficients_[i] * (std::fabs(x) <= kLinearZero ? 0.0 : x);
     }
     sums[tree.output * stride] += static_cast<Sum>(value);
   }

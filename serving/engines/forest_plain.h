@@ -23,6 +23,7 @@ class PlainForest {
   }
 
  private:
+  static constexpr double kZero = 1e-35F;  // LightGBM's kZeroThreshold: the float, widened
   struct Node {
     double value = 0;
     uint32_t left = 0, right = 0;  // of nodes_; both itself: a leaf
@@ -46,11 +47,10 @@ class PlainForest {
 
   template <class Real>
   bool goes_left(const Node& node, Real x) const {
-    constexpr double kZero = 1e-35F;
     if (std::isnan(x) || (node.zero_is_missing && std::fabs(static_cast<double>(x)) <= kZero)) return node.default_left;
     if (!node.set) return x < static_cast<Real>(node.value);
     if (chop_ ? x <= -1 : x < 0) return false;
-    if (!(x < static_cast<Real>(uint64_t{node.words} * 32))) return false;
+    if (node.words == 0 || !(x < static_cast<Real>(uint64_t{node.words} * 32))) return false;
     const auto category = static_cast<size_t>(x < 0 ? 0 : x);
     return (words_[node.side + category / 32] >> (category % 32) & 1) != 0;
   }
@@ -69,7 +69,7 @@ class PlainForest {
       for (size_t i = 0; i < line.features.size(); ++i) {
         const auto x = static_cast<double>(row(line.features[i]));
         missing = missing || std::isnan(x);
-        sum += line.coefficients[i] * x;
+        sum += line.coefficients[i] * (std::fabs(x) <= kZero ? 0.0 : x);
       }
       if (!missing) value = sum;
     }

@@ -35,7 +35,7 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
     case Transform::Step:
       return each([](Sum x) { return x > 0 ? 1 : 0; });
     case Transform::SignSquare:
-      return each([](Sum x) { return std::copysign(x * x, x); });
+      return each([](Sum x) { return static_cast<Sum>((x > 0) - (x < 0)) * x * x; });
     case Transform::Log1pExp:
       return each([](Sum x) { return std::log1p(std::exp(x)); });
     case Transform::Argmax:

@@ -37,6 +37,7 @@ class Http1 final : public StreamHandler {
         held_ = false;
       }
       answer_.reset();
+      answer_.asked_first = std::exchange(asked_first_, 0);
       if (!service_.serve(parser_.request(), answer_)) return hold(progress);
       const bool last = progress.consumed + held_bytes_ >= in.size();  // of those that have come in one go
       const bool keep = write_answer(out, last);
@@ -58,6 +59,7 @@ class Http1 final : public StreamHandler {
  private:
   Progress hold(Progress progress) {
     held_ = true;
+    asked_first_ = answer_.asked_first;
     // A chunked message lives in the parser; its bytes may go. Another's views point into the loop's buffer, so it
     // stays.
     held_chunked_ = parser_.owns_message();
@@ -114,6 +116,7 @@ class Http1 final : public StreamHandler {
   const std::atomic<bool>& draining_;
   RequestParser parser_;
   size_t held_bytes_ = 0;
+  int64_t asked_first_ = 0;  // of the request that is held
   bool held_ = false, held_chunked_ = false, retired_ = false;
 };
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,11 +23,14 @@ struct Answer {
   std::string_view content_type = "application/json";  // static text
   std::string_view extra;                              // whole header lines with CRLF; static text
   std::string body;
+  // For a service that says "not yet": 0 when a request is asked for the first time, then what the service left here.
+  int64_t asked_first = 0;
   void reset() {
     status = 200;
     content_type = "application/json";
     extra = {};
     body.clear();
+    asked_first = 0;
   }
   void error(int code, std::string_view message);  // body {"error": message}
 };

@@ -1,11 +1,15 @@
 #include "serving/http/rest_front.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 
 #include "base/http.h"
 
 namespace clops::serving::http {
 namespace {
+
+using namespace std::chrono_literals;
 
 int status_of(Code code) {
   switch (code) {
@@ -52,6 +56,19 @@ bool is_json(std::string_view content_type) {
          (type.size() > kSuffix.size() && same_header_name(type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
+// wait_ms=N of a target's query, at most ten seconds; 0 where there is none.
+std::chrono::milliseconds wait_of(std::string_view target) {
+  constexpr std::string_view kName = "wait_ms=";
+  const size_t query = std::min(target.find('?'), target.size());
+  std::string_view rest = target.substr(std::min(query + 1, target.size()));
+  if (!rest.starts_with(kName)) return 0ms;
+  rest.remove_prefix(kName.size());
+  int ms = 0;
+  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), ms);
+  if (error != std::errc{} || end != rest.data() + rest.size()) return 0ms;
+  return std::chrono::milliseconds(std::clamp(ms, 0, 10'000));
+}
+
 void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
   out += '[';
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -80,9 +97,10 @@ bool RestFront::serve(const Request& request, Answer& answer) {
     return true;
   }
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const bool live = path == "/v2/health/live", ready = path == "/v2/health/ready";
-  if (live || ready) {
-    if (only("GET", request, answer)) health(live, answer);
+  if (path == "/v2/health/live") {
+    if (only("GET", request, answer)) answer.body = "{\"live\":true}";
+  } else if (path == "/v2/health/ready") {
+    return !only("GET", request, answer) || ready(request, answer);
   } else if (path == "/v2") {
     if (only("GET", request, answer)) server_metadata(answer);
   } else {
@@ -113,10 +131,17 @@ void RestFront::route_model(std::string_view path, const Request& request, Answe
   }
 }
 
-void RestFront::health(bool live_only, Answer& answer) {
-  const bool good = live_only || models_.ready();
-  answer.status = good ? 200 : 503;
-  answer.body = live_only ? "{\"live\":true}" : good ? "{\"ready\":true}" : "{\"ready\":false}";
+bool RestFront::ready(const Request& request, Answer& answer) {
+  const bool ready = models_.ready();
+  const std::chrono::milliseconds patience = ready || models_.draining() ? 0ms : wait_of(request.target);
+  if (patience > 0ms) {
+    const int64_t now = models_.now().time_since_epoch().count();
+    if (answer.asked_first == 0) answer.asked_first = now;
+    if (Duration(now - answer.asked_first) < patience) return false;
+  }
+  answer.status = ready ? 200 : 503;
+  answer.body = ready ? "{\"ready\":true}" : "{\"ready\":false}";
+  return true;
 }
 
 void RestFront::server_metadata(Answer& answer) {
@@ -176,9 +201,13 @@ void RestFront::infer(std::string_view model, std::string_view version, const Re
 }
 
 void RestFront::run(Target& target, Answer& answer) {
-  const size_t columns = target.engine->output_columns();
-  values_.resize(request_.row_count * columns);
-  target.engine->infer(request_.rows, request_.row_count, *target.scratch, values_);
+  const size_t count = target.engine->info().outputs.size();
+  if (values_.size() < count) values_.resize(count);
+  const std::span<TensorBuffer> outputs = std::span(values_).first(count);
+  for (TensorBuffer& output : outputs) output.wanted = false;
+  for (const uint32_t index : request_.outputs) outputs[index].wanted = true;
+  if (const Status done = target.engine->infer(request_.views, *target.scratch, outputs); !done)
+    return answer.error(status_of(done.error().code), done.error().message);
   std::string& out = answer.body;
   out += target.head_json;
   if (!request_.id_json.empty()) {
@@ -188,13 +217,16 @@ void RestFront::run(Target& target, Answer& answer) {
   out += ',';
   out += target.parameters_json;
   models_.append_prediction_id(target, out);
-  out += "\"},";
-  out += target.output_json;
-  append_output(out, values_, request_.row_count, columns, target.engine->info().outputs.front().shape.size() == 1);
+  out += "\"},\"outputs\":[";
+  for (const uint32_t index : request_.outputs) {
+    if (out.back() != '[') out += ',';
+    append_output(out, target.outputs_json[index], outputs[index].view());
+  }
+  out += "]}";
   // One huge batch must not pin its memory for the life of the thread.
-  constexpr size_t kKeepValues = 1u << 18;
-  if (values_.capacity() > kKeepValues) std::vector<float>().swap(values_);
-  if (request_.rows.capacity() > kKeepValues) std::vector<float>().swap(request_.rows);
+  constexpr size_t kKeepBytes = 1u << 20;
+  for (TensorBuffer& output : outputs) output.trim(kKeepBytes);
+  request_.trim(kKeepBytes);
 }
 
 }  // namespace clops::serving::http

@@ -1,9 +1,11 @@
 // Open Inference Protocol v2 over HTTP: paths and methods to questions of the ModelService, its answers to JSON.
 //
-//   GET  v2 | v2/health/live | v2/health/ready | v2/models/M[/versions/V][/ready]     POST
+//   GET  v2 | v2/health/live | v2/health/ready[?wait_ms=N] | v2/models/M[/versions/V][/ready]     POST
 //   v2/models/M[/versions/V]/infer
-// Errors are {"error": "..."}: 400 what the client sent, 404 model, version or path, 405 with Allow, 413, 415, 503.
-// Thread rule: one per serving thread. Ownership: borrows the ModelService. No allocation per request in steady state.
+// With wait_ms a server that is not ready answers when it is, or after that time: kubelet, which asks once a second,
+// hears of it at once. Errors are {"error": "..."}: 400 what the client sent, 404 model, version or path, 405 with
+// Allow, 413, 415, 503. Thread rule: one per serving thread. Ownership: borrows the ModelService. No allocation per
+// request in steady state.
 #pragma once
 
 #include <string>
@@ -26,7 +28,7 @@ class RestFront final : public HttpService {
  private:
   void infer(std::string_view model, std::string_view version, const Request& request, Answer& answer);
   void run(Target& target, Answer& answer);
-  void health(bool live_only, Answer& answer);
+  bool ready(const Request& request, Answer& answer);
   void server_metadata(Answer& answer);
   void model_metadata(std::string_view model, std::string_view version, bool ready_only, Answer& answer);
   void route_model(std::string_view path, const Request& request, Answer& answer);
@@ -35,8 +37,8 @@ class RestFront final : public HttpService {
   InferLimits limits_;
   std::string server_version_;
   InferRequest request_;
-  std::vector<float> values_;
-  std::string name_, version_;  // decoded from the path, when it has escapes
+  std::vector<TensorBuffer> values_;  // as many as the model with most outputs so far
+  std::string name_, version_;        // decoded from the path, when it has escapes
 };
 
 }  // namespace clops::serving::http

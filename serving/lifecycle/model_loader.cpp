@@ -1,5 +1,8 @@
 #include "serving/lifecycle/model_loader.h"
 
+#include <algorithm>
+#include <array>
+#include <cstring>
 #include <limits>
 
 namespace clops::serving {
@@ -32,6 +35,30 @@ class RegistryLoader final : public ModelLoader {
   LoaderParts parts_;
 };
 
+template <class Number>
+void fill_numbers(TensorBuffer& out, size_t row_elements, int64_t first) {
+  const std::array<Number, 3> kinds = {Number{0}, Number{1}, std::numeric_limits<Number>::quiet_NaN()};
+  const std::span<Number> values = out.as<Number>();
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = kinds[(i / row_elements + static_cast<size_t>(first)) % kinds.size()];
+}
+
+// Rows from `first` on of: zeros, ones, all missing. What is no float is 0, false or empty.
+void fill(const TensorSpec& spec, int64_t rows, int64_t first, TensorBuffer& out) {
+  std::vector<int64_t> shape = spec.shape;
+  for (size_t i = 0; i < shape.size(); ++i)
+    if (shape[i] < 0) shape[i] = i == 0 ? rows : 1;
+  out.reset(spec.datatype, shape);
+  const size_t row_elements = out.count() / std::max<size_t>(1, shape.empty() ? 1 : static_cast<size_t>(shape[0]));
+  if (spec.datatype == Datatype::Fp32) {
+    fill_numbers<float>(out, row_elements, first);
+  } else if (spec.datatype == Datatype::Fp64) {
+    fill_numbers<double>(out, row_elements, first);
+  } else if (spec.datatype != Datatype::Bytes) {
+    std::memset(out.data(), 0, out.count() * size_of(spec.datatype));
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts) {
@@ -39,20 +66,21 @@ std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts) {
 }
 
 void warm_up(const Engine& engine) {
-  constexpr size_t kRows = 3;
-  const size_t columns = engine.input_columns();
-  std::vector<float> rows(kRows * columns, 0.0f);
-  for (size_t i = 0; i < columns; ++i) {
-    rows[columns + i] = 1.0f;
-    rows[2 * columns + i] = std::numeric_limits<float>::quiet_NaN();
-  }
-  std::vector<float> out(kRows * engine.output_columns());
+  constexpr int64_t kRows = 3;
+  const auto& specs = engine.info().inputs;
+  std::vector<TensorBuffer> inputs(specs.size()), outputs(engine.info().outputs.size());
+  std::vector<TensorView> views(specs.size());
   const auto scratch = engine.make_scratch();
-  engine.infer(rows, kRows, *scratch, out);
-  for (size_t row = 0; row < kRows; ++row) {
-    engine.infer(std::span(rows).subspan(row * columns, columns), 1, *scratch,
-                 std::span(out).first(engine.output_columns()));
-  }
+  const auto ask = [&](int64_t rows, int64_t row) {
+    for (size_t i = 0; i < specs.size(); ++i) {
+      fill(specs[i], rows, row, inputs[i]);
+      views[i] = inputs[i].view();
+    }
+    // Values that mean nothing may well be refused by a model: that says nothing about the client's.
+    (void)engine.infer(views, *scratch, outputs);
+  };
+  ask(kRows, 0);
+  for (int64_t row = 0; row < kRows; ++row) ask(1, row);
 }
 
 }  // namespace clops::serving

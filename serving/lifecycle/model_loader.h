@@ -39,7 +39,7 @@ struct LoaderParts {
 [[nodiscard]] std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts);
 
 // Predictions of a few rows (zeros, ones, all missing) are computed once, so that the first client's is not the slow
-// one.
+// one. A model that refuses them is not at fault.
 void warm_up(const Engine& engine);
 
 }  // namespace clops::serving

@@ -49,7 +49,7 @@ const TableModel* ModelTable::find(std::string_view name) const {
 
 Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByDigest& loaded, const ModelTable* before,
                               CounterRegistry& counters) {
-  ModelTable table{.generation = config.generation, .models = {}, .ready = true};
+  ModelTable table{.generation = config.generation, .models = {}, .ready = !config.models.empty()};
   for (const crds::ServingModel& model : config.models) {
     auto router = Router::make(model);
     if (!router) return fail_in("model " + model.name, router.error());

@@ -64,15 +64,16 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) +
                        ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) +
                        ",\"prediction_id\":\"";
-  const TensorSpec& output = engine.info().outputs.front();
-  to.output_json = "\"outputs\":[{\"name\":" + json_text(output.name) +
-                   ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[";
+  for (const TensorSpec& output : engine.info().outputs) {
+    to.outputs_json.push_back("{\"name\":" + json_text(output.name) +
+                              ",\"datatype\":" + json_text(to_string(output.datatype)) + ",\"shape\":[");
+  }
   to.id_prefix = to.variant + "." + parts_.pod_name + "." + boot_;
   return out;
 }
 
 bool TableService::ready() const {
-  return table_ != nullptr && table_->ready && !parts_.draining.load(std::memory_order_relaxed);
+  return table_ != nullptr && table_->ready && !draining();
 }
 
 Result<TableService::Model*> TableService::find(std::string_view name) {
@@ -106,10 +107,8 @@ Result<Target*> TableService::route(std::string_view name, std::string_view vers
 
 Result<ModelView> TableService::describe(std::string_view name, std::string_view version) {
   CLOPS_ASSIGN(Model* const model, find(name));
-  ModelView view{.name = model->table->name,
-                 .ready = model->table->ready && !parts_.draining.load(std::memory_order_relaxed),
-                 .versions = {},
-                 .target = nullptr};
+  ModelView view{
+      .name = model->table->name, .ready = model->table->ready && !draining(), .versions = {}, .target = nullptr};
   for (const auto& variant : model->variants) {
     if (variant == nullptr) continue;
     const std::string_view loaded = variant->target.version;
@@ -117,7 +116,7 @@ Result<ModelView> TableService::describe(std::string_view name, std::string_view
   }
   if (!version.empty()) {
     CLOPS_ASSIGN(view.target, by_version(*model, version));
-    view.ready = !parts_.draining.load(std::memory_order_relaxed);
+    view.ready = !draining();
   } else if (const auto& stable = model->variants[model->table->stable]; stable != nullptr) {
     view.target = &stable->target;
   } else {

@@ -37,6 +37,7 @@ class TableService final : public ModelService, public LoopObserver {
   void on_stop() override;
 
   [[nodiscard]] bool ready() const override;
+  [[nodiscard]] bool draining() const override { return parts_.draining.load(std::memory_order_relaxed); }
   [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version,
                                       std::span<const HeaderView> headers) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;

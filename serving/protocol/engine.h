@@ -1,9 +1,9 @@
 // What a loaded model is to the server: a schema and a function from tensors to tensors.
 //
 // Thread rule: an Engine is immutable once made; infer() may run on any number of threads at once, each with a Scratch
-// of its own. Ownership: tensors are views; the caller owns inputs and outputs. infer() does not allocate in steady
-// state. Errors: infer() cannot fail on inputs that match the schema; what does not match is refused before it gets
-// here.
+// of its own. Ownership: the caller owns inputs and outputs. infer() of trees and linear models does not allocate in
+// steady state. Errors: InvalidArgument when the model itself finds fault with values of the right schema, Internal for
+// the rest; tabular engines cannot fail.
 #pragma once
 
 #include <cstddef>
@@ -14,27 +14,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "serving/protocol/tensor.h"
 
 namespace clops::serving {
-
-enum class Datatype : uint8_t {
-  Bool,
-  Uint8,
-  Uint16,
-  Uint32,
-  Uint64,
-  Int8,
-  Int16,
-  Int32,
-  Int64,
-  Fp16,
-  Fp32,
-  Fp64,
-  Bytes
-};
-[[nodiscard]] std::string_view to_string(Datatype type);  // "FP32"
-[[nodiscard]] Result<Datatype> datatype_from(std::string_view name);
-[[nodiscard]] size_t size_of(Datatype type);  // bytes of one element; 0 for Bytes
 
 struct TensorSpec {
   std::string name;
@@ -62,12 +44,11 @@ class Engine {
   virtual ~Engine() = default;
   [[nodiscard]] virtual const EngineInfo& info() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Scratch> make_scratch() const = 0;
-  // The tabular form, the only one so far: `rows` is row-major float32 of row_count x columns (NaN = missing), `out`
-  // row-major float32 of row_count x output columns. Single rows and batches give the same bits.
-  virtual void infer(std::span<const float> rows, size_t row_count, Scratch& scratch, std::span<float> out) const = 0;
-  [[nodiscard]] virtual size_t input_columns() const = 0;
-  [[nodiscard]] virtual size_t output_columns()
-      const = 0;  // 1: the output tensor has shape [rows]; else [rows, columns]
+  // `inputs` are those of info(), in its order, each with exactly its datatype and a shape that fits (whoever decoded
+  // them has seen to it); `outputs` likewise, reset and filled here with the datatypes of info(), those not wanted at
+  // will. A missing value is NaN. Single rows and batches give the same bits.
+  [[nodiscard]] virtual Status infer(std::span<const TensorView> inputs, Scratch& scratch,
+                                     std::span<TensorBuffer> outputs) const = 0;
 };
 
 // One maker per model format. The table of makers is built in cmd/.

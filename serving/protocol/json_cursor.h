@@ -12,8 +12,8 @@ namespace clops::serving {
 
 class JsonCursor {
  public:
-  JsonCursor(std::string_view text, int depth_max)
-      : begin_(text.data()), at_(begin_), end_(begin_ + text.size()), depth_left_(depth_max) {}
+  JsonCursor(std::string_view text, int depth_max, size_t from = 0)
+      : begin_(text.data()), at_(begin_ + from), end_(begin_ + text.size()), depth_left_(depth_max) {}
 
   [[nodiscard]] bool ok() const { return why_ == nullptr; }
   [[nodiscard]] const char* why() const { return why_; }

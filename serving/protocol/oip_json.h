@@ -1,10 +1,10 @@
-// Open Inference Protocol v2 JSON: an infer request decoded straight into float32 rows, the answer printed with the
-// fewest digits that read back as the same float32.
+// Open Inference Protocol v2 JSON: an infer request decoded straight into tensors of the model's datatypes, the answer
+// printed with the fewest digits that read back as the same numbers.
 //
-// Numbers are read as numpy would turn them into float32: text to double (or integer) to float32; `null` is NaN, a
-// missing value; what is beyond float32 is infinity. What does not fit the model's tensor (name, datatype, shape,
-// count, range) is InvalidArgument with the reason. Not accepted: binary tensor data, FP16 and BYTES in JSON. Thread
-// rule: one InferRequest per thread, reused: no allocation once it has grown. Ownership: `id_json` views the body.
+// What does not fit the model's tensors (name, datatype, shape, count, range) is InvalidArgument that names input, row
+// and column; oip_values.h says which of a client's datatypes fit. Not accepted: binary tensor data, FP16 in JSON.
+// Thread rule: one InferRequest per thread, reused: no allocation once it has grown. Ownership: `id_json` and strings
+// view the body.
 #pragma once
 
 #include <span>
@@ -23,16 +23,22 @@ struct InferLimits {
 };
 
 struct InferRequest {
-  std::string_view id_json;  // with its quotes, as sent; empty: absent
-  size_t row_count = 0;
-  std::vector<float> rows;
+  std::string_view id_json;          // with its quotes, as sent; empty: absent
+  size_t row_count = 0;              // of the first input
+  std::vector<TensorView> views;     // one per input of the model, in its order
+  std::vector<uint32_t> outputs;     // which of the model's to give, in the order asked for; all if none was
+  std::vector<TensorBuffer> inputs;  // what the views view; as many as the widest model so far
+  std::vector<uint8_t> given;        // while reading: per input
+
+  void begin(const EngineInfo& info);
+  void finish(const EngineInfo& info);
+  void trim(size_t bytes);  // TensorBuffer's
 };
 
 [[nodiscard]] Status decode_infer(std::string_view body, const EngineInfo& info, const InferLimits& limits,
                                   InferRequest& out);
 
-void append_float(std::string& out, float value);  // NaN and infinities: null
-// "[SHAPE],"data":[VALUES]" onwards from Target::output_json, to the end of the document.
-void append_output(std::string& out, std::span<const float> values, size_t row_count, size_t columns, bool flat_shape);
+// One entry of "outputs". `head` is all of it before the shape's numbers, as Target::outputs_json has it.
+void append_output(std::string& out, std::string_view head, const TensorView& tensor);
 
 }  // namespace clops::serving

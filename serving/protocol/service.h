@@ -29,8 +29,8 @@ struct Target {
   VariantCounters* counters = nullptr;  // this thread's
   std::string head_json;                // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
-  std::string output_json;      // "outputs":[{"name":"predict","datatype":"FP32","shape":[
-  std::string id_prefix;        // of prediction ids: VARIANT.POD.
+  std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
+  std::string id_prefix;                  // of prediction ids: VARIANT.POD.
 };
 
 struct ModelView {
@@ -44,6 +44,7 @@ class ModelService {
  public:
   virtual ~ModelService() = default;
   [[nodiscard]] virtual bool ready() const = 0;
+  [[nodiscard]] virtual bool draining() const = 0;  // will not be ready again
   // The variant that answers this request. `version` empty: by the split; else whichever variant serves that version.
   [[nodiscard]] virtual Result<Target*> route(std::string_view model, std::string_view version,
                                               std::span<const HeaderView> headers) = 0;

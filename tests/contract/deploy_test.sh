@@ -143,6 +143,7 @@ ModelVersion     1 1 Ready=False/SourceUnavailable,Reconciling=True/SourceUnavai
 ModelDeployment  1 - -                                                              Current    Unknown    Progressing
 ModelDeployment  1 1 Ready=Unknown/WaitingForPods,Reconciling=True/Progressing       InProgress InProgress Progressing
 ModelDeployment  1 1 Ready=Unknown/WaitingForAcknowledgement,Reconciling=True/WaitingForAcknowledgement InProgress InProgress Progressing
+ModelDeployment  1 1 Ready=Unknown/WaitingForEndpoint,Reconciling=True/WaitingForEndpoint InProgress InProgress Progressing
 ModelDeployment  1 1 Ready=False/ModelVersionMissing,Reconciling=True/ModelVersionMissing InProgress InProgress Progressing
 ModelDeployment  1 1 Ready=False/ModelVersionFailed,Stalled=True/ModelVersionFailed  Failed     Failed     Degraded
 ModelDeployment  1 1 Ready=False/InvalidSpec,Stalled=True/InvalidSpec                Failed     Failed     Degraded

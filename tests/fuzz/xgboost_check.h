@@ -12,6 +12,7 @@
 #include "formats/document.h"
 #include "formats/xgboost.h"
 #include "serving/engines/forest.h"
+#include "tests/support/tabular.h"
 
 namespace clops::fuzz {
 
@@ -24,12 +25,13 @@ void check_xgboost(std::string_view bytes, MakeReader make_reader, formats::Enco
   const auto engine = serving::make_forest_engine(*model);
   if (!engine) return;
   constexpr size_t kRows = 9;  // more than one lockstep group, less than a block
-  std::vector<float> rows((*engine)->input_columns() * kRows);
+  std::vector<float> rows(test::input_columns(**engine) * kRows);
   for (size_t i = 0; i < rows.size(); ++i) rows[i] = i % 3 == 0 ? NAN : static_cast<float>(i) - 10.0F;
-  std::vector<float> out((*engine)->output_columns() * kRows);
+  const size_t columns = test::input_columns(**engine), outputs = test::output_columns(**engine);
+  std::vector<float> out(outputs * kRows);
   const auto scratch = (*engine)->make_scratch();
-  (*engine)->infer(rows, kRows, *scratch, out);
-  (*engine)->infer(std::span(rows).first((*engine)->input_columns()), 1, *scratch, out);
+  test::infer_rows(**engine, std::span(rows), kRows, *scratch, std::span(out));
+  test::infer_rows(**engine, std::span(rows).first(columns), 1, *scratch, std::span(out).first(outputs));
 }
 
 }  // namespace clops::fuzz

@@ -12,15 +12,16 @@
 
 namespace clops::test {
 
+constexpr double kZero = 1e-35F;  // as LightGBM's kZeroThreshold: the float, widened
+
 template <class Real>  // of the rows
 bool goes_left(const formats::Ensemble& model, const formats::Tree& tree, const formats::TreeNode& node, Real x) {
-  constexpr double kZero = 1e-35F;  // as LightGBM's kZeroThreshold: the float, widened
   if (std::isnan(x)) return node.default_left;
   if (node.zero_is_missing && std::fabs(static_cast<double>(x)) <= kZero) return node.default_left;
   if (node.split == formats::Split::Less) return x < static_cast<Real>(node.value);
   if (model.category_of == formats::CategoryOf::Floor ? x < 0 : x <= -1) return false;
   const auto& words = tree.sets[node.side].words;
-  if (!(x < static_cast<Real>(words.size() * 32))) return false;
+  if (words.empty() || !(x < static_cast<Real>(words.size() * 32))) return false;
   const auto category = static_cast<size_t>(x < 0 ? 0 : x);
   return (words[category / 32] >> (category % 32) & 1) != 0;
 }
@@ -46,7 +47,7 @@ void add_tree(const formats::Ensemble& model, const formats::Tree& tree, const R
     for (size_t i = 0; i < linear.features.size(); ++i) {
       const auto x = static_cast<double>(row[linear.features[i]]);
       missing = missing || std::isnan(x);
-      line += linear.coefficients[i] * x;
+      line += linear.coefficients[i] * (std::fabs(x) <= kZero ? 0.0 : x);
     }
     if (!missing) value = line;
   }
@@ -77,7 +78,7 @@ std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> su
       for (Sum& sum : sums) sum = sum > 0 ? 1 : 0;
       break;
     case Transform::SignSquare:
-      for (Sum& sum : sums) sum = std::copysign(sum * sum, sum);
+      for (Sum& sum : sums) sum = static_cast<Sum>((sum > 0) - (sum < 0)) * sum * sum;
       break;
     case Transform::Log1pExp:
       for (Sum& sum : sums) sum = std::log1p(std::exp(sum));

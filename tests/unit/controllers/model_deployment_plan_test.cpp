@@ -195,6 +195,76 @@ TEST(ModelDeploymentPlan, unverified_model_never_serves) {
   }
 }
 
+World waiting() {
+  World world;
+  world.seen.versions["fraud-7"] = with_ready(verified("fraud-7", "7"), ConditionStatus::Unknown, "Verifying", false);
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_EQ(world.summary(),
+            "VariantsResolved=Unknown/ModelVersionNotReady ConfigInForce=Unknown/Progressing "
+            "Ready=Unknown/ModelVersionNotReady Reconciling=True/ModelVersionNotReady ");
+  return world;
+}
+
+std::string serving_json(World& world) {
+  return string_at(world.child(kConfigMaps)->body, {"data", kConfigKey});
+}
+
+TEST(ModelDeploymentPlan, pods_start_while_their_models_are_verified_and_go_on_without_a_restart) {
+  World world = waiting();
+  ASSERT_TRUE(world.child(kDeployments));
+  ASSERT_EQ(world.seen.pods.size(), 1U);
+  const auto config = crds::decode_serving_config(serving_json(world));
+  ASSERT_TRUE(config);
+  EXPECT_TRUE(is_waiting(*config));
+  EXPECT_FALSE(world.pushed) << "there is nothing to push";
+  const auto deployment = *world.child(kDeployments);
+  const auto pod = world.seen.pods[0].instance;
+  world.seen.versions["fraud-7"] = verified("fraud-7", "7");
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_EQ(world.summary(), kConverged);
+  EXPECT_EQ(world.child(kDeployments)->meta.generation, deployment.meta.generation);
+  EXPECT_EQ(world.seen.pods[0].instance, pod);
+  EXPECT_GT(world.pushed->generation, config->generation) << "else the pods would not take it";
+}
+
+TEST(ModelDeploymentPlan, ready_is_not_said_before_the_service_leads_to_the_pods) {
+  World world;
+  world.seen.endpoint = Endpoint::Asking;
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_EQ(world.summary(),
+            "VariantsResolved=True/VariantsResolved ConfigInForce=True/ConfigInForce Ready=Unknown/WaitingForEndpoint "
+            "Reconciling=True/WaitingForEndpoint champion=90,challenger=10");
+  world.seen.endpoint = Endpoint::Unreachable;
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_EQ(world.summary(), kConverged);
+  EXPECT_TRUE(has_event(world, crds::Reason::WaitingForEndpoint));
+  // Once said it stays said: a rollout behind the Service asks nobody.
+  world.seen.endpoint = Endpoint::Asking;
+  world.settle();
+  EXPECT_EQ(world.summary(), kConverged);
+}
+
+TEST(ModelDeploymentPlan, pods_that_waited_for_a_model_that_cannot_be_used_go) {
+  World world = waiting();
+  world.seen.versions["fraud-7"] = with_ready(verified("fraud-7", "7"), ConditionStatus::False, "DigestMismatch", true);
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_FALSE(world.child(kDeployments));
+  EXPECT_TRUE(world.seen.pods.empty());
+  EXPECT_EQ(world.condition_of(crds::kReady)->reason, "ModelVersionFailed");
+  world.seen.versions["fraud-7"] = verified("fraud-7", "7");
+  EXPECT_GE(world.settle(), 0);
+  EXPECT_EQ(world.summary(), kConverged);
+}
+
+TEST(ModelDeploymentPlan, pods_that_serve_are_never_told_to_wait) {
+  World world = converged();
+  world.seen.versions["fraud-7"] = with_ready(verified("fraud-7", "7"), ConditionStatus::Unknown, "Verifying", false);
+  std::erase_if(world.seen.children, [](const auto& c) { return c.type == kConfigMaps; });
+  const Plan next = plan(world.seen, world.options, world.now);
+  EXPECT_TRUE(next.apply.empty() && next.remove.empty());
+  EXPECT_FALSE(next.config);
+}
+
 TEST(ModelDeploymentPlan, failed_load_keeps_old_version) {
   World world = converged();
   world.seen.versions["fraud-8"] = verified("fraud-8", "8");

@@ -6,32 +6,13 @@
 
 #include <map>
 
+#include "tests/unit/controllers/virtual_executor.h"
+
 namespace clops::controllers::model_deployment {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-class VirtualExecutor final : public Executor {
- public:
-  void post(std::function<void()> task) override { tasks_.emplace(now, std::move(task)); }
-  void post_after(Duration delay, std::function<void()> task) override { tasks_.emplace(now + delay, std::move(task)); }
-  void run_for(Duration span) {
-    const TimePoint end = now + span;
-    while (!tasks_.empty() && tasks_.begin()->first <= end) {
-      auto node = tasks_.extract(tasks_.begin());
-      now = std::max(now, node.key());
-      node.mapped()();
-      ASSERT_LT(++steps, 100'000) << "it never rests";
-    }
-    now = end;
-  }
-  TimePoint now;
-  int steps = 0;
-
- private:
-  std::multimap<TimePoint, std::function<void()>> tasks_;
-};
 
 struct FakePod {
   crds::PodState state{.generation = 0, .content = "", .ready = true, .variants = {}};
@@ -88,7 +69,7 @@ struct PodLinkTest : testing::Test {
   int64_t generation(const std::string& instance) {
     return link.reports(kKey).at(instance).state ? link.reports(kKey).at(instance).state->generation : -1;
   }
-  VirtualExecutor executor;
+  test::VirtualExecutor executor;
   FakeNet net;
   PodLink link{executor, net, {}};
   int changes = 0;
@@ -202,7 +183,7 @@ TEST_F(PodLinkTest, a_change_of_load_is_told_once) {
 }
 
 TEST(PodLink, tasks_outlive_it_without_harm) {
-  VirtualExecutor executor;
+  test::VirtualExecutor executor;
   FakeNet net;
   {
     PodLink link(executor, net, {});

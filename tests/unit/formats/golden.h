@@ -1,4 +1,6 @@
-// The golden files of tests/data/golden (scripts/make_golden.py says how they are written).
+// The golden files of tests/data/golden (scripts/make_golden*.py write them): lines `model PATH` from the repository's
+// root, one per encoding; `columns C outputs O rows R`, with `bits 64` behind it where rows and predictions are
+// float64; then a line a row, `INPUT ... | PREDICTION ...`, each number its bits in hex.
 #pragma once
 
 #include <algorithm>
@@ -25,9 +27,25 @@ inline std::filesystem::path data(std::string_view name) {
 struct Golden {
   std::string name;
   std::vector<std::string> models;  // paths from the repository's root, one per encoding
-  size_t columns = 0, outputs = 0, rows = 0;
-  std::vector<float> input, predicted;  // row-major
+  size_t columns = 0, outputs = 0, rows = 0, bits = 32;
+  std::vector<float> input, predicted;       // row-major; empty where bits is 64
+  std::vector<double> input64, predicted64;  // likewise; empty where bits is 32
 };
+
+// `INPUT ... | PREDICTION ...` onto the ends of both.
+template <class Real, class Bits>
+void read_row(std::istringstream& words, std::vector<Real>& input, std::vector<Real>& predicted) {
+  std::vector<Real>* into = &input;
+  std::string word;
+  while (words >> word) {
+    Bits bits = 0;
+    std::from_chars(word.data(), word.data() + word.size(), bits, 16);
+    if (word == "|")
+      into = &predicted;
+    else
+      into->push_back(std::bit_cast<Real>(bits));
+  }
+}
 
 inline Golden read(const std::filesystem::path& path) {
   Golden golden{.name = path.stem().string()};
@@ -39,29 +57,25 @@ inline Golden read(const std::filesystem::path& path) {
     if (line.starts_with("model ")) {
       golden.models.push_back(line.substr(6));
     } else if (line.starts_with("columns ")) {
-      words >> word >> golden.columns >> word >> golden.outputs >> word >> golden.rows;
+      words >> word >> golden.columns >> word >> golden.outputs >> word >> golden.rows >> word >> golden.bits;
+    } else if (golden.bits == 64) {
+      read_row<double, uint64_t>(words, golden.input64, golden.predicted64);
     } else {
-      std::vector<float>* into = &golden.input;
-      while (words >> word) {
-        uint32_t bits = 0;
-        std::from_chars(word.data(), word.data() + word.size(), bits, 16);
-        if (word == "|")
-          into = &golden.predicted;
-        else
-          into->push_back(std::bit_cast<float>(bits));
-      }
+      read_row<float, uint32_t>(words, golden.input, golden.predicted);
     }
   }
   return golden;
 }
 
-inline std::vector<Golden> all() {
+// Those whose rows and predictions are float32, or float64.
+inline std::vector<Golden> all(size_t bits = 32) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(data("golden")))
     if (entry.path().extension() == ".golden") paths.push_back(entry.path());
   std::ranges::sort(paths);
   std::vector<Golden> goldens;
-  for (const auto& path : paths) goldens.push_back(read(path));
+  for (const auto& path : paths)
+    if (Golden golden = read(path); golden.bits == bits) goldens.push_back(std::move(golden));
   return goldens;
 }
 

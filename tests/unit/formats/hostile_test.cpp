@@ -29,12 +29,23 @@ void check(const Model& model) {
   }
 }
 
+// A LightGBM file goes on after its trees with what predictions don't depend on, and has no end mark of its own.
+bool all_trees_are_there(std::string_view cut, std::string_view whole) {
+  if (cut.find("end of trees") == std::string_view::npos && cut.find("feature importances:") == std::string_view::npos)
+    return false;
+  auto got = read_model(cut), want = read_model(whole);
+  if (!got || !want) return false;
+  for (auto* model : {&*got, &*want}) std::get<Ensemble>(*model).category_names.clear();
+  return *got == *want;
+}
+
 TEST(HostileModels, every_cut_is_an_error) {
   size_t cuts = 0;
   for (const std::string& whole : corpus()) {
     const size_t step = std::max<size_t>(1, whole.size() / 40);
     for (size_t size = 0; size < whole.size(); size += step) {
-      ASSERT_FALSE(read_model(std::string_view(whole).substr(0, size))) << "cut to " << size << " of " << whole.size();
+      const std::string_view cut = std::string_view(whole).substr(0, size);
+      ASSERT_TRUE(!read_model(cut) || all_trees_are_there(cut, whole)) << "cut to " << size << " of " << whole.size();
       ++cuts;
     }
   }

@@ -17,6 +17,8 @@ TEST(Detect, by_content) {
   EXPECT_EQ(*detect("\xEF\xBB\xBF \n{ \"learner\""), Format::XgboostJson);
   EXPECT_EQ(*detect("{L\0\0\0\0\0\0\0\7learner"sv), Format::XgboostUbj);
   EXPECT_EQ(*detect("{i\7learner{}}"sv), Format::XgboostUbj);
+  EXPECT_EQ(*detect("tree\nversion=v4\n"), Format::LightgbmText);
+  EXPECT_EQ(*detect("tree\r\nversion=v3\r\n"), Format::LightgbmText);
 }
 
 TEST(Detect, says_what_else_it_is) {
@@ -33,7 +35,7 @@ TEST(Detect, says_what_else_it_is) {
       {"PK\x03\x04...", "a zip archive"},
       {"\x1f\x8b\x08", "a gzip file"},
       {"binf", "an old XGBoost binary model"},
-      {"tree\nversion=v4", "a LightGBM text model"},
+      {R"({"name": "tree", "version": "v4")", "save_model('model.txt')"},
       {"\x08\x09\x12\x07skl2onnx", "an ONNX model"},
       {"\x89HDF\r\n", "an HDF5 file"},
       {"<!DOCTYPE html>", "a web page"},
@@ -56,6 +58,10 @@ TEST(Detect, what_the_spec_asks_for_must_be_what_is_there) {
     EXPECT_TRUE(check_wanted(wanted, Format::XgboostJson)) << wanted;
   for (const std::string_view wanted : {"xgboost-ubj", "lightgbm", "onnx", "XGBoost"})
     EXPECT_FALSE(check_wanted(wanted, Format::XgboostJson)) << wanted;
+  EXPECT_TRUE(check_wanted("lightgbm", Format::LightgbmText));
+  EXPECT_TRUE(check_wanted("auto", Format::LightgbmText));
+  EXPECT_NE(check_wanted("xgboost", Format::LightgbmText).error().message.find("write lightgbm or auto"),
+            std::string::npos);
 }
 
 class Folder : public testing::Test {

@@ -277,6 +277,37 @@ TEST_F(ServerTest, unverified_model_never_serves) {
 }
 
 // No request fails while versions are swapped under it, and none mixes two tables.
+TEST_F(ServerTest, whoever_waits_hears_at_once_that_it_is_ready) {
+  start(crds::ServingConfig{.generation = 1});  // no model yet: it waits
+  ASSERT_TRUE(eventually([&] { return server->state().generation == 1; }));
+  EXPECT_EQ(send("GET", "/v2/health/ready").status, 503);
+  const TimePoint begin = clock.now();
+  EXPECT_EQ(send("GET", "/v2/health/ready?wait_ms=300").status, 503);
+  EXPECT_GE(clock.now() - begin, std::chrono::milliseconds(300));
+  for (const char* nonsense : {"wait_ms=", "wait_ms=-5", "wait_ms=1x", "wait=9000"})
+    EXPECT_EQ(send("GET", "/v2/health/ready?" + std::string(nonsense)).status, 503);
+
+  HttpResponse heard;
+  std::thread waiting([&] { heard = send("GET", "/v2/health/ready?wait_ms=9000"); });
+  EXPECT_EQ(push(two(2)).status, 200);
+  waiting.join();
+  EXPECT_EQ(heard.status, 200);
+  EXPECT_TRUE(server->state().ready);
+}
+
+TEST_F(ServerTest, a_drain_keeps_nobody_waiting_for_readiness) {
+  start(crds::ServingConfig{.generation = 1});
+  HttpResponse heard;
+  std::thread waiting([&] { heard = send("GET", "/v2/health/ready?wait_ms=10000"); });
+  const TimePoint begin = clock.now();
+  server->drain([&](std::chrono::milliseconds) {
+    waiting.join();
+    return true;
+  });
+  EXPECT_EQ(heard.status, 503);
+  EXPECT_LT(clock.now() - begin, std::chrono::seconds(9));
+}
+
 TEST_F(ServerTest, no_request_lost_while_tables_are_swapped) {
   start_ready(two(1));
   std::atomic<bool> stop{false};

@@ -36,6 +36,7 @@ class Cluster {
   void on_event(const ApiEvent& event);
 
   [[nodiscard]] Result<HttpResponse> serve(const std::string& host, const HttpRequest& request);
+  Result<HttpResponse> serve_through_service(const std::string& ip);
   [[nodiscard]] Result<std::string> logs(const ApiKey& pod) const;
 
   // Chaos.

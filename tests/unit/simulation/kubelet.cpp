@@ -227,6 +227,7 @@ void Cluster::refresh_mounts(const ApiKey& config_map) {
 
 Result<HttpResponse> Cluster::serve(const std::string& host, const HttpRequest& request) {
   const std::string ip = host.substr(0, host.find(':'));
+  if (host == ip + ":" + std::to_string(crds::kHttpPort)) return serve_through_service(ip);
   const auto it = std::ranges::find_if(pods_, [&](const auto& entry) { return entry.second.ip == ip; });
   if (it == pods_.end() || it->second.server == nullptr || host != ip + ":" + std::to_string(crds::kAdminPort)) {
     return fail(Code::Unavailable, "connection to " + host + " refused");
@@ -243,6 +244,21 @@ Result<HttpResponse> Cluster::serve(const std::string& host, const HttpRequest& 
   if (response.status == 200 && on_ack && request.url.find("/config") != std::string::npos)
     on_ack(pod, pod.server->state());
   return response;
+}
+
+// A Service leads to the ready pods of its name; the simulated proxy knows of them at once, or the connection is lost.
+Result<HttpResponse> Cluster::serve_through_service(const std::string& ip) {
+  for (const auto& [key, object] : api_.objects()) {
+    if (key.resource != "services" || string_at(*object, {"spec", "clusterIP"}) != ip) continue;
+    for (const auto& [pod_key, pod] : pods_) {
+      const Snapshot live = api_.get(pod_key);
+      if (live == nullptr || pod_key.ns != key.ns || !pod_is_ready(*live) || pod.server == nullptr) continue;
+      if (string_at(*live, {"metadata", "labels", "clops.dev/model-deployment"}) != key.name) continue;
+      if (chance_.with(push_loss)) break;
+      return HttpResponse{.status = 200, .headers = {}, .body = "{}"};
+    }
+  }
+  return fail(Code::Unavailable, "connection to " + ip + " refused");
 }
 
 Result<std::string> Cluster::logs(const ApiKey& key) const {

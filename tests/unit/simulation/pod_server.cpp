@@ -68,7 +68,7 @@ std::string PodServer::load(const crds::ModelRef& ref) const {
 void PodServer::finish_loading() {
   if (!next_) return;
   Table table;
-  ready_ = true;
+  ready_ = !next_->models.empty();
   for (const crds::ServingModel& model : next_->models) {
     for (const crds::ServingVariant& variant : model.variants) {
       Serving& serving = table[{model.name, variant.name}];

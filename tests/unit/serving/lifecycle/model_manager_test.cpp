@@ -26,9 +26,7 @@ class FakeEngine final : public Engine {
   }
   const EngineInfo& info() const override { return info_; }
   std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<Scratch>(); }
-  void infer(std::span<const float>, size_t, Scratch&, std::span<float>) const override {}
-  size_t input_columns() const override { return 1; }
-  size_t output_columns() const override { return 1; }
+  Status infer(std::span<const TensorView>, Scratch&, std::span<TensorBuffer>) const override { return {}; }
 
  private:
   EngineInfo info_;

@@ -9,6 +9,9 @@
 #include <limits>
 #include <random>
 
+#include "serving/protocol/half.h"
+#include "serving/protocol/oip_values.h"
+
 namespace clops::serving {
 namespace {
 
@@ -39,12 +42,15 @@ TEST_P(InferTaken, decodes) {
   InferRequest got;
   const Status status = decode(GetParam().body, got);
   ASSERT_TRUE(status) << GetParam().why << ": " << status.error().message;
-  ASSERT_EQ(got.rows.size(), GetParam().rows.size()) << GetParam().why;
-  for (size_t i = 0; i < got.rows.size(); ++i) {
+  ASSERT_EQ(got.views.size(), 1U);
+  const std::span<const float> rows = got.views[0].as<float>();
+  ASSERT_EQ(rows.size(), GetParam().rows.size()) << GetParam().why;
+  EXPECT_EQ(got.row_count, rows.size() / 2);
+  for (size_t i = 0; i < rows.size(); ++i) {
     if (std::isnan(GetParam().rows[i])) {
-      EXPECT_TRUE(std::isnan(got.rows[i])) << GetParam().why;
+      EXPECT_TRUE(std::isnan(rows[i])) << GetParam().why;
     } else {
-      EXPECT_EQ(std::bit_cast<uint32_t>(got.rows[i]), std::bit_cast<uint32_t>(GetParam().rows[i]))
+      EXPECT_EQ(std::bit_cast<uint32_t>(rows[i]), std::bit_cast<uint32_t>(GetParam().rows[i]))
           << GetParam().why << " at " << i;
     }
   }
@@ -118,7 +124,9 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{ONE("input-0", "[100000,2]", "FP32", "[1,2]"), "more values than"},
         Refused{ONE("input-0", "[1,2]", "FP99", "[1,2]"), "datatype \"FP99\" is not known"},
         Refused{ONE("input-0", "[1,2]", "FP16", "[1,2]"), "FP16 is not taken in JSON"},
-        Refused{ONE("input-0", "[1,2]", "BYTES", "[\"a\",\"b\"]"), "BYTES is not taken"},
+        Refused{ONE("input-0", "[1,2]", "BYTES", "[\"a\",\"b\"]"), "BYTES does not fit: this model takes FP32"},
+        Refused{ONE("input-0", "[2,2]", "FP32", "[1,2,3,x]"), "input \"input-0\": \"data\", row 1, column 1: a number"},
+        Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],[\"a\",1]]"), "row 1, column 0: a number is missing"},
         Refused{ONE("input-0", "[1,2]", "FP32", "[1]"), "\"data\" has 1 values, shape [1,2] needs 2"},
         Refused{ONE("input-0", "[1,2]", "FP32", "[1,2,3]"), "more than 2 values"},
         Refused{ONE("input-0", "[2,2]", "FP32", "[[1,2],[3]]"), "row 1 has 1 values, not 2"},
@@ -173,10 +181,10 @@ TEST(Floats, survive_the_round_trip) {
     const auto value = std::bit_cast<float>(static_cast<uint32_t>(random()));
     if (!std::isfinite(value)) continue;
     std::string text;
-    append_float(text, value);
+    append_values(text, {Datatype::Fp32, {}, &value, 1});
     InferRequest got;
     ASSERT_TRUE(decode(body_of("FP32", "[1,2]", "[" + text + ",0]"), got)) << text;
-    ASSERT_EQ(std::bit_cast<uint32_t>(got.rows[0]), std::bit_cast<uint32_t>(value)) << text;
+    ASSERT_EQ(std::bit_cast<uint32_t>(got.views[0].as<float>()[0]), std::bit_cast<uint32_t>(value)) << text;
   }
 }
 
@@ -192,15 +200,154 @@ TEST(Floats, are_read_as_numpy_reads_them) {
     if (std::abs(want) > 3e38) continue;
     InferRequest got;
     ASSERT_TRUE(decode(body_of("FP32", "[1,2]", "[" + text + ",0]"), got)) << text;
-    ASSERT_EQ(std::bit_cast<uint32_t>(got.rows[0]), std::bit_cast<uint32_t>(static_cast<float>(want))) << text;
+    ASSERT_EQ(std::bit_cast<uint32_t>(got.views[0].as<float>()[0]), std::bit_cast<uint32_t>(static_cast<float>(want)))
+        << text;
+  }
+}
+
+// A model of many kinds: what each takes, in any order, and what it refuses.
+EngineInfo many() {
+  return {.inputs = {{"age", Datatype::Fp64, {-1, 1}},
+                     {"job", Datatype::Bytes, {-1, 1}},
+                     {"visits", Datatype::Int32, {-1}},
+                     {"member", Datatype::Bool, {-1}},
+                     {"image", Datatype::Fp32, {-1, 2, 2}},
+                     {"tiny", Datatype::Fp16, {-1}}},
+          .outputs = {{"label", Datatype::Int64, {-1}}, {"scores", Datatype::Fp64, {-1, 2}}}};
+}
+std::string input(const std::string& name, const std::string& type, const std::string& shape, const std::string& data) {
+  return R"({"name":")" + name + R"(","datatype":")" + type + R"(","shape":)" + shape + R"(,"data":)" + data + "}";
+}
+std::string request(const std::vector<std::string>& inputs, const std::string& more = "") {
+  std::string out = "{\"inputs\":[";
+  for (const std::string& one : inputs) out += (out.back() == '[' ? "" : ",") + one;
+  return out + "]" + more + "}";
+}
+std::vector<std::string> all_inputs() {
+  return {input("visits", "INT64", "[2]", "[-3,2147483647]"),
+          input("image", "FP32", "[2,2,2]", "[[[1,2],[3,4]],[[5,6],[7,null]]]"),
+          input("age", "FP64", "[2,1]", "[[0.1],[1e300]]"),
+          input("job", "BYTES", "[2,1]", R"(["nurse","c\u00f6\"ok"])"),
+          input("member", "BOOL", "[2]", "[true,false]"),
+          input("tiny", "FP32", "[2]", "[0.1,65520]")};
+}
+
+TEST(Tensors, of_every_kind_in_any_order) {
+  InferRequest got;
+  const std::string body = request(all_inputs(), R"(,"outputs":[{"name":"scores"},{"name":"label"}])");
+  const Status status = decode_infer(body, many(), {}, got);
+  ASSERT_TRUE(status) << status.error().message;
+  EXPECT_EQ(got.row_count, 2U);
+  ASSERT_EQ(got.views.size(), 6U);
+  EXPECT_EQ(got.views[0].as<double>()[0], 0.1);
+  EXPECT_EQ(got.views[0].as<double>()[1], 1e300);
+  EXPECT_EQ(got.views[1].as<std::string_view>()[0], "nurse");
+  EXPECT_EQ(got.views[1].as<std::string_view>()[1], "c\xc3\xb6\"ok");
+  EXPECT_EQ(got.views[2].as<int32_t>()[0], -3);
+  EXPECT_EQ(got.views[2].as<int32_t>()[1], 2147483647);
+  EXPECT_TRUE(got.views[3].as<bool>()[0]);
+  EXPECT_FALSE(got.views[3].as<bool>()[1]);
+  EXPECT_EQ(got.views[4].as<float>()[5], 6);
+  EXPECT_TRUE(std::isnan(got.views[4].as<float>()[7]));
+  EXPECT_EQ(got.views[5].as<Half>()[0].bits, 0x2e66);
+  EXPECT_EQ(got.views[5].as<Half>()[1].bits, 0x7c00);
+  EXPECT_EQ(got.outputs, (std::vector<uint32_t>{1, 0}));
+}
+
+TEST(Tensors, a_float32_stays_the_float32_it_is) {
+  const EngineInfo one{.inputs = {{"x", Datatype::Fp64, {-1}}}, .outputs = {{"y", Datatype::Fp64, {-1}}}};
+  InferRequest got;
+  ASSERT_TRUE(decode_infer(request({input("x", "FP32", "[1]", "[0.1]")}), one, {}, got));
+  EXPECT_EQ(got.views[0].as<double>()[0], static_cast<double>(0.1F));
+  ASSERT_TRUE(decode_infer(request({input("x", "INT64", "[1]", "[9007199254740993]")}), one, {}, got));
+  EXPECT_EQ(got.views[0].as<double>()[0], 9007199254740992.0);
+  EXPECT_EQ(got.outputs, (std::vector<uint32_t>{0}));
+}
+
+TEST(Tensors, what_does_not_fit_is_named) {
+  const auto said = [](size_t index, const std::string& text) {
+    auto inputs = all_inputs();
+    inputs[index] = text;
+    InferRequest got;
+    const Status status = decode_infer(request(inputs), many(), {}, got);
+    return status ? std::string("taken") : status.error().message;
+  };
+  const auto has = [](const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; };
+  EXPECT_EQ(said(2, input("age", "FP64", "[2,1]", "[1,2]")), "taken");
+  EXPECT_TRUE(has(said(0, input("visits", "INT64", "[2]", "[1,2147483648]")),
+                  "input \"visits\": \"data\", row 1: a number is out of the range"));
+  EXPECT_TRUE(has(said(0, input("visits", "FP32", "[2]", "[1,2]")), "FP32 does not fit: this model takes INT32"));
+  EXPECT_TRUE(has(said(0, input("visits", "INT32", "[2]", "[1,null]")), "row 1: a number is missing"));
+  EXPECT_TRUE(has(said(3, input("job", "FP32", "[2,1]", "[1,2]")), "this model takes BYTES"));
+  EXPECT_TRUE(has(said(3, input("job", "BYTES", "[2,1]", "[\"a\",2]")), "row 1, column 0: a string is missing"));
+  EXPECT_TRUE(has(said(1, input("image", "FP32", "[2,2,2]", "[[[1,2],[3,4]],[[5,6]]]")), "has 1 arrays in a row"));
+  EXPECT_TRUE(has(said(1, input("image", "FP32", "[2,2,2]", "[[[1,2],[3,4]],[[5,6],[7]]]")), "row 1 has 1 values"));
+  EXPECT_TRUE(has(said(5, input("tiny", "FP16", "[2]", "[1,2]")), "FP16 is not taken in JSON: this model takes FP32"));
+  EXPECT_TRUE(has(said(5, input("age", "FP64", "[2,1]", "[1,2]")), "input \"age\" is given twice"));
+  EXPECT_TRUE(has(said(5, input("other", "FP64", "[2,1]", "[1,2]")),
+                  "\"other\" is not known: this model takes \"age\", \"job\""));
+  auto few = all_inputs();
+  few.pop_back();
+  InferRequest got;
+  const Status status = decode_infer(request(few), many(), {}, got);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().message, "input \"tiny\" is missing");
+}
+
+TEST(Halves, are_every_value_there_and_back) {
+  for (uint32_t bits = 0; bits < 0x10000; ++bits) {
+    Half half;
+    half.bits = static_cast<uint16_t>(bits);
+    const float value = half.to_float();
+    if (std::isnan(value)) continue;
+    ASSERT_EQ(Half(value).bits, bits);
+    // Half way to the next is rounded to the even one.
+    if ((bits & 0x7fff) < 0x7bff) {
+      Half next;
+      next.bits = static_cast<uint16_t>(bits + 1);
+      ASSERT_EQ(Half((value + next.to_float()) / 2).bits, bits + (bits & 1)) << bits;
+    }
   }
 }
 
 TEST(Output, prints_what_json_has_no_word_for_as_null) {
+  TensorBuffer tensor;
+  tensor.reset(Datatype::Fp32, {2, 2});
+  const float values[] = {1, kNan, std::numeric_limits<float>::infinity(), 0.1f};
+  std::ranges::copy(values, tensor.as<float>().begin());
   std::string out;
-  const std::vector<float> values = {1, kNan, std::numeric_limits<float>::infinity(), 0.1f};
-  append_output(out, values, 2, 2, false);
-  EXPECT_EQ(out, "2,2],\"data\":[1,null,null,0.1]}]}");
+  append_output(out, "{\"shape\":[", tensor.view());
+  EXPECT_EQ(out, "{\"shape\":[2,2],\"data\":[1,null,null,0.1]}");
+}
+
+TEST(Output, prints_every_datatype) {
+  TensorBuffer tensor;
+  const auto printed = [&] {
+    std::string out;
+    append_output(out, "", tensor.view());
+    return out;
+  };
+  tensor.reset(Datatype::Fp64, {2});
+  tensor.as<double>()[0] = 0.1;
+  tensor.as<double>()[1] = 1e300;
+  EXPECT_EQ(printed(), "2],\"data\":[0.1,1e+300]}");
+  tensor.reset(Datatype::Int64, {1, 1});
+  tensor.as<int64_t>()[0] = INT64_MIN;
+  EXPECT_EQ(printed(), "1,1],\"data\":[-9223372036854775808]}");
+  tensor.reset(Datatype::Bytes, {3});
+  tensor.set_text(0, "a\"b");
+  tensor.set_text(2, std::string(100, 'x'));
+  EXPECT_EQ(printed(), "3],\"data\":[\"a\\\"b\",\"\",\"" + std::string(100, 'x') + "\"]}");
+  tensor.reset(Datatype::Bool, {2});
+  tensor.as<bool>()[0] = true;
+  tensor.as<bool>()[1] = false;
+  EXPECT_EQ(printed(), "2],\"data\":[true,false]}");
+  tensor.reset(Datatype::Uint8, {1});
+  tensor.as<uint8_t>()[0] = 255;
+  EXPECT_EQ(printed(), "1],\"data\":[255]}");
+  tensor.reset(Datatype::Fp16, {1});
+  tensor.as<Half>()[0] = Half(0.5F);
+  EXPECT_EQ(printed(), "1],\"data\":[0.5]}");
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
-#include "serving/protocol/engine.h"
+#include "serving/protocol/tensor.h"
 
 #include <algorithm>
 #include <array>
-#include <utility>
 
 namespace clops::serving {
 namespace {
@@ -39,6 +38,32 @@ Result<Datatype> datatype_from(std::string_view name) {
   const auto* const row = std::ranges::find(kTypes, name, &Row::name);
   if (row == kTypes.end()) return fail(Code::InvalidArgument, "datatype \"" + std::string(name) + "\" is not known");
   return row->type;
+}
+
+void TensorBuffer::reset(Datatype type, std::span<const int64_t> shape) {
+  datatype_ = type;
+  shape_.assign(shape.begin(), shape.end());
+  count_ = 1;
+  for (const int64_t dimension : shape) count_ *= static_cast<size_t>(dimension);
+  const size_t element = type == Datatype::Bytes ? sizeof(std::string_view) : size_of(type);
+  const size_t lines = (count_ * element + sizeof(Line) - 1) / sizeof(Line);
+  if (storage_.size() < lines) storage_.resize(lines);
+  if (type == Datatype::Bytes) std::ranges::fill(as<std::string_view>(), std::string_view());
+}
+
+void TensorBuffer::set_text(size_t index, std::string_view text) {
+  // At once to the whole size: nothing views a text since the reset, so the strings may move.
+  if (texts_.size() < count_) texts_.resize(count_);
+  texts_[index].assign(text);
+  as<std::string_view>()[index] = texts_[index];
+}
+
+void TensorBuffer::trim(size_t bytes) {
+  if (storage_.capacity() * sizeof(Line) <= bytes && texts_.size() * sizeof(std::string) <= bytes) return;
+  count_ = 0;
+  shape_.assign(1, 0);
+  std::vector<Line>().swap(storage_);
+  std::vector<std::string>().swap(texts_);
 }
 
 }  // namespace clops::serving

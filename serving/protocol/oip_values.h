@@ -1,0 +1,30 @@
+// The values of one tensor between JSON text and memory: a client's numbers to the model's datatype, an answer's to the
+// fewest digits that read back as the same number. Inner to the OIP JSON codec.
+//
+// A client says what its numbers are; the model says what it takes. Numbers of any kind are turned into a model's
+// floats as numpy's astype would (text to double or integer, FP32 rounded to float32 first, then to the model's),
+// `null` is NaN, what is beyond a float's range is infinity. A model's integers take integers that fit, its booleans
+// booleans, its BYTES strings. Thread rule: pure functions. Errors: InvalidArgument that names row and column.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "serving/protocol/json_cursor.h"
+#include "serving/protocol/tensor.h"
+
+namespace clops::serving {
+
+// Can values that a client calls `given` be read for a model that takes `wanted`? InvalidArgument says what it takes.
+[[nodiscard]] Status check_datatype(Datatype given, Datatype wanted);
+
+// `json` stands at the data's '['. Flat, or nested as the tensor's shape says. `out` has been reset to datatype and
+// shape; its strings view the JSON text where they can.
+[[nodiscard]] Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out);
+
+void append_values(std::string& out, const TensorView& tensor);  // "1,2.5": NaN and infinities are null
+
+[[nodiscard]] std::string shape_text(std::span<const int64_t> shape);  // "[1,2]"
+
+}  // namespace clops::serving
