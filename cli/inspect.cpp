@@ -50,6 +50,7 @@ void print(std::ostream& out, const formats::Summary& model, const Json& documen
   for (const auto& output : model.outputs) out << "output     " << tensor(output) << "\n";
   for (const auto& [what, text] : model.details) out << std::left << std::setw(11) << what << text << "\n";
   if (!model.feature_names.empty()) print_columns(out, model.feature_names);
+  for (const std::string& note : model.notes) out << "note       " << note << "\n";
 }
 
 Status inspect(const Options& options, std::ostream& out) {

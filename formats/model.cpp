@@ -19,6 +19,7 @@ Summary summarize_tabular(const Tabular& model) {
   if (columns > 1) output.shape.push_back(columns);
   out.outputs.push_back(std::move(output));
   out.feature_names = model.feature_names;
+  out.notes = model.notes;
   return out;
 }
 

@@ -87,6 +87,8 @@ std::string document(const Artifact& artifact, const formats::Summary& model) {
            {"digest", artifact.digest}, {"bytes", artifact.bytes},
            {"format", model.format},    {"framework", model.framework},
            {"schema", schema}};
+  size_t notes_left_out = 0;
+  if (!model.notes.empty()) out["notes"] = bounded(model.notes, notes_left_out);
   out["files"] = bounded(files, left_out);
   if (left_out != 0) out["filesLeftOut"] = left_out;
   return dump_json(out);

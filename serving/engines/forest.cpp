@@ -5,6 +5,7 @@
 #include "formats/model_file.h"
 #include "serving/engines/forest_kernels.h"
 #include "serving/engines/forest_layout.h"
+#include "serving/engines/linear.h"
 
 namespace clops::serving {
 namespace {
@@ -128,9 +129,14 @@ Result<std::unique_ptr<Engine>> make(const formats::Ensemble& model, std::string
                                               formats::output_columns(model.transform, model.outputs));
 }
 
-// What the kernels below walk: float32 rows and sums, numeric splits, one number a leaf.
+// What the kernels below walk: float32 rows and sums, numeric splits, one number a leaf; and the transforms they know.
 bool is_plain(const formats::Ensemble& model) {
-  return model.rows == formats::Number::Float32 && model.sums == formats::Number::Float32 && model.divisor == 1 &&
+  using formats::Transform;
+  const bool over_all = model.transform == Transform::Softmax || model.transform == Transform::Argmax;
+  const bool of_one = model.transform == Transform::Identity || model.transform == Transform::Sigmoid ||
+                      model.transform == Transform::Exp || model.transform == Transform::Step;
+  return (over_all || (of_one && model.outputs == 1)) && model.rows == formats::Number::Float32 &&
+         model.sums == formats::Number::Float32 && model.divisor == 1 &&
          std::ranges::all_of(model.trees, [](const formats::Tree& tree) {
            return tree.sets.empty() && tree.linear.empty() && tree.vectors.empty() &&
                   std::ranges::none_of(tree.nodes, &formats::TreeNode::zero_is_missing);
@@ -147,7 +153,7 @@ class ForestEngineFactory final : public EngineFactory {
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
     CLOPS_ASSIGN(const formats::Model model, formats::load_model(std::filesystem::path(path)));
     if (const auto* ensemble = std::get_if<formats::Ensemble>(&model)) return make_forest_engine(*ensemble);
-    return fail(Code::Unsupported, "this is not a tree ensemble");
+    return make_linear_engine(std::get<formats::LinearModel>(model));  // gblinear is in the same formats
   }
 };
 

@@ -229,7 +229,7 @@ TEST(ForestEngineFactory, takes_its_formats_and_passes_on_why_a_model_is_refused
   EXPECT_TRUE(factory->accepts("xgboost-json"));
   EXPECT_TRUE(factory->accepts("xgboost-ubj"));
   EXPECT_FALSE(factory->accepts("onnx"));
-  const auto refused = factory->load((golden::data("refused") / "gblinear.json").string());
+  const auto refused = factory->load((golden::data("refused") / "unknown-objective.json").string());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::Unsupported);
   EXPECT_EQ(factory->load("/nonexistent/model.json").error().code, Code::NotFound);
