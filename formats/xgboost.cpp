@@ -229,7 +229,9 @@ Result<Model> read_xgboost(std::string_view bytes, Encoding encoding) {
   CLOPS_ASSIGN(const Frame frame, read_frame(file));
   const bool linear = file.booster == "gblinear";
   CLOPS_ASSIGN(Model model, linear ? build_linear(std::move(file), frame) : build_ensemble(std::move(file), frame));
-  std::visit([&](auto& each) { each.format = encoding == Encoding::Json ? "xgboost-json" : "xgboost-ubj"; }, model);
+  const char* const format = encoding == Encoding::Json ? "xgboost-json" : "xgboost-ubj";
+  if (auto* const trees = std::get_if<Ensemble>(&model)) trees->format = format;
+  if (auto* const line = std::get_if<LinearModel>(&model)) line->format = format;
   return model;
 }
 

@@ -51,7 +51,8 @@ TEST(Xgboost, reads_into_plain_trees) {
 }
 
 void clear_format(Model& model) {
-  std::visit([](auto& each) { each.format.clear(); }, model);
+  if (auto* const trees = std::get_if<Ensemble>(&model)) trees->format.clear();
+  if (auto* const line = std::get_if<LinearModel>(&model)) line->format.clear();
 }
 
 TEST(Xgboost, both_encodings_of_a_model_are_one_model) {
