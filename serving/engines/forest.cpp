@@ -79,12 +79,13 @@ class ForestEngineFactory final : public EngineFactory {
   bool accepts(std::string_view format) const override {
     return format == formats::to_string(formats::Format::XgboostJson) ||
            format == formats::to_string(formats::Format::XgboostUbj) ||
-           format == formats::to_string(formats::Format::LightgbmText);
+           format == formats::to_string(formats::Format::LightgbmText) ||
+           format == formats::to_string(formats::Format::Skops);
   }
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
     CLOPS_ASSIGN(const formats::Model model, formats::load_model(std::filesystem::path(path)));
     if (const auto* ensemble = std::get_if<formats::Ensemble>(&model)) return make_forest_engine(*ensemble);
-    return make_linear_engine(std::get<formats::LinearModel>(model));  // gblinear is in the same formats
+    return make_linear_engine(std::get<formats::LinearModel>(model));  // in the same formats as trees
   }
 };
 
