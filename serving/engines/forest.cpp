@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "formats/model_file.h"
+#include "serving/engines/linear.h"
 
 namespace clops::serving {
 namespace {
@@ -83,7 +84,7 @@ class ForestEngineFactory final : public EngineFactory {
   Result<std::unique_ptr<Engine>> load(std::string_view path) const override {
     CLOPS_ASSIGN(const formats::Model model, formats::load_model(std::filesystem::path(path)));
     if (const auto* ensemble = std::get_if<formats::Ensemble>(&model)) return make_forest_engine(*ensemble);
-    return fail(Code::Unsupported, "this is not a tree ensemble");
+    return make_linear_engine(std::get<formats::LinearModel>(model));  // gblinear is in the same formats
   }
 };
 

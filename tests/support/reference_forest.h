@@ -89,6 +89,16 @@ std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> su
       const Sum p = sigmoid(sums[0]);
       return {1 - p, p};
     }
+    case Transform::Ascending:
+      std::ranges::sort(sums);
+      break;
+    case Transform::Expectiles:
+      for (size_t i = 1; i < sums.size(); ++i) {
+        const Sum x = sums[i];
+        const Sum softplus = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+        sums[i] = sums[i - 1] + (static_cast<Sum>(1e-6F) + softplus);
+      }
+      break;
     case Transform::Normalize: {
       Sum total = 0;
       for (const Sum sum : sums) total += sum;

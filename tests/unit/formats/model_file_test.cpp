@@ -36,7 +36,6 @@ TEST(Detect, says_what_else_it_is) {
       {"\x1f\x8b\x08", "a gzip file"},
       {"binf", "an old XGBoost binary model"},
       {R"({"name": "tree", "version": "v4")", "save_model('model.txt')"},
-      {"\x08\x09\x12\x07skl2onnx", "an ONNX model"},
       {"\x89HDF\r\n", "an HDF5 file"},
       {"<!DOCTYPE html>", "a web page"},
       {"\n <html>", "a web page"},

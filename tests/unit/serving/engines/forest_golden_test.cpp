@@ -61,8 +61,8 @@ TEST(Forest, predictions_equal_the_framework) {
       rows += golden.rows;
       expect_golden(golden, models);
     }
-  EXPECT_GE(rows, 2000U);
-  EXPECT_GE(models, 90U);
+  EXPECT_GE(rows, 4000U);
+  EXPECT_GE(models, 200U);
 }
 
 }  // namespace
