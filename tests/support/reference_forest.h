@@ -21,7 +21,7 @@ bool goes_left(const formats::Ensemble& model, const formats::Tree& tree, const 
   if (node.split == formats::Split::Less) return x < static_cast<Real>(node.value);
   if (model.category_of == formats::CategoryOf::Floor ? x < 0 : x <= -1) return false;
   const auto& words = tree.sets[node.side].words;
-  if (!(x < static_cast<Real>(words.size() * 32))) return false;
+  if (words.empty() || !(x < static_cast<Real>(words.size() * 32))) return false;
   const auto category = static_cast<size_t>(x < 0 ? 0 : x);
   return (words[category / 32] >> (category % 32) & 1) != 0;
 }
