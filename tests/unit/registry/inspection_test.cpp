@@ -117,7 +117,7 @@ TEST_F(Inspection, says_why_a_model_is_refused) {
       {{.uri = uri(temp_.path() / "empty.json")}, "InvalidModel", "the file is empty"},
       {{.uri = uri(temp_.path() / "page.json")}, "UnsupportedFormat", "a web page"},
       {{.uri = uri(temp_.path() / "other.json")}, "UnsupportedFormat", "no field 'learner'"},
-      {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "booster.save_model('model.ubj')"},
+      {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "XGBoost with save_model('model.ubj')"},
       {{.uri = uri(refused / "unknown-objective.json")}, "UnsupportedFormat", "objective 'mylogistic'"},
       {{.uri = uri(refused / "newer-field.json")}, "UnsupportedFormat", "field 'calibration'"},
       {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = zero},
