@@ -169,7 +169,7 @@ Status interpret(const Header& header, Ensemble& model) {
     return unsupported((version.empty() ? "this text has no version, as LightGBM before 2.0.10 wrote it"
                                         : "this is version " + quoted(version) + " of LightGBM's text") +
                        ": only v2, v3 and v4 are known here; save the model again with LightGBM 2.1 to 4.7");
-  model.framework = "lightgbm (text " + std::string(version) + ")";
+  model.framework = version == "v4" ? "lightgbm 4" : version == "v3" ? "lightgbm 2.3 to 3.3" : "lightgbm 2.0 to 2.2";
   CLOPS_ASSIGN(model.outputs, read_count(header, NumClass, 1));
   if (header.present[TreesPerIteration]) {
     CLOPS_ASSIGN(const uint32_t per_iteration, read_count(header, TreesPerIteration, 1));

@@ -9,6 +9,8 @@
 namespace clops::formats::lightgbm {
 namespace {
 
+constexpr double kZero = 1e-35F, kInfinity = std::numeric_limits<double>::infinity();
+
 // Read, then those that predictions don't depend on.
 enum Name : uint8_t {
   NumLeaves,
@@ -90,7 +92,6 @@ Result<size_t> one(const Fields& fields, Name name, size_t min) {
 // `x <= threshold` as `x < this`. Before it walks a tree, LightGBM makes every number within 1e-35 of zero a zero, so
 // all of those go where zero goes.
 double first_to_the_right(double threshold) {
-  constexpr double kZero = 1e-35F, kInfinity = std::numeric_limits<double>::infinity();
   if (threshold >= 0) return std::nextafter(std::max(threshold, kZero), kInfinity);
   return std::min(std::nextafter(threshold, kInfinity), -kZero);
 }
@@ -108,12 +109,17 @@ Status read_decision(TreeNode& node, size_t index, int type, double threshold, c
     node.side = static_cast<uint32_t>(threshold);
     return {};
   }
-  if (!std::isfinite(threshold)) return damaged(Threshold, index, "is not a finite number");
+  if (std::isnan(threshold)) return damaged(Threshold, index, "is not a number");
   node.value = first_to_the_right(threshold);
   const int missing = type >> 2;
   node.zero_is_missing = missing == Zero;
   node.default_left = missing == None ? threshold >= 0  // NaN is taken for 0
                                       : (type & kDefaultLeft) != 0;
+  if (threshold == kInfinity) {  // missing or not: every number goes left, so nothing may be less than `value`
+    std::swap(node.left, node.right);
+    node.value = -kInfinity;
+    node.default_left = !node.default_left;
+  }
   return {};
 }
 

@@ -78,7 +78,7 @@ def splits(text):
 def hard_rows(text, x, count, categorical):
     """Rows on, just below and just above thresholds; missing values; edges of float64 and of LightGBM's zero; float32 rows."""
     rng = np.random.default_rng(11)
-    numeric = [(f, t) for f, t, is_set in splits(text) if not is_set] or [(0, 0.0)]
+    numeric = [(f, t) for f, t, is_set in splits(text) if not is_set and np.isfinite(t)] or [(0, 0.0)]
     rows = []
     for i in range(count):
         row = x[i % len(x)].copy()
@@ -219,6 +219,12 @@ def shapes():
 def missing():
     x, y, xt, _ = split(load_breast_cancer(), 6)
     golden("missing-nan", train({"objective": "binary"}, 10, holes(x, 0.25, np.nan), y), holes(xt, 0.25, np.nan))
+    chance = np.random.default_rng(6)
+    asked, gone = x - x.mean(0), chance.random(len(y)) < 0.4
+    asked[gone, 1] = np.nan
+    booster = train({"objective": "binary", "learning_rate": 0.3}, 8, asked, (gone ^ (chance.random(len(y)) < 0.1)) * 1.0)
+    assert re.search("^threshold=.*inf", text_of(booster), re.M)  # a split between what is missing and what is not
+    golden("missing-or-not", booster, holes(xt - x.mean(0), 0.25, np.nan))
     golden("missing-zero", train({"objective": "binary", "zero_as_missing": True}, 10, holes(x, 0.25, 0.0), y), holes(xt, 0.25, 0.0))
     golden("missing-none", train({"objective": "binary", "use_missing": False}, 10, holes(x - 15, 0.25, np.nan), y), holes(xt - 15, 0.25, np.nan))
     golden("tiny", train({"objective": "binary", "min_data_in_bin": 1}, 8, (x - x.mean(0)) * 1e-36, y), (xt - x.mean(0)) * 1e-36)
@@ -288,7 +294,7 @@ def edited():
     rng = np.random.default_rng(3)
     text = text_of(train({"objective": "binary", "num_leaves": 12, "learning_rate": 0.3}, 10, (x - x.mean(0)) / x.std(0), y))
     ends = [repr(v) for v in (0.0, -0.0, 5e-324, -5e-324, 1e-36, -1e-36, ZERO, -ZERO, np.nextafter(ZERO, 1).item(), np.nextafter(-ZERO, -1).item(),
-                              np.nextafter(ZERO, 0).item(), np.nextafter(-ZERO, 0).item(), 1e300, -1e300, 1.7976931348623157e308, -1.7976931348623157e308)]
+                              np.nextafter(ZERO, 0).item(), np.nextafter(-ZERO, 0).item(), 1e300, -1e300, 1.7976931348623157e308, -1.7976931348623157e308)] + ["inf", "-inf"]
 
     def change(tree, key, value):
         if key == "threshold":
@@ -311,12 +317,31 @@ def edited():
                                                        if key == "leaf_value" and tree == 0 else value))
 
 
+def read_golden(path):
+    """(model, rows, what was said) of a golden file."""
+    model, _, *lines = path.read_text().splitlines()
+    rows, said = (np.array([[int(w, 16) for w in line.split("|")[k].split()] for line in lines], np.uint64).view(np.float64) for k in (0, 1))
+    return ROOT / model.split()[1], rows, said
+
+
+def contributions():
+    """tests/data/contributions: what each column adds to each output, then what is expected of no row (pred_contrib), for some goldens."""
+    folder = ROOT / "tests/data/contributions"
+    folder.mkdir(exist_ok=True)
+    for name in ("binary", "multiclass", "missing-nan", "missing-zero", "missing-or-not", "rf-binary", "categorical-missing", "no-split", "two-leaves", "deep"):
+        model, rows, _ = read_golden(GOLDEN / f"lightgbm-{name}.golden")
+        rows = rows[:: max(1, len(rows) // 16)]
+        out = lgb.Booster(model_file=str(model)).predict(rows, pred_contrib=True, num_threads=1)
+        lines = [f"model {model.relative_to(ROOT)}", f"columns {rows.shape[1]} outputs {out.shape[1]} rows {len(rows)} bits 64"]
+        lines += [f"{bits(row)} | {bits(y)}" for row, y in zip(rows, out)]
+        (folder / f"lightgbm-{name}.golden").write_text("\n".join(lines) + "\n")
+
+
 def check_older():
     """What older releases wrote and said has to be what this one says, or their files would mean two things."""
     for path in sorted(GOLDEN.glob("lightgbm-v*.golden")):
-        model, _, *lines = path.read_text().splitlines()
-        rows, said = (np.array([[int(w, 16) for w in line.split("|")[k].split()] for line in lines], np.uint64).view(np.float64) for k in (0, 1))
-        assert same(ask(lgb.Booster(model_file=str(ROOT / model.split()[1])), rows), said), path.name
+        model, rows, said = read_golden(path)
+        assert same(ask(lgb.Booster(model_file=str(model)), rows), said), path.name
         print(f"{path.name}: the same in {lgb.__version__}")
 
 
@@ -350,5 +375,5 @@ if __name__ == "__main__":
     if MAJOR < 4:
         old()
     else:
-        for make in (objectives, shapes, missing, categories, pandas_names, edited, check_older):
+        for make in (objectives, shapes, missing, categories, pandas_names, edited, contributions, check_older):
             make()

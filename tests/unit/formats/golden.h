@@ -67,10 +67,11 @@ inline Golden read(const std::filesystem::path& path) {
   return golden;
 }
 
-// Those whose rows and predictions are float32, or float64.
-inline std::vector<Golden> all(size_t bits = 32) {
+// Those whose rows and predictions are float32, or float64. In the folder `contributions`, what is predicted is what
+// each column adds to each output, and what is expected of no row.
+inline std::vector<Golden> all(size_t bits = 32, std::string_view folder = "golden") {
   std::vector<std::filesystem::path> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(data("golden")))
+  for (const auto& entry : std::filesystem::directory_iterator(data(folder)))
     if (entry.path().extension() == ".golden") paths.push_back(entry.path());
   std::ranges::sort(paths);
   std::vector<Golden> goldens;

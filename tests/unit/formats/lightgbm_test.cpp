@@ -8,6 +8,7 @@
 
 #include "formats/lightgbm_text.h"
 #include "formats/model_file.h"
+#include "tests/support/reference_contributions.h"
 #include "tests/support/reference_forest.h"
 #include "tests/unit/formats/golden.h"
 
@@ -75,7 +76,7 @@ TEST(Lightgbm, reads_into_plain_trees) {
   ASSERT_TRUE(model) << model.error().message;
   const Ensemble expected{
       .format = "lightgbm",
-      .framework = "lightgbm (text v4)",
+      .framework = "lightgbm 4",
       .objective = "binary",
       .rows = Number::Float64,
       .sums = Number::Float64,
@@ -127,12 +128,33 @@ TEST(Lightgbm, predictions_equal_the_framework) {
   EXPECT_GE(numbers, 4500U);
 }
 
+TEST(Lightgbm, contributions_equal_the_framework) {
+  size_t models = 0;
+  for (const golden::Golden& golden : golden::all(64, "contributions")) {
+    if (!golden.models[0].ends_with(".txt")) continue;
+    SCOPED_TRACE(golden.name);
+    const auto model = load_model(golden::root() / golden.models[0]);
+    ASSERT_TRUE(model) << model.error().message;
+    const auto& ensemble = std::get<Ensemble>(*model);
+    ASSERT_EQ(ensemble.outputs * (ensemble.features + 1), golden.outputs);
+    for (size_t row = 0; row < golden.rows; ++row) {
+      const auto out = test::reference_contributions<double, double>(ensemble, &golden.input64[row * golden.columns]);
+      for (size_t o = 0; o < golden.outputs; ++o)
+        ASSERT_EQ(std::bit_cast<uint64_t>(out[o]),
+                  std::bit_cast<uint64_t>(golden.predicted64[row * golden.outputs + o]))
+            << "row " << row << ", number " << o << ": " << out[o];
+    }
+    ++models;
+  }
+  EXPECT_GE(models, 10U);
+}
+
 TEST(Lightgbm, a_threshold_is_the_first_number_to_the_right) {
   struct Case {
     std::string threshold;
     double value;
   };
-  const double tiny = std::numeric_limits<double>::denorm_min(), most = std::numeric_limits<double>::max();
+  const double most = std::numeric_limits<double>::max();
   const Case cases[] = {
       {"0.5", std::nextafter(0.5, 1.0)},
       {"-0.5", std::nextafter(-0.5, 1.0)},
@@ -144,6 +166,7 @@ TEST(Lightgbm, a_threshold_is_the_first_number_to_the_right) {
       {"-1.0000000180025095e-35", -kZero},
       {"1e300", std::nextafter(1e300, kInfinity)},
       {"1.7976931348623157e308", kInfinity},  // an infinity is not below itself: right, as there
+      {"-inf", -most},                        // of all numbers that one alone goes left
       {"-1.7976931348623157e308", -std::nextafter(most, 0.0)},
       {"2.2250738585072014e-308", std::nextafter(kZero, 1.0)},
   };
@@ -152,7 +175,24 @@ TEST(Lightgbm, a_threshold_is_the_first_number_to_the_right) {
     ASSERT_TRUE(model) << c.threshold << ": " << model.error().message;
     EXPECT_EQ(model->trees[0].nodes[0].value, c.value) << c.threshold;
   }
-  EXPECT_GT(tiny, 0) << "denormals are kept";
+}
+
+// LightGBM writes it where a split is between what is missing and what is not.
+TEST(Lightgbm, an_infinite_threshold_sends_every_number_left) {
+  for (const auto& [type, missing_goes_left] : {std::pair{0, true}, {6, true}, {4, false}, {8, false}, {10, true}}) {
+    std::string text = changed(kSmall, "threshold=0.5", "threshold=inf");
+    text = changed(text, "decision_type=10", "decision_type=" + std::to_string(type));
+    const auto model = read_lightgbm(text);
+    ASSERT_TRUE(model) << model.error().message;
+    const Tree& tree = model->trees[0];
+    const auto goes_left = [&](double x) {
+      return (test::goes_left(*model, tree, tree.nodes[0], x) ? tree.nodes[0].left : tree.nodes[0].right) == 1;
+    };
+    for (const double x : {-kInfinity, -1.0, 1.0, std::numeric_limits<double>::max(), kInfinity})
+      EXPECT_TRUE(goes_left(x)) << x << " of type " << type;
+    EXPECT_EQ(goes_left(NAN), missing_goes_left) << type;
+    EXPECT_EQ(goes_left(0.0), type >> 2 != 1 || missing_goes_left) << type;
+  }
 }
 
 TEST(Lightgbm, decision_types) {
@@ -281,8 +321,7 @@ TEST(Lightgbm, damage_is_named_by_tree_and_field) {
       {"threshold=0.5 0", "threshold=0.5", "tree 0: threshold: has 1 values instead of 2"},
       {"threshold=0.5 0", "threshold=0.5 0 1", "tree 0: threshold: has more than its 2 values"},
       {"threshold=0.5", "threshold=0,5", "tree 0: threshold: value 0, '0,5', is no number"},
-      {"threshold=0.5", "threshold=nan", "tree 0: threshold: value 0 is not a finite number"},
-      {"threshold=0.5", "threshold=inf", "tree 0: threshold: value 0 is not a finite number"},
+      {"threshold=0.5", "threshold=nan", "tree 0: threshold: value 0 is not a number"},
       {"threshold=0.5 0", "threshold=0.5 1", "tree 0: threshold: value 1 is no index of a set"},
       {"threshold=0.5 0", "threshold=0.5 0.5", "tree 0: threshold: value 1 is no index of a set"},
       {"decision_type=10", "decision_type=14", "tree 0: decision_type: value 0 is no kind of decision"},
