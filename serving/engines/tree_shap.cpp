@@ -20,6 +20,17 @@ Status check_covers(const formats::Tree& tree, const std::string& where) {
   return {};
 }
 
+// Edges on the longest path, from the nodes themselves: children come after their parents.
+uint32_t depth_of(const formats::Tree& tree) {
+  std::vector<uint32_t> depths(tree.nodes.size(), 0);
+  for (size_t at = tree.nodes.size(); at-- > 0;) {
+    const formats::TreeNode& node = tree.nodes[at];
+    if (!node.leaf())
+      depths[at] = 1 + std::max(depths[static_cast<size_t>(node.left)], depths[static_cast<size_t>(node.right)]);
+  }
+  return depths[0];
+}
+
 // LightGBM's contributions and raw scores of an averaged forest are those of the sum.
 double divisor_of(const formats::Ensemble& model) {
   return model.format == "lightgbm" ? 1 : model.divisor;
@@ -122,8 +133,9 @@ Status check_explainable(const formats::Ensemble& model) {
     const std::string where = "tree " + std::to_string(t);
     if (!tree.linear.empty())
       return fail(Code::Unsupported, where + " has linear leaves: what they add has no exact contributions");
-    if (tree.depth > kShapDepthMax)
-      return fail(Code::Unsupported, where + " is " + std::to_string(tree.depth) + " deep: contributions are given to " +
+    const uint32_t depth = depth_of(tree);
+    if (depth > kShapDepthMax)
+      return fail(Code::Unsupported, where + " is " + std::to_string(depth) + " deep: contributions are given to " +
                                          std::to_string(kShapDepthMax));
     CLOPS_TRY(check_covers(tree, where));
   }

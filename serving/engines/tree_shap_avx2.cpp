@@ -21,8 +21,8 @@ struct Isa {
   static M less(V x, V y) { return _mm256_cmp_pd(x, y, _CMP_LT_OQ); }
   static M not_at_least(V x, V y) { return _mm256_cmp_pd(x, y, _CMP_NGE_UQ); }
   static M mask(const bool* rows) {
-    return _mm256_castsi256_pd(_mm256_set_epi64x(-int64_t{rows[3]}, -int64_t{rows[2]}, -int64_t{rows[1]},
-                                                 -int64_t{rows[0]}));
+    return _mm256_castsi256_pd(
+        _mm256_set_epi64x(-int64_t{rows[3]}, -int64_t{rows[2]}, -int64_t{rows[1]}, -int64_t{rows[0]}));
   }
   static M no(M m) { return _mm256_xor_pd(m, _mm256_castsi256_pd(_mm256_set1_epi64x(-1))); }
   static M both(M m, M n) { return _mm256_and_pd(m, n); }

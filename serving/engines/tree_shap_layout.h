@@ -5,9 +5,9 @@
 // with weighs t + (1 - t) z and one that it does not (1 - t) z, z being the share of cover that its splits let by. At a
 // node, with B what a child gives, M = z_left B_left + z_right B_right and D = B(the row's way) - M:
 //   what the node gives = M + g D;   its feature gets P k D;   P(child) = P (z_child (1 - g) + [the row's way] g)
-// where P is the product of weights above. A feature new to the path has g = t, k = 1; one seen before, with share s and
-// the row agreeing so far, has g = t / (t + (1 - t) s), k = s / (t + (1 - t) s)^2; with the row not agreeing g = k = 0.
-// Thread rule: values.
+// where P is the product of weights above. A feature new to the path has g = t, k = 1; one seen before, with share s
+// and the row agreeing so far, has g = t / (t + (1 - t) s), k = s / (t + (1 - t) s)^2; with the row not agreeing g = k
+// = 0. Thread rule: values.
 #pragma once
 
 #include <array>
