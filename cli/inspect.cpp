@@ -1,6 +1,7 @@
 #include "cli/inspect.h"
 
 #include <algorithm>
+#include <iomanip>
 #include <memory>
 #include <ostream>
 
@@ -41,13 +42,15 @@ void print_columns(std::ostream& out, const std::vector<std::string>& names) {
 void print(std::ostream& out, const formats::Summary& model, const Json& document) {
   out << "format     " << model.format << " (" << model.framework << ")\n"
       << "digest     " << string_at(document, {"digest"}) << "\n"
-      << "bytes      " << int_at(document, {"bytes"}) << "\n"
-      << "objective  " << model.objective << "\n";
+      << "bytes      " << int_at(document, {"bytes"}) << "\n";
+  if (!model.objective.empty()) out << "objective  " << model.objective << "\n";
   if (model.trees != 0)
     out << "trees      " << model.trees << ", up to " << model.depth_max << " deep, " << model.nodes << " nodes\n";
   for (const auto& input : model.inputs) out << "input      " << tensor(input) << "\n";
   for (const auto& output : model.outputs) out << "output     " << tensor(output) << "\n";
+  for (const auto& [what, text] : model.details) out << std::left << std::setw(11) << what << text << "\n";
   if (!model.feature_names.empty()) print_columns(out, model.feature_names);
+  for (const std::string& note : model.notes) out << "note       " << note << "\n";
 }
 
 Status inspect(const Options& options, std::ostream& out) {
@@ -71,7 +74,8 @@ void add_inspect(CLI::App& root, const Context& context, int& exit_code) {
   CLI::App* command = root.add_subcommand("inspect", "Say what a model file is, or why it cannot be served");
   const auto options = std::make_shared<Options>();
   command->add_option("model", options->path, "Model file, or a folder with one model in it")->required();
-  command->add_option("--format", options->format, "Expected format: xgboost, lightgbm or auto")->capture_default_str();
+  command->add_option("--format", options->format, "Expected format: xgboost, lightgbm, onnx or auto")
+      ->capture_default_str();
   command->add_option("-o,--output", options->output, "text, or json: the line clops-server inspect prints")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

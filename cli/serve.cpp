@@ -9,6 +9,7 @@
 #include "crds/inspection.h"
 #include "registry/inspection.h"
 #include "serving/engines/forest.h"
+#include "serving/engines/onnx.h"
 #include "serving/server.h"
 
 namespace clops::cli {
@@ -70,15 +71,24 @@ crds::ServingConfig config_of(const Options& options, const fs::path& path, cons
   return {.generation = 1, .models = {std::move(model)}};
 }
 
-// An infer request of one row, to copy into a shell.
+// An infer request of one row of zeros or empty texts, to copy into a shell.
 std::string example(const crds::Inspection& inspection) {
-  if (inspection.schema.inputs.empty() || inspection.schema.inputs.front().shape.size() != 2) return "";
-  const crds::ModelTensor& input = inspection.schema.inputs.front();
-  const int64_t columns = input.shape[1];
-  std::string row;
-  for (int64_t i = 0; i < columns; ++i) row += i == 0 ? "0" : ",0";
-  return R"({"inputs":[{"name":")" + input.name + R"(","shape":[1,)" + std::to_string(columns) +
-         R"(],"datatype":"FP32","data":[)" + row + "]}]}";
+  std::string inputs;
+  for (const crds::ModelTensor& input : inspection.schema.inputs) {
+    std::string shape, data;
+    int64_t count = 1;
+    for (const int64_t size : input.shape) {
+      shape += (shape.empty() ? "" : ",") + std::to_string(size < 0 ? 1 : size);
+      count *= size < 0 ? 1 : size;
+    }
+    if (count > 1000) return "";
+    const std::string_view zero = input.datatype == "BYTES" ? "\"\"" : input.datatype == "BOOL" ? "false" : "0";
+    for (int64_t i = 0; i < count; ++i) (data += i == 0 ? "" : ",") += zero;
+    inputs += std::string(inputs.empty() ? "" : ",") + R"({"name":")" + input.name + R"(","shape":[)" + shape +
+              R"(],"datatype":")" + (input.datatype == "FP16" ? "FP32" : input.datatype) + R"(","data":[)" + data +
+              "]}";
+  }
+  return inputs.empty() ? "" : R"({"inputs":[)" + inputs + "]}";
 }
 
 Status serve(const Options& options, const Context& context) {
@@ -91,6 +101,8 @@ Status serve(const Options& options, const Context& context) {
   const crds::ServingConfig config = config_of(options, path, inspection);
   std::vector<std::unique_ptr<serving::EngineFactory>> factories;
   factories.push_back(serving::make_forest_engine_factory());
+  factories.push_back(serving::make_onnx_engine_factory(
+      {.libraries = serving::onnx_runtime_places(context.env("CLOPS_ONNXRUNTIME").value_or(""))}));
   context.arm_stop();
   serving::ServerOptions server{
       .listen = options.listen, .port = options.port, .admin_port = options.admin_port, .threads = options.threads};

@@ -16,6 +16,8 @@
 #include "cmd/stop_signal.h"
 #include "registry/inspection.h"
 #include "serving/engines/forest.h"
+#include "serving/engines/onnx.h"
+#include "serving/lifecycle/model_loader.h"
 #include "serving/server.h"
 
 namespace {
@@ -46,6 +48,15 @@ int failed(const Error& error) {
   return error.code == Code::InvalidArgument ? 2 : 1;
 }
 
+std::vector<std::unique_ptr<serving::EngineFactory>> engine_factories() {
+  const char* const onnx_runtime = std::getenv("CLOPS_ONNXRUNTIME");
+  std::vector<std::unique_ptr<serving::EngineFactory>> out;
+  out.push_back(serving::make_forest_engine_factory());
+  out.push_back(serving::make_onnx_engine_factory(
+      {.libraries = serving::onnx_runtime_places(onnx_runtime == nullptr ? "" : onnx_runtime)}));
+  return out;
+}
+
 int serve(Flags& flags) {
   if (flags.server.config_file.empty() && flags.server.push_key_file.empty()) {
     std::cerr
@@ -65,8 +76,7 @@ int serve(Flags& flags) {
   flags.server.pod_name = host_name();
   flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);
   flags.server.connection_age = std::chrono::milliseconds(flags.connection_age_ms);
-  std::vector<std::unique_ptr<serving::EngineFactory>> factories;
-  factories.push_back(serving::make_forest_engine_factory());
+  auto factories = engine_factories();
   auto server = serving::InferenceServer::start(flags.server, clock, *log, std::move(factories));
   if (!server) return failed(server.error());
   std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(),
@@ -92,7 +102,12 @@ int inspect(const Flags& flags) {
   auto store = registry::open_store({.folder = folder});
   if (!store) return failed(store.error());
   const registry::SourceTable sources = registry::make_sources(*options, clock);
-  std::printf("%s\n", registry::inspect(sources, **store, clock, flags.inspect).c_str());
+  registry::InspectRequest request = flags.inspect;
+  const auto factories = engine_factories();
+  request.try_load = [&factories](const std::filesystem::path& path, std::string_view format) {
+    return serving::try_load(factories, path.string(), format);
+  };
+  std::printf("%s\n", registry::inspect(sources, **store, clock, request).c_str());
   std::error_code ignored;
   if (flags.cache.empty()) std::filesystem::remove_all(folder, ignored);
   return 0;
@@ -113,7 +128,8 @@ int main(int argc, char** argv) {
       app.add_subcommand("inspect", "fetch, verify and describe one model; the last line printed is one JSON document");
   inspect_command->add_option("--uri", flags.inspect.uri, "where the model is")->required();
   inspect_command->add_option("--digest", flags.inspect.digest, "what its digest must be (sha256:...)");
-  inspect_command->add_option("--format", flags.inspect.format, "xgboost, lightgbm or auto")->capture_default_str();
+  inspect_command->add_option("--format", flags.inspect.format, "xgboost, lightgbm, onnx or auto")
+      ->capture_default_str();
   cmd::declare_sources(*inspect_command, flags);
   try {
     app.parse(argc, argv);

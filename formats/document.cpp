@@ -8,28 +8,36 @@ std::unexpected<Error> DocumentReader::fail_here(std::string_view what) const {
   return fail(Code::InvalidArgument, "at byte " + std::to_string(position()) + ": " + std::string(what));
 }
 
-Result<std::vector<int32_t>> DocumentReader::integers() {
-  std::vector<int32_t> values;
+Status DocumentReader::integers(std::vector<int32_t>& into) {
+  into.clear();
   CLOPS_TRY(begin_array());
   while (true) {
     CLOPS_ASSIGN(const bool more, next_item());
-    if (!more) return values;
+    if (!more) return {};
     CLOPS_ASSIGN(const int64_t value, integer());
     if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max())
       return fail_here("an integer beyond 32 bits");
-    values.push_back(static_cast<int32_t>(value));
+    into.push_back(static_cast<int32_t>(value));
   }
 }
 
-Result<std::vector<float>> DocumentReader::reals() {
-  std::vector<float> values;
+Status DocumentReader::reals(std::vector<float>& into) {
+  into.clear();
   CLOPS_TRY(begin_array());
   while (true) {
     CLOPS_ASSIGN(const bool more, next_item());
-    if (!more) return values;
+    if (!more) return {};
     CLOPS_ASSIGN(const float value, real());
-    values.push_back(value);
+    into.push_back(value);
   }
+}
+
+Status DocumentReader::reals_at(size_t position, std::vector<float>& into) {
+  const size_t here = this->position();
+  seek(position);
+  CLOPS_TRY(reals(into));
+  seek(here);
+  return {};
 }
 
 Result<std::vector<std::string>> DocumentReader::strings() {
@@ -52,8 +60,10 @@ Status DocumentReader::skip() {
       CLOPS_TRY(begin_object());
       open.push_back(true);
     } else if (next == Kind::Array) {
-      CLOPS_TRY(begin_array());
-      open.push_back(false);
+      if (!skip_numbers()) {
+        CLOPS_TRY(begin_array());
+        open.push_back(false);
+      }
     } else if (next == Kind::String) {
       CLOPS_TRY(string());
     } else {

@@ -35,14 +35,19 @@ class DocumentReader {
   [[nodiscard]] virtual Result<float> real() = 0;       // nearest float32; NaN and infinities as XGBoost writes them
   [[nodiscard]] virtual Status end() = 0;               // nothing may follow
 
-  // Whole arrays. Those of UBJSON are mostly typed: read without a look at each element's type.
-  [[nodiscard]] virtual Result<std::vector<int32_t>> integers();
-  [[nodiscard]] virtual Result<std::vector<float>> reals();
+  // Whole arrays, in place of what `into` held. A model is mostly arrays of numbers: these are where its time goes.
+  [[nodiscard]] virtual Status integers(std::vector<int32_t>& into);
+  [[nodiscard]] virtual Status reals(std::vector<float>& into);
   [[nodiscard]] Result<std::vector<std::string>> strings();
   [[nodiscard]] Status skip();  // the next value, whatever it is
   [[nodiscard]] virtual size_t position() const = 0;
+  // An array that was skipped when position() was `position`; reading goes on where it was.
+  [[nodiscard]] Status reals_at(size_t position, std::vector<float>& into);
 
  protected:
+  // Passes an array of plain numbers at once; false and nothing read where the next value is anything else.
+  [[nodiscard]] virtual bool skip_numbers() = 0;
+  virtual void seek(size_t position) = 0;  // to before a value of an object
   [[nodiscard]] std::unexpected<Error> fail_here(std::string_view what) const;
 };
 

@@ -42,6 +42,8 @@ enum class Transform : uint8_t {
   SignSquare,  // of each output: sign(sum) * sum^2 (LightGBM reg_sqrt)
   Log1pExp,    // of each output: log(1 + exp(sum)) (LightGBM cross_entropy_lambda)
   Pair,        // of one output: [1 - p, p] with p = sigmoid(sum) (scikit-learn's predict_proba of a boosted classifier)
+  Ascending,   // over the outputs: put in ascending order (XGBoost reg:quantileerror)
+  Expectiles,  // over the outputs: the first, then each softplus(sum) + 1e-6 above the one before (reg:expectileerror)
   Normalize,   // over the outputs: divided by their total; 0 stays 0 (probabilities of a scikit-learn forest)
 };
 
@@ -104,6 +106,7 @@ struct Ensemble {
   // Empty, or one per feature: the names of its categories by code (XGBoost `cats`, LightGBM pandas_categorical); empty
   // for a feature that has none.
   std::vector<std::vector<std::string>> category_names;
+  std::vector<std::string> notes;  // what who reads a summary of the model should know
   bool operator==(const Ensemble&) const = default;
 };
 

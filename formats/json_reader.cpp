@@ -82,6 +82,21 @@ class JsonReader final : public DocumentReader {
     return parse_real(token);
   }
 
+  Status integers(std::vector<int32_t>& into) override {
+    return numbers(
+        into, [this](int32_t& value) { return plain_integer(value); },
+        [this]() -> Result<int32_t> {
+          CLOPS_ASSIGN(const int64_t wide, integer());
+          if (wide < std::numeric_limits<int32_t>::min() || wide > std::numeric_limits<int32_t>::max())
+            return fail_here("an integer beyond 32 bits");
+          return static_cast<int32_t>(wide);
+        });
+  }
+
+  Status reals(std::vector<float>& into) override {
+    return numbers(into, [this](float& value) { return plain_real(value); }, [this] { return real(); });
+  }
+
   Status end() override {
     skip_space();
     if (at_ != bytes_.size()) return fail_here("bytes after the end of the document");
@@ -93,6 +108,96 @@ class JsonReader final : public DocumentReader {
     char close;
     bool first;
   };
+
+  // An array of numbers: quick(value) takes one in its usual spelling, or leaves it to slow(), which knows every
+  // spelling and every complaint.
+  template <class T, class Quick, class Slow>
+  Status numbers(std::vector<T>& into, const Quick& quick, const Slow& slow) {
+    into.clear();
+    CLOPS_TRY(begin_array());
+    CLOPS_ASSIGN(bool more, next(']'));
+    while (more) {
+      T value{};
+      if (!quick(value)) {
+        CLOPS_ASSIGN(value, slow());
+      }
+      into.push_back(value);
+      if (at_ < bytes_.size() && bytes_[at_] == ',') {
+        ++at_;
+      } else {
+        CLOPS_ASSIGN(more, next(']'));
+      }
+    }
+    return {};
+  }
+
+  static bool digit(char c) { return c >= '0' && c <= '9'; }
+  [[nodiscard]] bool ends_number(size_t at) const {
+    return at < bytes_.size() && (bytes_[at] == ',' || bytes_[at] == ']' || bytes_[at] == ' ' || bytes_[at] == '\n');
+  }
+
+  bool plain_integer(int32_t& value) {
+    skip_space();
+    size_t at = at_;
+    const bool negative = at < bytes_.size() && bytes_[at] == '-';
+    if (negative) ++at;
+    const size_t first = at;
+    int32_t sum = 0;
+    for (; at < bytes_.size() && digit(bytes_[at]) && at - first < 9; ++at) sum = sum * 10 + (bytes_[at] - '0');
+    if (at == first || !ends_number(at)) return false;
+    value = negative ? -sum : sum;
+    at_ = at;
+    return true;
+  }
+
+  bool plain_real(float& value) {
+    skip_space();
+    const size_t sign = at_ < bytes_.size() && bytes_[at_] == '-' ? 1 : 0;
+    if (at_ + sign >= bytes_.size() || !digit(bytes_[at_ + sign])) return false;
+    const char* first = bytes_.data() + at_;
+    const auto [end, error] = std::from_chars(first, bytes_.data() + bytes_.size(), value);
+    const auto at = static_cast<size_t>(end - bytes_.data());
+    if (error != std::errc{} || !ends_number(at)) return false;
+    at_ = at;
+    return true;
+  }
+
+  // The end of a number as JSON spells it, or `at` where there is none.
+  [[nodiscard]] size_t after_number(size_t at) const {
+    const size_t begin = at;
+    const auto digits = [&] {
+      const size_t first = at;
+      while (at < bytes_.size() && digit(bytes_[at])) ++at;
+      return at != first;
+    };
+    if (at < bytes_.size() && bytes_[at] == '-') ++at;
+    if (!digits()) return begin;
+    if (at < bytes_.size() && bytes_[at] == '.') {
+      ++at;
+      if (!digits()) return begin;
+    }
+    if (at < bytes_.size() && (bytes_[at] == 'e' || bytes_[at] == 'E')) {
+      ++at;
+      if (at < bytes_.size() && (bytes_[at] == '-' || bytes_[at] == '+')) ++at;
+      if (!digits()) return begin;
+    }
+    return at;
+  }
+
+  void seek(size_t position) override { at_ = position; }
+
+  bool skip_numbers() override {
+    size_t at = at_ + 1;  // behind the bracket that kind() saw
+    while (true) {
+      const size_t end = after_number(at);
+      if (end == at || end == bytes_.size()) return false;
+      at = end + 1;
+      if (bytes_[end] == ']') break;
+      if (bytes_[end] != ',') return false;
+    }
+    at_ = at;
+    return true;
+  }
 
   void skip_space() {
     while (at_ < bytes_.size() &&

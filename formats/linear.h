@@ -23,7 +23,7 @@ struct LinearModel {
   uint32_t features = 0, outputs = 1;
   Transform transform = Transform::Identity;
   std::vector<double> weights, intercepts;
-  std::vector<std::string> feature_names, feature_types;
+  std::vector<std::string> feature_names, feature_types, notes;
   bool operator==(const LinearModel&) const = default;
 };
 

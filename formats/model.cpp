@@ -19,6 +19,7 @@ Summary summarize_tabular(const Tabular& model) {
   if (columns > 1) output.shape.push_back(columns);
   out.outputs.push_back(std::move(output));
   out.feature_names = model.feature_names;
+  out.notes = model.notes;
   return out;
 }
 
@@ -35,6 +36,25 @@ Summary summarize_one(const Ensemble& model) {
 
 Summary summarize_one(const LinearModel& model) {
   return summarize_tabular(model);
+}
+
+// A long list is cut: this is for people.
+std::string joined(const std::vector<std::string>& items) {
+  constexpr size_t kShown = 20;
+  std::string out;
+  for (size_t i = 0; i < std::min(items.size(), kShown); ++i) out += (i > 0 ? ", " : "") + items[i];
+  return out + (items.size() > kShown ? ", and " + std::to_string(items.size() - kShown) + " more" : "");
+}
+
+Summary summarize_one(const OnnxModel& model) {
+  Summary out{.format = "onnx", .framework = model.framework, .objective = {}};
+  for (const OnnxTensor& input : model.inputs) out.inputs.push_back({input.name, input.datatype, input.shape});
+  for (const OnnxTensor& output : model.outputs) out.outputs.push_back({output.name, output.datatype, output.shape});
+  out.details = {{"opsets", joined(model.opsets)}, {"operators", std::to_string(model.nodes)}};
+  for (const OnnxTensor& output : model.outputs)
+    if (!output.labels.empty()) out.details.emplace_back("classes", output.name + ": " + joined(output.labels));
+  if (!model.external_files.empty()) out.details.emplace_back("weights in", joined(model.external_files));
+  return out;
 }
 
 }  // namespace

@@ -5,11 +5,13 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "formats/ensemble.h"
 #include "formats/linear.h"
+#include "formats/onnx.h"
 
 namespace clops::formats {
 
@@ -20,14 +22,17 @@ struct TensorDescription {
   bool operator==(const TensorDescription&) const = default;
 };
 
-using Model = std::variant<Ensemble, LinearModel>;
+// What clops evaluates itself, or the description of what ONNX Runtime does.
+using Model = std::variant<Ensemble, LinearModel, OnnxModel>;
 
 struct Summary {
   std::string format, framework, objective;
   std::vector<TensorDescription> inputs, outputs;
-  std::vector<std::string> feature_names;                // columns of the tabular input, if the model names them
-  std::vector<std::vector<std::string>> category_names;  // as Ensemble::category_names
-  size_t trees = 0, depth_max = 0, nodes = 0;            // 0 where there are none
+  std::vector<std::string> feature_names;                    // columns of the tabular input, if the model names them
+  std::vector<std::vector<std::string>> category_names;      // as Ensemble::category_names
+  std::vector<std::string> notes;                            // as Ensemble::notes
+  size_t trees = 0, depth_max = 0, nodes = 0;                // 0 where there are none
+  std::vector<std::pair<std::string, std::string>> details;  // what else is worth knowing of it, for people
   bool operator==(const Summary&) const = default;
 };
 [[nodiscard]] Summary summarize(const Model& model);

@@ -6,7 +6,10 @@
 
 #include "base/file.h"
 #include "formats/lightgbm.h"
+#include "formats/onnx.h"
+#include "formats/skops.h"
 #include "formats/xgboost.h"
+#include "formats/zip.h"
 
 namespace clops::formats {
 namespace {
@@ -16,12 +19,13 @@ struct Known {
 };
 using namespace std::string_view_literals;
 constexpr std::string_view kSave =
-    "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json')";
+    "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json'), "
+    "or let tools/convert do that";
 constexpr std::string_view kSupported =
-    "supported: XGBoost models (.json or .ubj) and LightGBM models (.txt), as save_model writes them";
+    "supported: XGBoost models (.json or .ubj) and LightGBM models (.txt), as save_model writes them, ONNX models, and "
+    "scikit-learn "
+    "models as skops.io.dump writes them";
 constexpr Known kKnown[] = {
-    {"PK\x03\x04"sv, "a zip archive (skops, PyTorch, Keras or NumPy .npz)",
-     "give the model file itself, as save_model writes it"},
     {"\x1f\x8b"sv, "a gzip file", "give the model uncompressed"},
     {"BZh"sv, "a bzip2 file", "give the model uncompressed"},
     {"\xfd"
@@ -33,7 +37,6 @@ constexpr Known kKnown[] = {
     {"bs64"sv, "an old XGBoost binary model", kSave},
     {"CONFIG-offset:"sv, "an XGBoost memory snapshot", kSave},
     {"version https://git-lfs"sv, "a Git LFS pointer, not the file it stands for", "fetch the file with git lfs pull"},
-    {"\x08\x03\x12"sv, "an ONNX model", kSupported},
     {"#!"sv, "a script", "give the model file"},
 };
 
@@ -48,12 +51,6 @@ bool is_pickle(std::string_view bytes) {
   // Protocols 2 to 5 open with 0x80 VERSION; 0 and 1 name a module in plain text.
   if (bytes.size() >= 2 && bytes[0] == '\x80' && bytes[1] >= 2 && bytes[1] <= 5) return true;
   return bytes.starts_with("ccopy_reg") || bytes.starts_with("cxgboost") || bytes.starts_with("csklearn");
-}
-
-bool is_onnx(std::string_view bytes) {
-  // Field 1 (ir_version) as a small varint, then field 2 (producer_name) or 7 (graph) with a length.
-  return bytes.size() > 4 && bytes[0] == '\x08' && bytes[1] > 0 && bytes[1] < 32 &&
-         (bytes[2] == '\x12' || bytes[2] == '\x3a');
 }
 
 bool is_raw_binary(std::string_view bytes) {
@@ -76,12 +73,13 @@ std::unexpected<Error> not_a_model(std::string_view is, std::string_view way_out
 std::unexpected<Error> refuse(std::string_view bytes) {
   if (bytes.empty()) return fail(Code::InvalidArgument, "the file is empty");
   if (is_pickle(bytes))
-    return not_a_model(
-        "a Python pickle (joblib.dump, pickle.dump)",
-        std::string("a pickle runs code when it is opened, so it is never loaded; ") + std::string(kSave));
+    return not_a_model("a Python pickle (joblib.dump, pickle.dump)",
+                       "a pickle runs code when it is opened, so it is never loaded; where you trust it, tools/convert "
+                       "turns it into a "
+                       "file that is, or save the model anew: XGBoost with save_model('model.ubj'), LightGBM with "
+                       "booster_.save_model('model.txt'), scikit-learn with skops.io.dump(model, 'model.skops')");
   for (const Known& known : kKnown)
     if (bytes.starts_with(known.magic)) return not_a_model(known.is, known.way_out);
-  if (is_onnx(bytes)) return not_a_model("an ONNX model", kSupported);
   if (is_raw_binary(bytes)) return not_a_model("an old XGBoost binary model", kSave);
   if (skip_space(bytes).starts_with('<'))
     return not_a_model("a web page or XML",
@@ -99,6 +97,10 @@ std::string_view to_string(Format format) {
       return "xgboost-ubj";
     case Format::LightgbmText:
       return "lightgbm";
+    case Format::Onnx:
+      return "onnx";
+    case Format::Skops:
+      return "skops";
   }
   return "?";
 }
@@ -118,14 +120,16 @@ Result<Format> detect(std::string_view bytes) {
       return Format::XgboostUbj;
     if (text.size() == 1) return fail(Code::InvalidArgument, "the file ends after its first byte (truncated?)");
   }
+  if (looks_like_onnx(bytes)) return Format::Onnx;
+  if (looks_like_zip(bytes)) return Format::Skops;
   return refuse(bytes);
 }
 
 Status check_wanted(std::string_view wanted, Format found) {
-  const std::string_view name = found == Format::LightgbmText ? "lightgbm" : "xgboost";
-  if (wanted == "auto" || wanted.empty() || wanted == name || wanted == to_string(found)) return {};
-  return fail(Code::Unsupported, "modelFormat is '" + std::string(wanted) + "', the file is " +
-                                     std::string(to_string(found)) + "; write " + std::string(name) + " or auto");
+  const std::string_view full = to_string(found), name = full.substr(0, full.find('-'));
+  if (wanted == "auto" || wanted.empty() || wanted == name || wanted == full) return {};
+  return fail(Code::Unsupported, "modelFormat is '" + std::string(wanted) + "', the file is " + std::string(full) +
+                                     "; write " + std::string(name) + " or auto");
 }
 
 Result<std::filesystem::path> find_model_file(const std::filesystem::path& path) {
@@ -165,6 +169,8 @@ Result<Model> read_model(std::string_view bytes, std::string_view wanted) {
   CLOPS_ASSIGN(const Format format, detect(bytes));
   CLOPS_TRY(check_wanted(wanted, format));
   if (format == Format::LightgbmText) return read_lightgbm(bytes);
+  if (format == Format::Onnx) return read_onnx(bytes);
+  if (format == Format::Skops) return read_skops(bytes);
   return read_xgboost(bytes, format == Format::XgboostJson ? Encoding::Json : Encoding::Ubjson);
 }
 

@@ -17,12 +17,12 @@ namespace clops::formats {
 
 inline constexpr size_t kModelBytesMax = 1u << 30;
 
-enum class Format : uint8_t { XgboostJson, XgboostUbj, LightgbmText };
+enum class Format : uint8_t { XgboostJson, XgboostUbj, LightgbmText, Onnx, Skops };
 [[nodiscard]] std::string_view to_string(Format format);  // "xgboost-json"
 
 [[nodiscard]] Result<Format> detect(std::string_view bytes);
 
-// `wanted` is spec.modelFormat.name: "auto", "xgboost", "lightgbm", or what to_string gives.
+// `wanted` is spec.modelFormat.name: "auto", "xgboost", "lightgbm", "onnx", "skops", or what to_string gives.
 [[nodiscard]] Status check_wanted(std::string_view wanted, Format found);
 
 // The file itself; of a folder the one model in it: the only file, or the only one called model.*.

@@ -99,33 +99,42 @@ class UbjsonReader final : public DocumentReader {
     return decode_real(type, raw.data());
   }
 
-  Result<std::vector<int32_t>> integers() override {
+  Status integers(std::vector<int32_t>& into) override {
     CLOPS_TRY(begin_array());
     const Frame frame = frames_[depth_ - 1];
-    std::vector<int32_t> values;
-    if (frame.type == 'd' || frame.type == 'D' || frame.type == 'C' || size_of(frame.type) == 0)
-      return untyped<int32_t>(std::move(values));
+    into.clear();
+    if (frame.type == 'd' || frame.type == 'D' || frame.type == 'C' || size_of(frame.type) == 0) return untyped(into);
     CLOPS_ASSIGN(const std::string_view raw, take_typed(frame));
-    values.reserve(static_cast<size_t>(frame.left));
-    for (size_t i = 0; i < raw.size(); i += size_of(frame.type)) {
-      const int64_t value = decode_integer(frame.type, raw.data() + i);
-      if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max())
-        return fail_here("an integer beyond 32 bits");
-      values.push_back(static_cast<int32_t>(value));
+    into.resize(static_cast<size_t>(frame.left));
+    const char* from = raw.data();
+    if (frame.type == 'l') {
+      for (int32_t& value : into) value = big_endian<int32_t>(from), from += 4;
+      return {};
     }
-    return values;
+    for (int32_t& value : into) {
+      const int64_t wide = decode_integer(frame.type, from);
+      from += size_of(frame.type);
+      if (wide < std::numeric_limits<int32_t>::min() || wide > std::numeric_limits<int32_t>::max())
+        return fail_here("an integer beyond 32 bits");
+      value = static_cast<int32_t>(wide);
+    }
+    return {};
   }
 
-  Result<std::vector<float>> reals() override {
+  Status reals(std::vector<float>& into) override {
     CLOPS_TRY(begin_array());
     const Frame frame = frames_[depth_ - 1];
-    std::vector<float> values;
-    if (frame.type == 'C' || size_of(frame.type) == 0) return untyped<float>(std::move(values));
+    into.clear();
+    if (frame.type == 'C' || size_of(frame.type) == 0) return untyped(into);
     CLOPS_ASSIGN(const std::string_view raw, take_typed(frame));
-    values.reserve(static_cast<size_t>(frame.left));
-    for (size_t i = 0; i < raw.size(); i += size_of(frame.type))
-      values.push_back(decode_real(frame.type, raw.data() + i));
-    return values;
+    into.resize(static_cast<size_t>(frame.left));
+    const char* from = raw.data();
+    if (frame.type == 'd') {
+      for (float& value : into) value = big_endian<float>(from), from += 4;
+      return {};
+    }
+    for (float& value : into) value = decode_real(frame.type, from), from += size_of(frame.type);
+    return {};
   }
 
   Status end() override {
@@ -143,7 +152,11 @@ class UbjsonReader final : public DocumentReader {
   static T big_endian(const char* raw) {
     using Bits = std::conditional_t<sizeof(T) == 8, uint64_t, std::conditional_t<sizeof(T) == 4, uint32_t, uint16_t>>;
     Bits bits = 0;
-    for (size_t i = 0; i < sizeof(T); ++i) bits = static_cast<Bits>((bits << 8) | static_cast<unsigned char>(raw[i]));
+    std::memcpy(&bits, raw, sizeof bits);
+    static_assert(std::endian::native == std::endian::little);
+    if constexpr (sizeof(T) == 8) bits = __builtin_bswap64(bits);
+    if constexpr (sizeof(T) == 4) bits = __builtin_bswap32(bits);
+    if constexpr (sizeof(T) == 2) bits = __builtin_bswap16(bits);
     return std::bit_cast<T>(bits);
   }
 
@@ -190,20 +203,38 @@ class UbjsonReader final : public DocumentReader {
   }
 
   template <class T>
-  Result<std::vector<T>> untyped(std::vector<T> values) {
+  Status untyped(std::vector<T>& into) {
     while (true) {
       CLOPS_ASSIGN(const bool more, next_item());
-      if (!more) return values;
+      if (!more) return {};
       if constexpr (std::is_same_v<T, float>) {
         CLOPS_ASSIGN(const float value, real());
-        values.push_back(value);
+        into.push_back(value);
       } else {
         CLOPS_ASSIGN(const int64_t value, integer());
         if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max())
           return fail_here("an integer beyond 32 bits");
-        values.push_back(static_cast<int32_t>(value));
+        into.push_back(static_cast<int32_t>(value));
       }
     }
+  }
+
+  void seek(size_t position) override {
+    at_ = position;
+    element_type_ = 0;
+  }
+
+  bool skip_numbers() override {
+    const size_t at = at_;
+    const char type = element_type_;
+    if (begin_array()) {
+      const Frame frame = frames_[depth_ - 1];
+      if (frame.type != 0 && frame.type != 'C') return static_cast<bool>(take_typed(frame));
+      --depth_;
+    }
+    at_ = at;
+    element_type_ = type;
+    return false;
   }
 
   Result<char> peek_type() {

@@ -3,185 +3,22 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <optional>
+#include <utility>
 
-#include "formats/document.h"
-#include "formats/xgboost_tree.h"
+#include "formats/xgboost_file.h"
+#include "formats/xgboost_names.h"
+#include "formats/xgboost_objective.h"
 
 namespace clops::formats {
 namespace {
 
-enum class Link : uint8_t { Identity, Logit, Log };  // from base_score to the margin that sums start from
-
-struct Objective {
-  std::string_view name;
-  Transform transform;
-  Link link;
-};
-constexpr Objective kObjectives[] = {
-    {"binary:logistic", Transform::Sigmoid, Link::Logit},
-    {"reg:logistic", Transform::Sigmoid, Link::Logit},
-    {"binary:logitraw", Transform::Identity, Link::Identity},
-    {"binary:hinge", Transform::Step, Link::Identity},
-    {"reg:squarederror", Transform::Identity, Link::Identity},
-    {"reg:linear", Transform::Identity, Link::Identity},
-    {"reg:squaredlogerror", Transform::Identity, Link::Identity},
-    {"reg:pseudohubererror", Transform::Identity, Link::Identity},
-    {"reg:absoluteerror", Transform::Identity, Link::Identity},
-    {"count:poisson", Transform::Exp, Link::Log},
-    {"reg:gamma", Transform::Exp, Link::Log},
-    {"reg:tweedie", Transform::Exp, Link::Log},
-    {"rank:pairwise", Transform::Identity, Link::Identity},
-    {"rank:ndcg", Transform::Identity, Link::Identity},
-    {"rank:map", Transform::Identity, Link::Identity},
-    {"multi:softprob", Transform::Softmax, Link::Identity},
-    {"multi:softmax", Transform::Argmax, Link::Identity},
-};
-
-struct RawModel {
-  bool has_learner = false, has_booster_model = false, has_param = false;
-  std::string booster, objective, base_score, num_class, num_feature, num_target;
-  std::vector<int32_t> version, tree_info;
-  std::vector<std::string> feature_names, feature_types;
-  std::string num_trees;
-  std::vector<Tree> trees;
-  bool weight_drop = false, category_dictionaries = false;
-};
+constexpr std::string_view kSaveAgain = "load it with XGBoost 1.6 or newer and save it again";
 
 std::unexpected<Error> unsupported(std::string message) {
   return fail(Code::Unsupported, std::move(message));
 }
 std::unexpected<Error> damaged(std::string message) {
   return fail(Code::InvalidArgument, std::move(message));
-}
-
-// read(key) reads or skips the value of each key.
-template <class Read>
-Status each_key(DocumentReader& reader, const Read& read) {
-  std::string key;
-  CLOPS_TRY(reader.begin_object());
-  while (true) {
-    CLOPS_ASSIGN(const bool more, reader.next_key(key));
-    if (!more) return {};
-    if (Status status = read(key); !status) return status;
-  }
-}
-
-Status read_into(DocumentReader& reader, std::string& target) {
-  CLOPS_ASSIGN(target, reader.string());
-  return {};
-}
-
-Status read_dart_weights(DocumentReader& reader, RawModel& raw) {
-  raw.weight_drop = true;
-  return reader.skip();
-}
-
-Status read_trees(DocumentReader& reader, RawModel& raw) {
-  CLOPS_TRY(reader.begin_array());
-  while (true) {
-    CLOPS_ASSIGN(const bool more, reader.next_item());
-    if (!more) return {};
-    const std::string place = "tree " + std::to_string(raw.trees.size());
-    auto tree = read_xgboost_tree(reader);
-    if (!tree) return fail_in(place, tree.error());
-    auto converted = convert(*tree);
-    if (!converted) return fail_in(place, converted.error());
-    raw.trees.push_back(std::move(*converted));
-  }
-}
-
-Status read_cats(DocumentReader& reader, RawModel& raw) {
-  return each_key(reader, [&](const std::string& key) -> Status {
-    if (key != "enc") return reader.skip();
-    CLOPS_TRY(reader.begin_array());
-    while (true) {
-      CLOPS_ASSIGN(const bool more, reader.next_item());
-      if (!more) return {};
-      raw.category_dictionaries = true;
-      CLOPS_TRY(reader.skip());
-    }
-  });
-}
-
-Status read_booster_model(DocumentReader& reader, RawModel& raw) {
-  raw.has_booster_model = true;
-  return each_key(reader, [&](const std::string& key) -> Status {
-    if (key == "trees") return read_trees(reader, raw);
-    if (key == "cats") return read_cats(reader, raw);
-    if (key == "weight_drop") return read_dart_weights(reader, raw);
-    if (key == "tree_info") {
-      CLOPS_ASSIGN(raw.tree_info, reader.integers());
-      return {};
-    }
-    if (key == "gbtree_model_param") {
-      return each_key(reader, [&](const std::string& param) -> Status {
-        return param == "num_trees" ? read_into(reader, raw.num_trees) : reader.skip();
-      });
-    }
-    if (key == "iteration_indptr") return reader.skip();
-    if (key == "weights" || key == "boosted_rounds") return reader.skip();  // gblinear: refused by its name
-    return unknown_field("gradient_booster.model", key);
-  });
-}
-
-Status read_booster(DocumentReader& reader, RawModel& raw) {
-  return each_key(reader, [&](const std::string& key) -> Status {
-    if (key == "model") return read_booster_model(reader, raw);
-    if (key == "name") return read_into(reader, raw.booster);
-    if (key == "weight_drop") return read_dart_weights(reader, raw);
-    if (key == "gbtree") return reader.skip();  // inside dart: refused by its name
-    return unknown_field("gradient_booster", key);
-  });
-}
-
-Status read_learner_param(DocumentReader& reader, RawModel& raw) {
-  raw.has_param = true;
-  return each_key(reader, [&](const std::string& key) -> Status {
-    if (key == "base_score") return read_into(reader, raw.base_score);
-    if (key == "num_class") return read_into(reader, raw.num_class);
-    if (key == "num_feature") return read_into(reader, raw.num_feature);
-    if (key == "num_target") return read_into(reader, raw.num_target);
-    if (key == "boost_from_average") return reader.skip();
-    return unknown_field("learner_model_param", key);
-  });
-}
-
-Status read_learner(DocumentReader& reader, RawModel& raw) {
-  raw.has_learner = true;
-  return each_key(reader, [&](const std::string& key) -> Status {
-    if (key == "gradient_booster") return read_booster(reader, raw);
-    if (key == "learner_model_param") return read_learner_param(reader, raw);
-    if (key == "objective") {
-      return each_key(reader, [&](const std::string& field) -> Status {
-        return field == "name" ? read_into(reader, raw.objective) : reader.skip();
-      });
-    }
-    if (key == "feature_names") {
-      CLOPS_ASSIGN(raw.feature_names, reader.strings());
-      return {};
-    }
-    if (key == "feature_types") {
-      CLOPS_ASSIGN(raw.feature_types, reader.strings());
-      return {};
-    }
-    if (key == "attributes") return reader.skip();
-    return unknown_field("learner", key);
-  });
-}
-
-Result<RawModel> read_raw(DocumentReader& reader) {
-  RawModel raw;
-  CLOPS_TRY(each_key(reader, [&](const std::string& key) -> Status {
-    if (key == "learner") return read_learner(reader, raw);
-    if (key == "version") {
-      CLOPS_ASSIGN(raw.version, reader.integers());
-      return {};
-    }
-    return reader.skip();
-  }));
-  CLOPS_TRY(reader.end());
-  return raw;
 }
 
 Result<uint32_t> whole(std::string_view field, std::string_view text, uint32_t absent) {
@@ -193,153 +30,208 @@ Result<uint32_t> whole(std::string_view field, std::string_view text, uint32_t a
   return value;
 }
 
-// "5E-1", or "[5E-1,1E0]" since 3.1.
-Result<std::vector<float>> parse_base_score(std::string_view text) {
-  const auto bad = [&] {
-    return damaged("learner_model_param.base_score: '" + std::string(text.substr(0, 40)) + "' is not a number");
-  };
-  std::string_view rest = text;
-  const bool bracketed = rest.starts_with('[');
-  if (bracketed) {
-    if (!rest.ends_with(']')) return bad();
-    rest = rest.substr(1, rest.size() - 2);
-  }
-  std::vector<float> values;
-  while (true) {
-    while (rest.starts_with(' ')) rest.remove_prefix(1);
-    float value = 0;
-    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), value);
-    if (error != std::errc{} || !std::isfinite(value)) return bad();
-    values.push_back(value);
-    rest.remove_prefix(static_cast<size_t>(end - rest.data()));
-    if (rest.empty()) return values;
-    if (!bracketed || !rest.starts_with(',')) return bad();
-    rest.remove_prefix(1);
-  }
-}
+// What trees and linear models have alike.
+struct Frame {
+  XgboostObjective objective;
+  uint32_t features = 0, outputs = 1;
+  std::vector<float> margins;
+};
 
-// `clamped`: releases that write a vector keep a probability off 0 and 1; those before refuse such a model themselves.
-Result<float> to_margin(float score, Link link, bool clamped) {
-  switch (link) {
-    case Link::Identity:
-      return score;
-    case Link::Logit: {
-      constexpr float kOff = 1e-6F;
-      const float p = clamped ? std::clamp(score, kOff, 1.0F - kOff) : score;
-      if (!(p > 0.0F && p < 1.0F)) return damaged("base_score must lie between 0 and 1 for a logistic objective");
-      return -std::log(1.0F / p - 1.0F);
-    }
-    case Link::Log:
-      if (score < 0.0F) return damaged("base_score must not be negative for an objective with a log link");
-      return std::log(score);
-  }
-  return damaged("base_score");
-}
-
-Status refuse_what_differs(const RawModel& raw) {
-  if (raw.booster == "dart" || raw.weight_drop)
-    return unsupported(
-        "booster 'dart' is not supported yet: its trees carry drop-out weights; train with booster='gbtree'");
-  if (raw.booster == "gblinear")
-    return unsupported("booster 'gblinear' is not supported: it has no trees; train with booster='gbtree'");
-  if (raw.booster != "gbtree")
-    return unsupported("booster '" + raw.booster + "' is not supported; train with booster='gbtree'");
-  if (raw.category_dictionaries || std::ranges::find(raw.feature_types, "c") != raw.feature_types.end())
-    return unsupported(
-        "categorical features are not supported yet; one-hot or ordinal encode them and train with numeric columns");
+Status check_document(const XgboostFile& file) {
+  if (!file.has_learner) return unsupported("this is not an XGBoost model: it has no field 'learner'");
+  if (file.version[0] < 1) return damaged("version is absent: it decides how the release that wrote the file predicts");
+  if (file.version[0] > 3)
+    return unsupported("written by XGBoost " + std::to_string(file.version[0]) +
+                       ", which is not known here; save it with a release up to 3.4");
+  if (file.booster != "gbtree" && file.booster != "dart" && file.booster != "gblinear")
+    return unsupported("booster '" + file.booster + "' is not known; these are: gbtree, dart, gblinear");
+  if (!file.has_model) return damaged("learner.gradient_booster.model is absent");
+  if (!file.has_param || file.base_score.empty()) return damaged("learner.learner_model_param.base_score is absent");
   return {};
 }
 
-Status check_trees(const RawModel& raw, uint32_t features, uint32_t outputs) {
-  const size_t count = raw.trees.size();
-  if (count == 0) return damaged("gradient_booster.model.trees: the model has no trees");
-  if (!raw.num_trees.empty() && raw.num_trees != std::to_string(count))
-    return damaged("gbtree_model_param.num_trees says " + raw.num_trees + ", there are " + std::to_string(count));
-  if (raw.tree_info.size() != count)
-    return damaged("tree_info has " + std::to_string(raw.tree_info.size()) + " entries for " + std::to_string(count) +
-                   " trees");
-  for (size_t t = 0; t < count; ++t) {
-    if (raw.tree_info[t] < 0 || static_cast<uint32_t>(raw.tree_info[t]) >= outputs)
-      return damaged("tree_info: tree " + std::to_string(t) + " belongs to class " + std::to_string(raw.tree_info[t]) +
-                     " of " + std::to_string(outputs));
-    for (const TreeNode& node : raw.trees[t].nodes)
-      if (!node.leaf() && node.feature >= features)
-        return damaged("tree " + std::to_string(t) + ": feature " + std::to_string(node.feature) + " of " +
-                       std::to_string(features));
-  }
-  return {};
-}
-
-Status check_names(const RawModel& raw, uint32_t features) {
+Result<Frame> read_frame(const XgboostFile& file) {
+  Frame frame;
+  CLOPS_ASSIGN(frame.objective, find_objective(file.objective, file.version));
+  CLOPS_ASSIGN(const uint32_t classes, whole("num_class", file.num_class, 0));
+  CLOPS_ASSIGN(const uint32_t targets, whole("num_target", file.num_target, 1));
+  CLOPS_ASSIGN(frame.features, whole("num_feature", file.num_feature, 0));
+  if (classes > 1 && targets > 1)
+    return damaged("learner_model_param: " + file.num_class + " classes and " + file.num_target + " targets at once");
+  const Transform transform = frame.objective.transform;
+  if ((transform == Transform::Softmax || transform == Transform::Argmax) && classes < 2)
+    return damaged("learner_model_param.num_class is " + file.num_class + " for objective " + file.objective);
+  frame.outputs = std::max({classes, targets, 1U});
+  if (frame.outputs > 10'000) return unsupported("more than 10000 outputs");
+  if (frame.features == 0 || frame.features > 1'000'000)
+    return damaged("learner_model_param.num_feature: '" + file.num_feature + "' is not from 1 to 1000000");
   for (const auto& [field, size] :
-       {std::pair{"feature_names", raw.feature_names.size()}, std::pair{"feature_types", raw.feature_types.size()}})
-    if (size != 0 && size != features)
+       {std::pair{"feature_names", file.feature_names.size()}, std::pair{"feature_types", file.feature_types.size()}})
+    if (size != 0 && size != frame.features)
       return damaged("learner." + std::string(field) + " has " + std::to_string(size) + " entries for " +
-                     std::to_string(features) + " features");
+                     std::to_string(frame.features) + " features");
+  CLOPS_ASSIGN(std::vector<float> scores, parse_base_score(file.base_score));
+  CLOPS_ASSIGN(frame.margins,
+               margins_of(std::move(scores), frame.objective, frame.outputs, file.base_score.starts_with('[')));
+  return frame;
+}
+
+// What both kinds of model carry under the same names.
+template <class Tabular>
+void describe(Tabular& model, XgboostFile& file, const Frame& frame) {
+  model.framework = "xgboost " + std::to_string(file.version[0]) + "." + std::to_string(file.version[1]) + "." +
+                    std::to_string(file.version[2]);
+  model.objective = file.objective;
+  model.features = frame.features;
+  model.outputs = frame.outputs;
+  model.transform = frame.objective.transform;
+  model.feature_names = std::move(file.feature_names);
+  model.feature_types = std::move(file.feature_types);
+}
+
+Status check_counts(const XgboostFile& file) {
+  const size_t count = file.trees.size();
+  if (count == 0) return damaged("gradient_booster.model.trees: the model has no trees");
+  if (!file.num_trees.empty() && file.num_trees != std::to_string(count))
+    return damaged("gbtree_model_param.num_trees says " + file.num_trees + ", there are " + std::to_string(count));
+  if (file.tree_info.size() != count)
+    return damaged("tree_info has " + std::to_string(file.tree_info.size()) + " entries for " + std::to_string(count) +
+                   " trees");
+  if (file.iteration_indptr &&
+      (file.iteration_indptr->empty() || file.iteration_indptr->front() != 0 ||
+       !std::ranges::is_sorted(*file.iteration_indptr) || static_cast<size_t>(file.iteration_indptr->back()) != count))
+    return damaged("iteration_indptr does not go from 0 to the " + std::to_string(count) + " trees");
+  if (file.booster == "dart" && !file.weight_drop) return damaged("booster 'dart' without weight_drop");
+  if (file.weight_drop && !file.weight_drop->empty() && file.weight_drop->size() != count)
+    return damaged("weight_drop has " + std::to_string(file.weight_drop->size()) + " entries for " +
+                   std::to_string(count) + " trees");
   return {};
 }
 
-std::string version_text(const std::vector<int32_t>& version) {
-  std::string text = "xgboost";
-  for (size_t i = 0; i < version.size() && i < 4; ++i) text += (i == 0 ? ' ' : '.') + std::to_string(version[i]);
-  return text;
+Status check_trees(const XgboostFile& file, const Frame& frame) {
+  CLOPS_TRY(check_counts(file));
+  for (size_t t = 0; t < file.trees.size(); ++t) {
+    const Tree& tree = file.trees[t];
+    const std::string place = "tree " + std::to_string(t);
+    if (file.tree_info[t] < 0 || static_cast<uint32_t>(file.tree_info[t]) >= frame.outputs)
+      return damaged("tree_info: " + place + " belongs to class " + std::to_string(file.tree_info[t]) + " of " +
+                     std::to_string(frame.outputs));
+    size_t leaves = 0;
+    for (const TreeNode& node : tree.nodes) {
+      leaves += node.leaf() ? 1 : 0;
+      if (!node.leaf() && node.feature >= frame.features)
+        return damaged(place + ": feature " + std::to_string(node.feature) + " of " + std::to_string(frame.features));
+    }
+    if (!tree.vectors.empty() && tree.vectors.size() != leaves * frame.outputs)
+      return damaged(place + ": its leaves have " + std::to_string(tree.vectors.size() / leaves) + " values for " +
+                     std::to_string(frame.outputs) + " outputs");
+    if (!tree.sets.empty() && file.version < XgboostVersion{1, 7, 0})
+      return unsupported(place +
+                         ": categorical splits before XGBoost 1.7 were an experiment, and predict otherwise for "
+                         "what is no category; load it with XGBoost 1.7 or newer and save it again");
+  }
+  return {};
 }
 
-Result<Ensemble> build(RawModel raw) {
-  if (!raw.has_learner) return unsupported("this is not an XGBoost model: it has no field 'learner'");
-  CLOPS_TRY(refuse_what_differs(raw));
-  if (!raw.has_booster_model) return damaged("learner.gradient_booster.model is absent");
-  if (!raw.has_param || raw.base_score.empty()) return damaged("learner.learner_model_param.base_score is absent");
-  const auto* objective = std::ranges::find(kObjectives, raw.objective, &Objective::name);
-  if (objective == std::end(kObjectives)) {
-    std::string known;
-    for (const Objective& each : kObjectives) known += (known.empty() ? "" : ", ") + std::string(each.name);
-    return unsupported("objective '" + raw.objective + "' is not supported; these are: " + known);
+// A leaf times its tree's drop-out weight in float32, which is what XGBoost adds.
+Status apply_weights(XgboostFile& file) {
+  if (!file.weight_drop || file.weight_drop->empty()) return {};
+  for (size_t t = 0; t < file.trees.size(); ++t) {
+    const float weight = (*file.weight_drop)[t];
+    const auto scale = [weight](double& value) { value = static_cast<double>(static_cast<float>(value) * weight); };
+    bool finite = std::isfinite(weight);
+    for (TreeNode& node : file.trees[t].nodes) {
+      if (!node.leaf()) continue;
+      scale(node.value);
+      finite = finite && std::isfinite(node.value);
+    }
+    for (double& value : file.trees[t].vectors) {
+      scale(value);
+      finite = finite && std::isfinite(value);
+    }
+    if (!finite) return damaged("weight_drop: tree " + std::to_string(t) + ": a weighted leaf is not a finite number");
   }
-  CLOPS_ASSIGN(const uint32_t classes, whole("num_class", raw.num_class, 0));
-  CLOPS_ASSIGN(const uint32_t targets, whole("num_target", raw.num_target, 1));
-  CLOPS_ASSIGN(const uint32_t features, whole("num_feature", raw.num_feature, 0));
-  if (targets > 1)
-    return unsupported("a model of " + raw.num_target + " targets is not supported; train one model per target");
-  const bool multiclass = objective->transform == Transform::Softmax || objective->transform == Transform::Argmax;
-  const uint32_t outputs = std::max(classes, 1U);
-  if (multiclass != (classes > 1))
-    return damaged("learner_model_param.num_class is " + raw.num_class + " for objective " + raw.objective);
-  if (outputs > 10'000) return unsupported("more than 10000 classes");
-  if (features == 0 || features > 1'000'000)
-    return damaged("learner_model_param.num_feature: '" + raw.num_feature + "' is not from 1 to 1000000");
-  CLOPS_TRY(check_trees(raw, features, outputs));
-  CLOPS_TRY(check_names(raw, features));
+  return {};
+}
 
-  Ensemble model;
-  CLOPS_ASSIGN(std::vector<float> scores, parse_base_score(raw.base_score));
-  if (scores.size() == 1) scores.resize(outputs, scores[0]);
-  if (scores.size() != outputs)
-    return damaged("base_score has " + std::to_string(scores.size()) + " values for " + std::to_string(outputs) +
-                   " outputs");
-  for (const float score : scores) {
-    CLOPS_ASSIGN(const float margin, to_margin(score, objective->link, raw.base_score.starts_with('[')));
-    model.margins.push_back(margin);
+// Old releases sum the trees from 0 and add the margin last, which rounds otherwise. A tree of one leaf for each output
+// does the same.
+void move_margins_behind(Ensemble& model) {
+  for (uint32_t o = 0; o < model.outputs; ++o) {
+    Tree& last = model.trees.emplace_back();
+    last.output = o;
+    last.nodes.emplace_back().value = std::exchange(model.margins[o], 0.0);
+    last.covers = {1};
   }
-  model.framework = version_text(raw.version);
-  model.objective = raw.objective;
-  model.features = features;
-  model.outputs = outputs;
-  model.transform = objective->transform;
-  for (size_t t = 0; t < raw.trees.size(); ++t) raw.trees[t].output = static_cast<uint32_t>(raw.tree_info[t]);
-  model.trees = std::move(raw.trees);
-  model.feature_names = std::move(raw.feature_names);
-  model.feature_types = std::move(raw.feature_types);
+}
+
+// Releases before 1.6 let the exponential of the sigmoid overflow; later ones stop it at 88.7. No sum of a model in use
+// gets there, but one that could is not served as something else.
+Status check_sigmoid(const Ensemble& model, const XgboostVersion& version) {
+  if (model.transform != Transform::Sigmoid || version >= XgboostVersion{1, 6, 0}) return {};
+  std::vector<double> least = model.margins;
+  for (const Tree& tree : model.trees) {
+    double leaf = INFINITY;
+    for (const TreeNode& node : tree.nodes)
+      if (node.leaf()) leaf = std::min(leaf, node.value);
+    least[tree.output] += leaf;
+  }
+  if (std::ranges::min(least) > -88.0) return {};
+  return unsupported("its sums can fall below -88, where XGBoost before 1.6 predicts otherwise than later releases; " +
+                     std::string(kSaveAgain));
+}
+
+Result<Model> build_ensemble(XgboostFile file, const Frame& frame) {
+  CLOPS_TRY(check_trees(file, frame));
+  CLOPS_TRY(apply_weights(file));
+  Ensemble model;
+  model.notes = notes_of(file);
+  CLOPS_ASSIGN(model.category_names, category_names(file, frame.features, model.notes));
+  describe(model, file, frame);
+  model.margins.assign(frame.margins.begin(), frame.margins.end());
+  for (size_t t = 0; t < file.trees.size(); ++t) file.trees[t].output = static_cast<uint32_t>(file.tree_info[t]);
+  model.trees = std::move(file.trees);
+  if (file.version < XgboostVersion{1, file.booster == "dart" ? 4 : 3, 0}) move_margins_behind(model);
+  CLOPS_TRY(check_sigmoid(model, file.version));
+  return model;
+}
+
+// Weights by feature, then output; the biases last. A sum starts from bias + margin, added in float32, and the margin
+// is the first output's for all (XGBoost's, too).
+Result<Model> build_linear(XgboostFile file, const Frame& frame) {
+  if (!file.linear_weights) return damaged("gradient_booster.model.weights is absent");
+  if (frame.objective.transform == Transform::Sigmoid && file.version < XgboostVersion{1, 6, 0})
+    return unsupported("a logistic gblinear of XGBoost before 1.6 predicts otherwise far from 0 than later releases; " +
+                       std::string(kSaveAgain));
+  const auto& weights = *file.linear_weights;
+  const size_t slopes = size_t{frame.features} * frame.outputs;
+  if (weights.size() != slopes + frame.outputs)
+    return damaged("gradient_booster.model.weights has " + std::to_string(weights.size()) + " entries for " +
+                   std::to_string(frame.features) + " features and " + std::to_string(frame.outputs) + " outputs");
+  for (size_t i = 0; i < weights.size(); ++i)
+    if (!std::isfinite(weights[i]))
+      return damaged("gradient_booster.model.weights: number " + std::to_string(i) + " is not a finite number");
+  LinearModel model;
+  model.notes = notes_of(file);
+  describe(model, file, frame);
+  model.weights.assign(weights.begin(), weights.begin() + static_cast<std::ptrdiff_t>(slopes));
+  for (uint32_t o = 0; o < frame.outputs; ++o)
+    model.intercepts.push_back(static_cast<double>(weights[slopes + o] + frame.margins[0]));
   return model;
 }
 
 }  // namespace
 
-Result<Ensemble> read_xgboost(std::string_view bytes, Encoding encoding) {
+Result<Model> read_xgboost(std::string_view bytes, Encoding encoding) {
   const auto reader = encoding == Encoding::Json ? make_json_reader(bytes) : make_ubjson_reader(bytes);
-  CLOPS_ASSIGN(RawModel raw, read_raw(*reader));
-  CLOPS_ASSIGN(Ensemble model, build(std::move(raw)));
-  model.format = encoding == Encoding::Json ? "xgboost-json" : "xgboost-ubj";
+  CLOPS_ASSIGN(XgboostFile file, read_xgboost_file(*reader, bytes.size()));
+  CLOPS_TRY(check_document(file));
+  CLOPS_ASSIGN(const Frame frame, read_frame(file));
+  const bool linear = file.booster == "gblinear";
+  CLOPS_ASSIGN(Model model, linear ? build_linear(std::move(file), frame) : build_ensemble(std::move(file), frame));
+  const char* const format = encoding == Encoding::Json ? "xgboost-json" : "xgboost-ubj";
+  if (auto* const trees = std::get_if<Ensemble>(&model)) trees->format = format;
+  if (auto* const line = std::get_if<LinearModel>(&model)) line->format = format;
   return model;
 }
 

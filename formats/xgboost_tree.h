@@ -11,16 +11,28 @@
 
 namespace clops::formats {
 
+// What a reader may spend on sets of categories: a set is as long as its greatest category, which a short file can
+// claim to be great. Counted in 32-bit words.
+struct CategoryBudget {
+  size_t words_left = 0;
+};
+
 struct XgboostTree {
   std::vector<int32_t> left, right, feature, default_left, split_type;
   std::vector<float> condition;  // threshold; of a leaf its value
-  size_t categories = 0, vector_weights = 0;
+  std::vector<float> hessian;
+  // Of the nodes whose split is categorical, in order: where their categories begin, and how many they are.
+  std::vector<int32_t> categories, category_nodes, category_segments, category_sizes;
+  // Vector leaves: `leaf_weights` numbered by right_children since 3.2, before that `base_weights` numbered by node.
+  std::vector<float> base_weights, leaf_weights;
+  bool numbered_leaves = false;
   std::string num_nodes, num_feature, leaf_size;  // tree_param, as text
 };
 
-[[nodiscard]] Result<XgboostTree> read_xgboost_tree(DocumentReader& reader);
+// Into `tree`, whose memory is used again.
+[[nodiscard]] Status read_xgboost_tree(DocumentReader& reader, XgboostTree& tree);
 // Only what node 0 reaches: pruned nodes stay in the arrays.
-[[nodiscard]] Result<Tree> convert(const XgboostTree& raw);
+[[nodiscard]] Result<Tree> convert(const XgboostTree& raw, CategoryBudget& budget);
 
 [[nodiscard]] std::unexpected<Error> unknown_field(std::string_view place, std::string_view key);
 

@@ -87,14 +87,22 @@ std::string document(const Artifact& artifact, const formats::Summary& model) {
            {"digest", artifact.digest}, {"bytes", artifact.bytes},
            {"format", model.format},    {"framework", model.framework},
            {"schema", schema}};
+  size_t notes_left_out = 0;
+  if (!model.notes.empty()) out["notes"] = bounded(model.notes, notes_left_out);
   out["files"] = bounded(files, left_out);
   if (left_out != 0) out["filesLeftOut"] = left_out;
   return dump_json(out);
 }
 
-std::string describe(const Artifact& artifact, std::string_view name, std::string_view format) {
-  const auto model = formats::load_model(artifact.path, format);
-  if (model) return document(artifact, formats::summarize(*model));
+std::string describe(const Artifact& artifact, std::string_view name, const InspectRequest& request) {
+  auto model = formats::load_model(artifact.path, request.format);
+  if (model) {
+    const formats::Summary summary = formats::summarize(*model);
+    *model = formats::LinearModel{};  // gives its memory back: a load needs as much again
+    const Status loads = request.try_load ? request.try_load(artifact.path, summary.format) : Status();
+    if (loads) return document(artifact, summary);
+    model = std::unexpected(loads.error());
+  }
   // In the cache the file has no name of its own: say the one it is known by.
   std::string message = model.error().message;
   for (const std::string& inner : {artifact.path.string() + ": ", std::string("file: ")})
@@ -125,13 +133,13 @@ std::string inspect(const SourceTable& sources, Store& store, const Clock& clock
                     const FetchLimits& limits) {
   const auto artifact = fetch(sources, store, clock, request.uri, request.digest, limits);
   if (!artifact) return refusal(reason_of_fetch(artifact.error().code), artifact.error().message);
-  return describe(*artifact, printable(request.uri), request.format);
+  return describe(*artifact, printable(request.uri), request);
 }
 
 std::string inspect_path(const std::filesystem::path& path, std::string_view format) {
   const auto artifact = describe_path(path);
   if (!artifact) return refusal(reason_of_model(artifact.error().code), artifact.error().message);
-  return describe(*artifact, path.string(), format);
+  return describe(*artifact, path.string(), {.uri = {}, .digest = {}, .format = std::string(format)});
 }
 
 }  // namespace clops::registry

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -19,7 +20,9 @@ inline constexpr size_t kInspectionBytesMax = 64u << 10;
 struct InspectRequest {
   std::string uri;
   std::string digest;           // empty: any; the document says which it is
-  std::string format = "auto";  // spec.modelFormat.name: xgboost | auto
+  std::string format = "auto";  // spec.modelFormat.name: xgboost | lightgbm | onnx | auto
+  // Asked of a model that reads well; its error refuses the model, as what cannot be loaded cannot be served either.
+  std::function<Status(const std::filesystem::path& path, std::string_view format)> try_load = nullptr;
 };
 
 [[nodiscard]] std::string inspect(const SourceTable& sources, Store& store, const Clock& clock,

@@ -12,7 +12,7 @@ packages=(git ca-certificates curl g++ cmake ninja-build ccache mold pkg-config
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev)
 case $what in
   build) ;;
-  test) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev openssl wrk procps jq) ;;
+  test) packages+=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev openssl wrk procps jq python3-venv) ;;
   cluster) packages+=(containerd runc containernetworking-plugins iptables conntrack iproute2 openssl procps jq) ;;
   *) die "scripts/install-deps.sh: $what? (build, test or cluster)" ;;
 esac

@@ -2,7 +2,8 @@
 """Trains the sample and golden models and writes what XGBoost itself predicts with them.
 
     python -m venv VENV && VENV/bin/pip install -r scripts/requirements-golden.txt && VENV/bin/python scripts/make_golden.py
-    the same in a second environment with requirements-golden-old.txt and --old
+    the same in an environment of its own for each requirements-golden-RELEASE.txt, with --release RELEASE (the files of
+    the other releases, whose formats and predictions differ: make_golden_releases.py)
 
 Nothing of clops runs here and nothing at run or test time needs Python: the outputs are committed. Seeded, one thread.
 
@@ -13,6 +14,7 @@ import argparse
 import json
 import pathlib
 import pickle
+import tempfile
 
 import numpy as np
 import xgboost as xgb
@@ -35,12 +37,30 @@ def train(params, rounds, x, y, **matrix):
     return xgb.train(params, xgb.DMatrix(x, y, **matrix), rounds)
 
 
+def document(booster):
+    """The model as it is saved; through a file, as releases before 1.6 know no other way."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.json"
+        booster.save_model(str(path))
+        return json.loads(path.read_text())
+
+
+def trees(booster):
+    gb = document(booster)["learner"]["gradient_booster"]
+    return gb.get("gbtree", gb)["model"].get("trees", [])
+
+
+def categorical(booster):
+    """The features that are split by category."""
+    return {tree["split_indices"][node] for tree in trees(booster) for node in tree.get("categories_nodes", [])}
+
+
 def thresholds(booster):
-    """(feature, threshold) of every split, as the model holds them."""
-    model = json.loads(bytes(booster.save_raw("json")))
-    for tree in model["learner"]["gradient_booster"]["model"]["trees"]:
-        for left, feature, value in zip(tree["left_children"], tree["split_indices"], tree["split_conditions"]):
-            if left != -1:
+    """(feature, threshold) of every numeric split, as the model holds them."""
+    for tree in trees(booster):
+        kinds = tree.get("split_type") or [0] * len(tree["left_children"])
+        for left, feature, value, kind in zip(tree["left_children"], tree["split_indices"], tree["split_conditions"], kinds):
+            if left != -1 and kind == 0:
                 yield feature, F32(value)
 
 
@@ -54,6 +74,13 @@ def hard_rows(booster, x, count):
         for feature, value in (splits[j] for j in rng.permutation(len(splits))[: max(4, len(splits) // 3)]):
             row[feature] = (value, np.nextafter(value, F32(-np.inf)), np.nextafter(value, F32(np.inf)))[i % 3]
         rows.append(row)
+    # Categories that are none, were never seen, have a fraction, or are at the ends of what XGBoost takes for one (2^24).
+    strange = [-1, -0.5, -0.0, 0.5, 0.999, 1.5, 2.75, 31, 32, 63, 64, 99, 1000.25, 16777214, 16777215, 16777216, 2147483648, 1e10, 3e38, -3e38, 1e-45, -1e-45, np.nan]
+    for feature in sorted(categorical(booster)):
+        for i, value in enumerate(strange):
+            row = x[i % len(x)].copy()
+            row[feature] = value
+            rows.append(row)
     for i in range(count):
         row = x[(3 * i) % len(x)].copy()
         row[rng.random(len(row)) < (i + 1) / count] = np.nan  # the last is all missing
@@ -66,14 +93,23 @@ def hard_rows(booster, x, count):
     return np.array(rows, F32)
 
 
+def by_matrix(booster, rows):
+    plain = xgb.DMatrix(rows)
+    plain.feature_names = booster.feature_names
+    if getattr(booster, "feature_types", None):
+        plain.feature_types = booster.feature_types
+    return np.asarray(booster.predict(plain), F32).reshape(len(rows), -1)
+
+
+def finite(rows):
+    return rows[~np.isinf(rows).any(axis=1)]
+
+
 def predict(booster, rows):
     """What the framework says of each row. DMatrix takes no infinities; inplace_predict does, and must agree on the rest."""
-    finite = ~np.isinf(rows).any(axis=1)
     by_row = np.asarray(booster.inplace_predict(rows, missing=np.nan, validate_features=False), F32).reshape(len(rows), -1)
-    plain = xgb.DMatrix(rows[finite])
-    plain.feature_names = booster.feature_names
-    by_matrix = np.asarray(booster.predict(plain), F32).reshape(finite.sum(), -1)
-    assert by_row[finite].tobytes() == by_matrix.tobytes(), "XGBoost disagrees with itself"
+    plain = ~np.isinf(rows).any(axis=1)
+    assert by_row[plain].tobytes() == by_matrix(booster, rows[plain]).tobytes(), "XGBoost disagrees with itself"
     return by_row
 
 
@@ -81,11 +117,11 @@ def bits(values):
     return " ".join(f"{v:x}" for v in np.asarray(values, F32).view(np.uint32))
 
 
-def write_golden(name, booster, rows, files):
+def write_golden(name, booster, rows, files, how=predict):
     for file in files:
         file.parent.mkdir(parents=True, exist_ok=True)
-        booster.save_model(file)
-    out = predict(booster, rows)
+        booster.save_model(str(file))
+    out = how(booster, rows)
     lines = [f"model {file.relative_to(ROOT)}" for file in files]
     lines.append(f"columns {rows.shape[1]} outputs {out.shape[1]} rows {len(rows)}")
     lines += [f"{bits(row)} | {bits(y)}" for row, y in zip(rows, out)]
@@ -96,6 +132,12 @@ def write_golden(name, booster, rows, files):
 def golden(name, booster, x, plain=40, hard=24, files=None):
     files = files or [GOLDEN / f"{name}.json", GOLDEN / f"{name}.ubj"]
     write_golden(name, booster, np.concatenate([x[:plain], hard_rows(booster, x, hard)]), files)
+
+
+def matrix_golden(name, booster, x, plain=12, hard=10, files=None):
+    """Where inplace_predict is not there, or rounds otherwise than predict (dart to 3.2): rows that DMatrix takes."""
+    files = files or [GOLDEN / f"{name}.json", GOLDEN / f"{name}.ubj"]
+    write_golden(name, booster, finite(np.concatenate([x[:plain], hard_rows(booster, x, hard)])), files, by_matrix)
 
 
 def shortest(value):
@@ -172,46 +214,34 @@ def objectives(prefix=""):
 
 
 def refused():
-    REFUSED.mkdir(parents=True, exist_ok=True)
+    """Files that a release wrote, and clops does not serve."""
     x, y, _, _ = split(*load_breast_cancer(return_X_y=True))
     x = x[:, :5]
     small = {"objective": "binary:logistic", "max_depth": 2}
-    for kind in ("json", "ubj"):
-        train({**small, "booster": "dart", "rate_drop": 0.5}, 4, x, y).save_model(REFUSED / f"dart.{kind}")
-    train({"objective": "binary:logistic", "booster": "gblinear", "tree_method": "auto"}, 2, x, y).save_model(REFUSED / "gblinear.json")
-    codes = np.digitize(x[:, :2], np.quantile(x[:, :2], [0.2, 0.4, 0.6, 0.8])).astype(F32)
-    train({**small, "tree_method": "hist", "max_cat_to_onehot": 1}, 2, codes, y, feature_types=["c", "c"],
-          enable_categorical=True).save_model(REFUSED / "categorical.ubj")
-    two = np.stack([y, 1 - y], axis=1)
-    for strategy in ("multi_output_tree", "one_output_per_tree"):
-        train({"objective": "reg:squarederror", "max_depth": 2, "tree_method": "hist", "multi_strategy": strategy}, 2, x,
-              two).save_model(REFUSED / f"{strategy}.json")
-    train({"objective": "survival:cox", "max_depth": 2}, 2, x, y + 1).save_model(REFUSED / "unknown-objective.json")
-    (REFUSED / "model.pkl").write_bytes(pickle.dumps(train(small, 2, x, y)))
-
-
-def old():
-    data = load_breast_cancer()
-    x, y, xt, _ = split(data.data, data.target)
-    golden("v1.7-breast-cancer", train({"objective": "binary:logistic", "max_depth": 3}, 10, x, y,
-                                       feature_names=[n.replace(" ", "_") for n in data.feature_names]), xt, 20, 12)
-    golden("v1.7-base-score", train({"objective": "binary:logistic", "max_depth": 3, "base_score": 0.321}, 6, x, y), xt, 20, 12)
-    x, y, xt, _ = split(*load_iris(return_X_y=True))
-    golden("v1.7-iris-softprob", train({"objective": "multi:softprob", "num_class": 3, "max_depth": 3}, 6, x, y), xt, 20, 12)
-    x, y, xt, _ = split(*load_diabetes(return_X_y=True, scaled=False))
-    for name in ("reg:squarederror", "count:poisson", "reg:gamma", "reg:tweedie"):
-        golden("v1.7-" + name.replace(":", "-"), train({"objective": name, "max_depth": 3}, 6, x, y), xt, 20, 12)
     REFUSED.mkdir(parents=True, exist_ok=True)
-    train({"objective": "reg:squarederror", "max_depth": 2}, 2, x, y).save_model(REFUSED / "old.deprecated")
+    model = train(small, 2, x, y)
+    (REFUSED / "model.pkl").write_bytes(pickle.dumps(model))
+    # As an objective of a plugin, or of a later release, is written; and a field that a later release may add.
+    text = document(model)
+    text["learner"]["objective"] = {"name": "mylogistic", "my_logistic_param": {"scale": "2"}}
+    (REFUSED / "unknown-objective.json").write_text(json.dumps(text, separators=(",", ":")))
+    text = document(model)
+    text["learner"]["calibration"] = {"method": "isotonic", "thresholds": [0.25, 0.5]}
+    (REFUSED / "newer-field.json").write_text(json.dumps(text, separators=(",", ":")))
 
 
 if __name__ == "__main__":
+    from make_golden_releases import RELEASES
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--old", action="store_true", help="only the files of the older release (requirements-golden-old.txt)")
+    parser.add_argument("--release", choices=sorted(RELEASES), help="only the files of that release (requirements-golden-RELEASE.txt)")
     GOLDEN.mkdir(parents=True, exist_ok=True)
-    if parser.parse_args().old:
-        old()
+    release = parser.parse_args().release
+    if release:
+        assert xgb.__version__.startswith(release + "."), f"this is XGBoost {xgb.__version__}"
+        RELEASES[release]()
     else:
         samples()
         objectives()
+        RELEASES["3.2"]()
         refused()

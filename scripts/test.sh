@@ -6,6 +6,7 @@
 #   format    clang-format over what changed           unit      every room's unit tests, GCC release
 #   house     the rules of ARCHITECTURE.md             local     end to end on the embedded plane (tests/e2e)
 #   cluster   images, and end to end on a real Kubernetes of one node (tests/cluster); needs root
+#   onnx      ONNX models through the real ONNX Runtime, against its answers in Python
 #   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver; deploy/ on the latter
 #   asan      unit tests and fuzzers, clang with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests labelled `threads`, clang with ThreadSanitizer
@@ -16,8 +17,8 @@
 # Every program's output lies in build/logs, results in build/results.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
-all_lanes=(format house unit local contract cluster asan tsan tidy)
-declare -A budget=([format]=60 [house]=30 [unit]=240 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
+all_lanes=(format house unit onnx local contract cluster asan tsan tidy)
+declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
 fuzz_seconds=${CLOPS_FUZZ_SECONDS:-20}
 everything='' install=1 lanes=()
@@ -96,6 +97,16 @@ lane_unit() {
   for name in $(programs release unit); do [ "$name" = house_tests ] || gtest release "$name"; done
 }
 
+# The library and a Python that has it come from the package index once per version; without them this lane fails.
+lane_onnx() {
+  step "ONNX Runtime (fetched once per version)" scripts/onnxruntime.sh || { count 0 1; return 0; }
+  build_for "build release: onnx" release onnx_tests || return 0
+  local answers=$results/onnx-answers
+  rm -rf "$answers"
+  check "ONNX Runtime's answers in Python" "$(scripts/onnxruntime.sh --python)" scripts/make_golden_onnx.py --answers "$answers"
+  CLOPS_ONNXRUNTIME=$(scripts/onnxruntime.sh) CLOPS_ONNX_ANSWERS=$answers gtest release onnx_tests
+}
+
 # A lane of another script: it prints `N passed, N failed` last.
 scripted() {
   local text=$1 status=0; shift
@@ -153,6 +164,8 @@ lane_asan() {
     local corpus=("$found/$name")
     case $name in
       xgboost_json | ubjson | lightgbm) corpus+=(tests/data/golden tests/data/refused) ;;
+      onnx) corpus+=(tests/data/onnx) ;;
+      skops) corpus+=(tests/data/golden-sklearn tests/data/refused-skops) ;;
       *) [ ! -d "tests/data/fuzz/$name" ] || corpus+=("tests/data/fuzz/$name") ;;
     esac
     mkdir -p "$found/$name"

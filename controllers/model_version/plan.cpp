@@ -14,6 +14,10 @@ using std::chrono::seconds;
 constexpr size_t kSchemaBytesMax = 32u << 10;
 constexpr seconds kPodDeadline{600};     // fetching and reading; the pod is ended then
 constexpr seconds kPendingStalled{120};  // a pod that has not started for this long needs somebody's help
+// The report is there before the kubelet says that the pod has ended, which it finds out once a second: whoever waits
+// for a small model would wait for that.
+constexpr seconds kSoon{10};
+constexpr Duration kLookSoon = std::chrono::milliseconds{200}, kLookLater = seconds{10};
 constexpr seconds kRetryFirst{5}, kRetryMax{600};
 
 bool is_final(const crds::ModelVersionStatus& status) {
@@ -121,8 +125,9 @@ class Planner {
       fail(Reason::VerifyingPodFailed, "pod " + pod.name + " does not start: " + pod.trouble);
       return;
     }
-    plan_.again =
-        pod.phase == PodPhase::Waiting ? std::max<Duration>(kPendingStalled - age, seconds{5}) : Duration(kPodDeadline);
+    plan_.again = pod.phase == PodPhase::Waiting ? std::max<Duration>(kPendingStalled - age, seconds{5})
+                  : age < kSoon                  ? kLookSoon
+                                                 : kLookLater;
     if (!failing()) progress("verifying " + object_.spec.storage_uri + (pod.trouble.empty() ? "" : ": " + pod.trouble));
   }
 

@@ -1,9 +1,6 @@
-// Decision-tree ensembles (XGBoost gbtree), evaluated bit for bit as the framework does: float32 `<` goes left, NaN
-// goes the node's default way, each class's sum starts from its margin and takes the trees in order, in float32.
+// Decision-tree ensembles as an Engine, evaluated bit for bit as their framework does: see forest_model.h.
 //
-// Two kernels over one compact layout: single rows walk several trees in lockstep without branches; batches walk one
-// tree over a block of rows. Both give the same bits. Formats accepted: "xgboost-json", "xgboost-ubj"; load() takes a
-// file or a folder with one model in it.
+// Formats accepted: "xgboost-json", "xgboost-ubj", "lightgbm"; load() takes a file or a folder with one model in it.
 // Thread rule, ownership, errors: those of serving/protocol/engine.h.
 #pragma once
 
@@ -11,11 +8,13 @@
 
 #include "base/result.h"
 #include "formats/ensemble.h"
+#include "serving/engines/forest_model.h"
 #include "serving/protocol/engine.h"
 
 namespace clops::serving {
 
 [[nodiscard]] std::unique_ptr<EngineFactory> make_forest_engine_factory();
-[[nodiscard]] Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble);
+[[nodiscard]] Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble,
+                                                                 const ForestOptions& options = {});
 
 }  // namespace clops::serving

@@ -1,61 +1,107 @@
-// An ensemble laid out for walking. Inner to serving/engines.
+// An ensemble laid out for the kernels: forest_views.h says what the parts mean. Inner to serving/engines.
 //
-// A row is first gathered into slots: one per (feature, default direction) that the model tests. A missing value in a
-// slot that goes left by default becomes -inf, in one that goes right it stays NaN; `slot < threshold` then needs no
-// further look at missing values, as thresholds are finite. Children lie side by side, right then left, so a step is
-// `child + (slot < threshold)`; a leaf's threshold is NaN and its child itself, so walking past the end stays there.
-// Trees are laid out level by level: what most rows touch shares cache lines. Thread rule: immutable once made. Errors:
-// Unsupported (more nodes than 32 bits hold).
+// rank() gives every test its slot and rank, once for all kernels; lay_out_* then arrange the nodes for one of them.
+// Thread rule: values; immutable once made. Errors: Unsupported (more nodes, slots or categories than the parts
+// number); such a model is left to the plain walk.
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #include "base/result.h"
 #include "formats/ensemble.h"
+#include "serving/engines/forest_views.h"
 
-namespace clops::serving {
+namespace clops::serving::forest {
 
-struct CompactNode {  // eight to a cache line; for trees and slots that 16 bits can number
-  float threshold = 0;
-  uint16_t slot = 0, skip = 0;
+template <class T>
+struct CacheAligned {
+  using value_type = T;
+  CacheAligned() = default;
+  template <class U>
+  CacheAligned(const CacheAligned<U>&) {}
+  T* allocate(size_t count) { return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t{64})); }
+  void deallocate(T* at, size_t) { ::operator delete(at, std::align_val_t{64}); }
+  bool operator==(const CacheAligned&) const = default;
 };
-struct WideNode {
-  float threshold = 0;
-  uint32_t slot = 0, skip = 0;
+template <class T>
+using Aligned = std::vector<T, CacheAligned<T>>;
+
+// A node as the kernels see it, still in the order of formats::Tree.
+struct RankedNode {
+  int32_t left = -1, right = -1;
+  uint32_t slot = 0;
+  int8_t rank = kNever;
+  uint32_t column = 0;      // in bytes
+  uint32_t set = kNoSet;    // in the set pool, in bytes
+  uint32_t leaf = 0;        // a leaf's number; else the number of the first leaf on the right
+  uint32_t first_leaf = 0;  // the number of the first leaf below it
+  [[nodiscard]] bool is_leaf() const { return left < 0; }
 };
 
-struct Slot {
-  uint32_t feature = 0;
-  bool missing_left = false;
-};
-
-struct TreeRef {
-  uint32_t first = 0;  // of its nodes
-  uint32_t output = 0;
-  uint32_t depth = 0;
-};
-
-template <class Node>
-struct ForestLayout {
+struct Ranked {
+  std::vector<Search> searches;
+  std::vector<CategorySearch> categories;
   std::vector<Slot> slots;
-  std::vector<TreeRef> trees;  // in summing order
-  std::vector<Node> nodes;
-  std::vector<float> values;  // of leaves, by node
-  uint32_t outputs = 1;
-  std::vector<float> margins;
-  [[nodiscard]] size_t bytes() const {
-    return slots.size() * sizeof(Slot) + trees.size() * sizeof(TreeRef) + nodes.size() * sizeof(Node) +
-           values.size() * sizeof(float);
+  Aligned<float> narrow;
+  Aligned<double> wide;
+  std::vector<uint16_t> class_of;
+  std::vector<int8_t> set_rows;
+  Aligned<uint8_t> sets;  // 64 bytes each
+  bool sets_fit = true;   // every class of categories has a bit in 64 bytes
+  bool chop = false;
+  uint32_t features = 0, slot_count = 0, column_bytes = 0;
+  std::vector<TreeView> trees;  // first: of `nodes`
+  std::vector<RankedNode> nodes;
+  Aligned<float> float_values;  // of leaves, in the sums' number: one of the two is filled
+  Aligned<double> double_values;
+  [[nodiscard]] RankView view() const;
+  [[nodiscard]] const void* values() const {
+    return float_values.empty() ? static_cast<const void*>(double_values.data()) : float_values.data();
   }
+  [[nodiscard]] size_t bytes() const;
 };
+[[nodiscard]] Result<Ranked> rank(const formats::Ensemble& model);
 
-// Whether 16 bits number this model's slots and every tree's nodes.
-[[nodiscard]] bool fits_compact(const formats::Ensemble& model);
+struct WalkLayout {
+  std::vector<TreeView> trees;
+  Aligned<SmallNode> small;  // one of the two
+  Aligned<LargeNode> large;
+  std::vector<uint32_t> leaf_of;
+  [[nodiscard]] WalkView view(const Ranked& ranked, uint32_t outputs) const;
+  [[nodiscard]] size_t bytes() const;
+};
+[[nodiscard]] WalkLayout lay_out_walk(const Ranked& ranked, bool large = false);
 
-template <class Node>
-[[nodiscard]] Result<ForestLayout<Node>> lay_out(const formats::Ensemble& model);
-extern template Result<ForestLayout<CompactNode>> lay_out<CompactNode>(const formats::Ensemble&);
-extern template Result<ForestLayout<WideNode>> lay_out<WideNode>(const formats::Ensemble&);
+struct MaskLayout {
+  std::vector<TreeView> trees;
+  Aligned<MaskNode> nodes;
+  [[nodiscard]] MaskView view(const Ranked& ranked, uint32_t outputs) const;
+  [[nodiscard]] size_t bytes() const;
+};
+[[nodiscard]] bool fits_masks(const Ranked& ranked);
+[[nodiscard]] MaskLayout lay_out_masks(const Ranked& ranked);
 
-}  // namespace clops::serving
+struct HeapLayout {
+  std::vector<HeapGroup> groups;
+  Aligned<int8_t> nodes;
+  Aligned<float> float_leaves;
+  Aligned<double> double_leaves;
+  Aligned<uint32_t> numbers;  // instead of values, where a leaf is more than a number
+  [[nodiscard]] HeapView view(const Ranked& ranked, uint32_t outputs) const;
+  [[nodiscard]] size_t bytes() const;
+};
+[[nodiscard]] bool fits_heap(const Ranked& ranked, uint32_t lookup_slots);
+[[nodiscard]] HeapLayout lay_out_heap(const Ranked& ranked, uint32_t lanes, bool numbers);
+
+struct BitsLayout {
+  std::vector<BitsGroup> groups;
+  Aligned<int8_t> nodes;
+  [[nodiscard]] BitsView view(const Ranked& ranked, uint32_t outputs) const;
+  [[nodiscard]] size_t bytes() const;
+};
+[[nodiscard]] bool fits_bits(const Ranked& ranked, uint32_t lookup_slots);
+[[nodiscard]] BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes);
+
+}  // namespace clops::serving::forest

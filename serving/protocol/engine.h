@@ -22,6 +22,7 @@ struct TensorSpec {
   std::string name;
   Datatype datatype = Datatype::Fp32;
   std::vector<int64_t> shape;  // -1 = any; the first is the row count
+  bool any_shape = false;      // not even the rank is said
 };
 
 struct EngineInfo {

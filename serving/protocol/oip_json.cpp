@@ -77,9 +77,9 @@ Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body
                std::string(to_string(spec.datatype)));
   CLOPS_TRY(check_datatype(*type, spec.datatype));
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
-  bool fits = tensor.rank == spec.shape.size();
+  bool fits = spec.any_shape || tensor.rank == spec.shape.size();
   for (size_t i = 0; fits && i < tensor.rank; ++i)
-    fits = shape[i] > 0 && (spec.shape[i] < 0 || shape[i] == spec.shape[i]);
+    fits = shape[i] > 0 && (spec.any_shape || spec.shape[i] < 0 || shape[i] == spec.shape[i]);
   if (!fits)
     return bad("shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) + ", with at least one row");
   const uint64_t rows = shape.empty() ? 1 : static_cast<uint64_t>(shape[0]);

@@ -125,9 +125,9 @@ case_a_pickle_is_refused() {
   bad_version pickle pvc://samples/model.pkl UnsupportedFormat '[Pp]ickle' auto
 }
 case_what_cannot_be_reproduced_is_refused() {
-  cp "$root/tests/data/refused/dart.json" "$root/tests/data/refused/categorical.ubj" "$(claim .)"
-  bad_version dart pvc://samples/dart.json '(UnsupportedFormat|InvalidModel)' dart
-  bad_version categorical pvc://samples/categorical.ubj '(UnsupportedFormat|InvalidModel)' categorical
+  cp "$root/tests/data/refused/unknown-objective.json" "$root/tests/data/refused/newer-field.json" "$(claim .)"
+  bad_version objective pvc://samples/unknown-objective.json UnsupportedFormat mylogistic
+  bad_version field pvc://samples/newer-field.json UnsupportedFormat calibration
 }
 warned() { k describe "$1" "$2" | sed -n '/^Events:/,$p' | grep -q "Warning.*$3"; }
 case_a_missing_model_version_is_named() {

@@ -21,7 +21,7 @@ bool goes_left(const formats::Ensemble& model, const formats::Tree& tree, const 
   if (node.split == formats::Split::Less) return x < static_cast<Real>(node.value);
   if (model.category_of == formats::CategoryOf::Floor ? x < 0 : x <= -1) return false;
   const auto& words = tree.sets[node.side].words;
-  if (!(x < static_cast<Real>(words.size() * 32))) return false;
+  if (words.empty() || !(x < static_cast<Real>(words.size() * 32))) return false;
   const auto category = static_cast<size_t>(x < 0 ? 0 : x);
   return (words[category / 32] >> (category % 32) & 1) != 0;
 }
@@ -89,6 +89,16 @@ std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> su
       const Sum p = sigmoid(sums[0]);
       return {1 - p, p};
     }
+    case Transform::Ascending:
+      std::ranges::sort(sums);
+      break;
+    case Transform::Expectiles:
+      for (size_t i = 1; i < sums.size(); ++i) {
+        const Sum x = sums[i];
+        const Sum softplus = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+        sums[i] = sums[i - 1] + (static_cast<Sum>(1e-6F) + softplus);
+      }
+      break;
     case Transform::Normalize: {
       Sum total = 0;
       for (const Sum sum : sums) total += sum;

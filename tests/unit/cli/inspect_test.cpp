@@ -58,7 +58,7 @@ TEST(Inspect, says_why_a_file_is_refused_and_how_to_go_on) {
   const Outcome text = inspect({pickle});
   EXPECT_EQ(text.exit_code, 1);
   EXPECT_NE(text.err.find("model.pkl: this is a Python pickle"), std::string::npos) << text.err;
-  EXPECT_NE(text.err.find("booster.save_model('model.ubj')"), std::string::npos) << text.err;
+  EXPECT_NE(text.err.find("XGBoost with save_model('model.ubj')"), std::string::npos) << text.err;
   const Outcome json = inspect({pickle, "-o", "json"});
   EXPECT_EQ(json.exit_code, 1);
   EXPECT_EQ(string_at(*parse_json(json.out), {"reason"}), "UnsupportedFormat");

@@ -66,6 +66,24 @@ TEST_F(Inspection, softmax_probabilities_have_a_column_per_class) {
   EXPECT_EQ(document["schema"]["outputs"][0]["shape"], Json::parse("[-1,3]"));
 }
 
+TEST_F(Inspection, what_cannot_be_loaded_is_refused) {
+  const auto path = kRoot / "samples/models/breast-cancer/1/model.ubj";
+  std::string asked;
+  InspectRequest request{.uri = uri(path)};
+  request.try_load = [&](const std::filesystem::path& artifact, std::string_view format) -> Status {
+    asked = format;
+    EXPECT_TRUE(std::filesystem::exists(artifact));
+    return fail(Code::Unsupported, "no engine is installed here");
+  };
+  const Json document = inspect(request);
+  EXPECT_EQ(asked, "xgboost-ubj");
+  EXPECT_FALSE(bool_at(document, {"ok"}));
+  EXPECT_EQ(document["reason"], "UnsupportedFormat");
+  EXPECT_NE(string_at(document, {"message"}).find("no engine is installed here"), std::string::npos);
+  request.try_load = [](const std::filesystem::path&, std::string_view) { return Status(); };
+  EXPECT_TRUE(bool_at(inspect(request), {"ok"}));
+}
+
 TEST_F(Inspection, says_why_a_model_is_refused) {
   const std::string model = *read_file(kRoot / "tests/data/golden/iris-softprob.ubj");
   temp_.write("truncated.ubj", std::string_view(model).substr(0, model.size() / 2));
@@ -86,8 +104,9 @@ TEST_F(Inspection, says_why_a_model_is_refused) {
       {{.uri = uri(temp_.path() / "empty.json")}, "InvalidModel", "the file is empty"},
       {{.uri = uri(temp_.path() / "page.json")}, "UnsupportedFormat", "a web page"},
       {{.uri = uri(temp_.path() / "other.json")}, "UnsupportedFormat", "no field 'learner'"},
-      {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "booster.save_model('model.ubj')"},
-      {{.uri = uri(refused / "dart.ubj")}, "UnsupportedFormat", "dart"},
+      {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "XGBoost with save_model('model.ubj')"},
+      {{.uri = uri(refused / "unknown-objective.json")}, "UnsupportedFormat", "objective 'mylogistic'"},
+      {{.uri = uri(refused / "newer-field.json")}, "UnsupportedFormat", "field 'calibration'"},
       {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = zero},
        "DigestMismatch",
        "its digest is sha256:"},

@@ -1,211 +1,236 @@
-// Random forests against a walker so plain that it can be seen to be right: both kernels, both node forms, bit for bit.
+// Random forests of every kind against an evaluator so plain that it can be seen to be right: every kernel of every
+// instruction set this processor has, bit for bit.
 #include "serving/engines/forest.h"
 
 #include <gtest/gtest.h>
 
-#include <bit>
 #include <random>
 
-#include "serving/engines/forest_kernels.h"
+#include "formats/model.h"
 #include "tests/support/reference_forest.h"
-#include "tests/support/tabular.h"
 #include "tests/unit/formats/golden.h"
+#include "tests/unit/serving/engines/forest_kinds.h"
+#include "tests/unit/serving/engines/forest_maker.h"
 
 namespace clops::serving {
 namespace {
 
 using formats::Ensemble;
+using formats::Number;
 using formats::Transform;
 using formats::Tree;
-using formats::TreeNode;
+using test::ForestMaker;
+using test::ForestShape;
 
-struct Shape {
-  uint32_t features = 5, outputs = 1, trees = 10, leaves_max = 20;
-  bool thin = false;  // one long path: as deep as it has leaves
-};
-
-class Maker {
- public:
-  explicit Maker(uint32_t seed) : random_(seed) {}
-
-  float value() {
-    static constexpr float kSpecial[] = {0.0F, -0.0F, 1e-45F, -1e-45F, 1.0F, -1.0F, 3.4028235e38F, -3.4028235e38F};
-    if (random_() % 4 == 0) return kSpecial[random_() % std::size(kSpecial)];
-    return static_cast<float>(static_cast<int>(random_() % 64) - 32) / 4;
-  }
-
-  float cell() {
-    switch (random_() % 12) {
-      case 0:
-        return std::numeric_limits<float>::quiet_NaN();
-      case 1:
-        return std::numeric_limits<float>::infinity();
-      case 2:
-        return -std::numeric_limits<float>::infinity();
-      default:
-        return value();
-    }
-  }
-
-  Tree tree(const Shape& shape, uint32_t output) {
-    Tree tree{.nodes = {{.value = value()}}, .output = output, .depth = 0};
-    std::vector<std::pair<uint32_t, uint32_t>> open{{0, 0}};  // leaf, its depth
-    for (uint32_t leaves = 1 + random_() % shape.leaves_max; leaves > 1; --leaves) {
-      const size_t pick = shape.thin ? open.size() - 1 : random_() % open.size();
-      const auto [at, depth] = open[pick];
-      open.erase(open.begin() + static_cast<std::ptrdiff_t>(pick));
-      const auto next = static_cast<int32_t>(tree.nodes.size());
-      tree.nodes[at] = {.left = next,
-                        .right = next + 1,
-                        .feature = static_cast<uint32_t>(random_() % shape.features),
-                        .value = value(),
-                        .default_left = random_() % 2 == 0};
-      for (int child = 0; child < 2; ++child) {
-        tree.nodes.push_back({.value = static_cast<float>(random_() % 1000) / 977 - 0.5F});
-        open.emplace_back(static_cast<uint32_t>(next + child), depth + 1);
-      }
-      tree.depth = std::max(tree.depth, depth + 1);
-    }
-    return tree;
-  }
-
-  Ensemble model(const Shape& shape, Transform transform) {
-    Ensemble model{.format = "xgboost-json",
-                   .framework = "test",
-                   .objective = "test",
-                   .features = shape.features,
-                   .outputs = shape.outputs,
-                   .transform = transform};
-    for (uint32_t i = 0; i < shape.outputs; ++i) model.margins.push_back(value() / 8);
-    for (uint32_t i = 0; i < shape.trees; ++i)
-      model.trees.push_back(tree(shape, static_cast<uint32_t>(random_() % shape.outputs)));
-    return model;
-  }
-
-  std::vector<float> rows(size_t count, uint32_t features) {
-    std::vector<float> rows(count * features);
-    for (float& each : rows) each = cell();
-    return rows;
-  }
-
- private:
-  std::mt19937 random_;
-};
-
-bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return std::ranges::equal(a, b,
-                            [](float x, float y) { return std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y); });
+// What the reference says, brought to Out. Rows are first brought to what the model compares.
+template <class Real, class Sum, class In, class Out>
+void refer(const Ensemble& model, const In* row, std::vector<Out>& out) {
+  std::vector<Real> as_model;
+  for (uint32_t f = 0; f < model.features; ++f) as_model.push_back(static_cast<Real>(row[f]));
+  for (const Sum each : test::reference_predict<Real, Sum>(model, as_model.data()))
+    out.push_back(static_cast<Out>(each));
 }
 
-std::vector<float> naive(const Ensemble& model, const std::vector<float>& rows, size_t count, size_t columns_out) {
-  std::vector<float> out(count * columns_out);
-  for (size_t row = 0; row < count; ++row) {
-    const auto predicted = test::reference_predict<float, float>(model, rows.data() + row * model.features);
-    std::ranges::copy(predicted, out.data() + row * columns_out);
+template <class In, class Out>
+std::vector<Out> refer_all(const Ensemble& model, const std::vector<In>& rows) {
+  std::vector<Out> out;
+  for (size_t at = 0; at < rows.size(); at += model.features) {
+    const In* row = rows.data() + at;
+    if (model.rows == Number::Float32)
+      model.sums == Number::Float32 ? refer<float, float>(model, row, out) : refer<float, double>(model, row, out);
+    else
+      model.sums == Number::Float32 ? refer<double, float>(model, row, out) : refer<double, double>(model, row, out);
   }
   return out;
 }
 
-void expect_equal_to_naive(const Ensemble& model, const std::vector<float>& rows, size_t count) {
-  const auto engine = make_forest_engine(model);
-  ASSERT_TRUE(engine) << engine.error().message;
-  const size_t columns = test::input_columns(**engine), columns_out = test::output_columns(**engine);
-  const std::vector<float> wanted = naive(model, rows, count, columns_out);
-  const auto scratch = (*engine)->make_scratch();
-  std::vector<float> batch(count * columns_out), single(count * columns_out);
-  test::infer_rows(**engine, std::span(rows), count, *scratch, std::span(batch));
-  for (size_t row = 0; row < count; ++row)
-    test::infer_rows(**engine, std::span(rows).subspan(row * columns, columns), 1, *scratch,
-                     std::span(single).subspan(row * columns_out, columns_out));
-  EXPECT_TRUE(same_bits(batch, wanted)) << "batch of " << count;
-  EXPECT_TRUE(same_bits(single, wanted)) << "one by one";
+// In one batch, one by one, and in pieces.
+template <class In, class Out>
+void expect_equal(const Forest& forest, const Ensemble& model, const std::vector<In>& rows) {
+  const std::vector<Out> wanted = refer_all<In, Out>(model, rows);
+  const size_t count = rows.size() / model.features, columns = forest.out_columns();
+  ASSERT_EQ(columns, formats::output_columns(model.transform, model.outputs));
+  ForestWork work = forest.make_work();
+  for (const size_t piece : {count, size_t{1}, size_t{2} + count % 5, size_t{17}}) {
+    std::vector<Out> out(count * columns, Out{-1});
+    for (size_t first = 0; first < count; first += piece)
+      forest.predict(rows.data() + first * model.features, std::min(piece, count - first), work,
+                     out.data() + first * columns);
+    ASSERT_EQ(test::first_difference(std::span<const Out>(out), std::span<const Out>(wanted)), "") << "by " << piece;
+  }
 }
 
-TEST(ForestEngine, walks_any_forest_as_a_plain_walker_does) {
+// How many of the kinds could serve the model.
+size_t expect_all_kinds(const Ensemble& model, ForestMaker& maker, size_t count) {
+  const Status valid = formats::check_ensemble(model);
+  EXPECT_TRUE(valid) << valid.error().message;
+  const auto narrow = maker.rows<float>(count, model);
+  const auto wide = maker.rows<double>(count, model);
+  size_t served = 0;
+  for (const ForestOptions& options : test::kinds()) {
+    SCOPED_TRACE(test::name(options));
+    const auto forest = Forest::make(model, options);
+    if (!forest) {
+      EXPECT_EQ(forest.error().code, Code::Unsupported) << forest.error().message;
+      continue;
+    }
+    ++served;
+    expect_equal<float, float>(*forest, model, narrow);
+    expect_equal<float, double>(*forest, model, narrow);
+    expect_equal<double, float>(*forest, model, wide);
+    expect_equal<double, double>(*forest, model, wide);
+    if (testing::Test::HasFatalFailure()) break;
+  }
+  return served;
+}
+
+ForestShape any_shape(std::mt19937& random) {
+  static constexpr uint32_t kLeaves[] = {1, 4, 8, 14, 31, 60, 64, 120, 256, 300};
+  ForestShape shape{.features = static_cast<uint32_t>(1 + random() % 40),
+                    .trees = static_cast<uint32_t>(1 + random() % 100),
+                    .leaves_max = kLeaves[random() % std::size(kLeaves)],
+                    .depth_max = random() % 2 == 0 ? 1 + static_cast<uint32_t>(random() % 8) : 1000,
+                    .thin = random() % 8 == 0};
+  shape.rows = random() % 2 == 0 ? Number::Float32 : Number::Float64;
+  shape.sums = random() % 2 == 0 ? Number::Float32 : Number::Float64;
+  shape.category_of = random() % 2 == 0 ? formats::CategoryOf::Floor : formats::CategoryOf::Chop;
+  shape.values = random() % 2 == 0 ? 40 : 4000;
+  if (random() % 3 == 0) shape.sets_in_ten = 1 + random() % 9;
+  if (random() % 3 == 0) shape.zeros_in_ten = 1 + random() % 9;
+  if (random() % 4 == 0) shape.lines_in_ten = 5;
+  if (random() % 4 == 0) shape.vectors_in_ten = 5;
+  if (random() % 4 == 0) shape.divisor = 7;
+  if (random() % 4 == 0) shape.scale = 0.7;
+  shape.categories = random() % 3 == 0 ? 700 : 70;
+  if (random() % 2 == 0) shape.outputs = static_cast<uint32_t>(2 + random() % 5);
+  shape.transform = static_cast<Transform>(random() % 10);
+  if (shape.transform == Transform::Pair) shape.outputs = 1;
+  return shape;
+}
+
+TEST(Forest, every_kernel_gives_the_bits_of_the_reference) {
+  size_t served = 0;
   for (uint32_t seed = 1; seed <= 150; ++seed) {
     SCOPED_TRACE(seed);
-    Maker maker(seed);
     std::mt19937 random(seed);
-    Shape shape{.features = static_cast<uint32_t>(1 + random() % 40),
-                .outputs = 1,
-                .trees = static_cast<uint32_t>(1 + random() % 30),
-                .leaves_max = static_cast<uint32_t>(1 + random() % 60),
-                .thin = random() % 5 == 0};
-    Transform transform = static_cast<Transform>(random() % 4);
-    if (random() % 3 == 0) {
-      shape.outputs = static_cast<uint32_t>(2 + random() % 5);
-      transform = random() % 2 == 0 ? Transform::Softmax : Transform::Argmax;
+    ForestMaker maker(seed, any_shape(random));
+    served += expect_all_kinds(maker.model(), maker, 1 + random() % 140);
+    if (HasFatalFailure()) return;
+  }
+  EXPECT_GE(served, 150U * 4);
+}
+
+TEST(Forest, a_large_batch_is_its_rows) {
+  ForestMaker maker(7, {.features = 30, .outputs = 3, .trees = 70, .leaves_max = 40, .sets_in_ten = 2});
+  expect_all_kinds(maker.model(), maker, 3000);
+}
+
+// Where each kernel's numbers run out: leaves of a byte and of a word of bits, thresholds of a slot, slots of a
+// look-up.
+TEST(Forest, kernels_hold_at_their_limits) {
+  for (const uint32_t leaves : {8U, 9U, 16U, 17U, 32U, 33U, 64U, 65U, 255U, 256U, 257U, 258U}) {
+    SCOPED_TRACE(leaves);
+    ForestShape shape{.features = 3, .trees = 3, .leaves_max = 1};
+    ForestMaker maker(leaves, shape);
+    Ensemble model = maker.model();
+    Tree tree{.nodes = {}, .depth = leaves - 1};  // one chain to the right, exactly `leaves` leaves
+    for (uint32_t i = 0; i + 1 < leaves; ++i) {
+      const auto at = static_cast<int32_t>(tree.nodes.size());
+      tree.nodes.push_back({.left = at + 1, .right = at + 2, .feature = i % 3, .value = static_cast<float>(i)});
+      tree.nodes.push_back({.value = static_cast<float>(i) / 8});
     }
-    const Ensemble model = maker.model(shape, transform);
-    const size_t count = 1 + random() % 140;
-    expect_equal_to_naive(model, maker.rows(count, shape.features), count);
+    tree.nodes.push_back({.value = -1});
+    model.trees.push_back(tree);
+    expect_all_kinds(model, maker, 70);
+  }
+  for (const uint32_t values : {254U, 255U, 256U, 257U, 511U, 4096U}) {
+    SCOPED_TRACE(values);
+    ForestMaker maker(values, {.features = 1, .trees = 3, .leaves_max = 1, .rows = Number::Float64});
+    Ensemble model = maker.model();
+    for (uint32_t i = 0; i < values; ++i)
+      model.trees.push_back({.nodes = {{.left = 1, .right = 2, .value = i * 0.1, .default_left = i % 3 == 0},
+                                       {.value = static_cast<float>(i)},
+                                       {.value = -1}},
+                             .depth = 1});
+    expect_all_kinds(model, maker, 66);
+  }
+  for (const uint32_t features : {16U, 17U, 32U, 33U, 63U, 64U, 65U, 128U, 129U, 256U, 257U}) {
+    SCOPED_TRACE(features);
+    ForestMaker maker(features, {.features = features, .trees = 3, .leaves_max = 1});
+    Ensemble model = maker.model();
+    for (uint32_t f = 0; f < features; ++f)
+      model.trees.push_back({.nodes = {{.left = 1, .right = 2, .feature = f, .value = 3, .default_left = f % 2 == 0},
+                                       {.value = static_cast<float>(f) / 8},
+                                       {.value = -1}},
+                             .depth = 1});
+    expect_all_kinds(model, maker, 66);
   }
 }
 
-TEST(ForestEngine, both_node_forms_give_the_same_bits) {
-  Maker maker(99);
-  const Ensemble model =
-      maker.model({.features = 20, .outputs = 3, .trees = 33, .leaves_max = 40}, Transform::Identity);
-  const auto compact = lay_out<CompactNode>(model);
-  const auto wide = lay_out<WideNode>(model);
-  ASSERT_TRUE(compact && wide);
-  const std::vector<float> rows = maker.rows(64, 20);
-  std::vector<float> slots(compact->slots.size() * 64), one(compact->slots.size()), a(64 * 3), b(64 * 3), c(3);
-  for (size_t row = 0; row < 64; ++row) gather(compact->slots, rows.data() + row * 20, slots.data() + row, 64);
-  sum_block<64>(*compact, slots.data(), 64, a.data());
-  sum_block<64>(*wide, slots.data(), 64, b.data());
-  EXPECT_TRUE(same_bits(a, b));
-  gather(compact->slots, rows.data(), one.data(), 1);
-  sum_row(*wide, one.data(), c.data());
-  EXPECT_TRUE(same_bits(c, std::span(a).first(3)));
-}
-
-TEST(ForestEngine, a_tree_beyond_16_bits_takes_wide_nodes) {
-  Maker maker(5);
-  Ensemble model = maker.model({.features = 3, .outputs = 1, .trees = 2, .leaves_max = 5}, Transform::Identity);
+TEST(Forest, a_tree_beyond_all_numbers_is_still_walked) {
+  ForestMaker maker(5, {.features = 3, .trees = 2, .leaves_max = 5});
+  Ensemble model = maker.model();
   Tree deep{.nodes = {}, .output = 0, .depth = 40'000};  // one long chain
   for (int32_t i = 0; i < 40'000; ++i) {
-    deep.nodes.push_back(
-        {.left = 2 * i + 1, .right = 2 * i + 2, .feature = 0, .value = static_cast<float>(40'000 - i)});
-    deep.nodes.push_back({.value = 0});  // left: the next link, or the last leaf
+    deep.nodes.push_back({.left = 2 * i + 1, .right = 2 * i + 2, .value = static_cast<float>(40'000 - i)});
+    deep.nodes.push_back({.value = static_cast<float>(i)});
   }
-  // Node 2i is a link, its right child 2i+2 the next one, its left child 2i+1 a leaf.
-  for (size_t i = 0; i < 40'000; ++i) deep.nodes[2 * i + 1].value = static_cast<float>(i);
   deep.nodes.push_back({.value = -7});
   model.trees.push_back(deep);
-  EXPECT_FALSE(fits_compact(model));
-  const std::vector<float> rows = {0.5F, 0, 0, 39'999.5F, 0, 0, 1e9F, 0, 0, NAN, 0, 0, 20'000, 0, 0};
-  expect_equal_to_naive(model, rows, 5);
+  expect_all_kinds(model, maker, 20);
 }
 
-TEST(ForestEngine, more_slots_than_16_bits_number) {
-  Ensemble model{.format = "xgboost-json",
-                 .framework = "test",
-                 .objective = "test",
-                 .features = 70'000,
-                 .outputs = 1,
-                 .transform = Transform::Identity,
-                 .margins = {0.25F}};
-  for (uint32_t feature = 0; feature < 70'000; feature += 1)
+TEST(Forest, categories_beyond_all_tables_are_still_told_apart) {
+  ForestMaker maker(6, {.features = 2, .trees = 2, .leaves_max = 5});
+  Ensemble model = maker.model();
+  Tree tree{.nodes = {{.left = 1, .right = 2, .split = formats::Split::InSet}, {.value = 1}, {.value = 2}}, .depth = 1};
+  tree.sets.push_back({std::vector<uint32_t>((1U << 24) / 32 + 1, 0x55555555)});
+  model.trees.push_back(tree);
+  EXPECT_EQ(Forest::make(model, {.single = ForestOptions::Single::Walk}).error().code, Code::Unsupported);
+  const auto forest = Forest::make(model);
+  ASSERT_TRUE(forest) << forest.error().message;
+  EXPECT_EQ(forest->chosen().single, ForestOptions::Single::Plain);
+  expect_equal<float, float>(*forest, model, {0, 0, 1, 0, 2, 0, 16777216, 0, 16777218, 0, 33554432, 0, -1, 0, NAN, 0});
+}
+
+TEST(Forest, more_features_than_16_bits_number) {
+  ForestMaker maker(3, {.features = 70'000, .trees = 0});
+  Ensemble model = maker.model();
+  for (uint32_t feature = 0; feature < 70'000; ++feature)
     model.trees.push_back(
         {.nodes = {{.left = 1, .right = 2, .feature = feature, .value = 0.5F}, {.value = 0.125F}, {.value = -0.25F}},
          .output = 0,
          .depth = 1});
-  EXPECT_FALSE(fits_compact(model));
-  Maker maker(3);
-  expect_equal_to_naive(model, maker.rows(9, 70'000), 9);
+  const auto forest = Forest::make(model);
+  ASSERT_TRUE(forest) << forest.error().message;
+  expect_equal<float, float>(*forest, model, maker.rows<float>(9, model));
 }
 
-TEST(ForestEngine, a_forest_of_stumps_needs_no_feature) {
-  Ensemble model{.format = "xgboost-json",
-                 .framework = "test",
-                 .objective = "test",
-                 .features = 1,
-                 .outputs = 1,
-                 .transform = Transform::Identity,
-                 .margins = {0.25F}};
-  model.trees.push_back({.nodes = {{.value = 1.5F}}, .output = 0, .depth = 0});
-  expect_equal_to_naive(model, {NAN, 1, 2, 3, 4}, 5);
+TEST(Forest, trees_without_a_test_and_no_trees_at_all) {
+  for (const uint32_t trees : {0U, 1U, 200U}) {
+    ForestMaker maker(1, {.features = 1, .outputs = 2, .trees = trees, .leaves_max = 1});
+    EXPECT_GE(expect_all_kinds(maker.model(), maker, 67), 4U);
+  }
+}
+
+TEST(Forest, says_what_it_chose_and_why) {
+  ForestMaker maker(8, {.features = 20, .trees = 100, .leaves_max = 30});
+  const auto forest = Forest::make(maker.model());
+  ASSERT_TRUE(forest);
+  EXPECT_NE(forest->chosen().single, ForestOptions::Single::Measured);
+  EXPECT_NE(forest->chosen().batch, ForestOptions::Batch::Measured);
+  EXPECT_NE(forest->explanation().find("measured at load"), std::string::npos) << forest->explanation();
+  EXPECT_GT(forest->bytes(), 1000U);
+}
+
+TEST(Forest, refuses_a_kernel_that_a_model_cannot_have) {
+  ForestMaker maker(8, {.features = 20, .trees = 1, .leaves_max = 3000, .thin = true});
+  const Ensemble model = maker.model();
+  const auto refused = Forest::make(
+      model, {.instructions = ForestOptions::Instructions::Portable, .single = ForestOptions::Single::Heap});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::Unsupported);
+  EXPECT_NE(refused.error().message.find("heap"), std::string::npos);
 }
 
 TEST(ForestEngine, says_what_it_is) {
@@ -229,7 +254,7 @@ TEST(ForestEngineFactory, takes_its_formats_and_passes_on_why_a_model_is_refused
   EXPECT_TRUE(factory->accepts("xgboost-json"));
   EXPECT_TRUE(factory->accepts("xgboost-ubj"));
   EXPECT_FALSE(factory->accepts("onnx"));
-  const auto refused = factory->load((golden::data("refused") / "gblinear.json").string());
+  const auto refused = factory->load((golden::data("refused") / "unknown-objective.json").string());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::Unsupported);
   EXPECT_EQ(factory->load("/nonexistent/model.json").error().code, Code::NotFound);

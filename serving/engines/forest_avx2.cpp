@@ -1,0 +1,135 @@
+// The kernels for AVX2 (compiled with -mavx2 and its companions; without them this is nothing).
+#include "serving/engines/forest_kernels.h"
+
+#ifdef __AVX2__
+#include <immintrin.h>
+
+#include "serving/engines/forest_lanes_body.h"
+#include "serving/engines/forest_masks_body.h"
+
+namespace clops::serving::forest {
+namespace {
+
+struct Count {
+  static CLOPS_INLINE uint32_t of(const float* sixteen, float x) {
+    const __m256 value = _mm256_set1_ps(x);
+    const auto low =
+        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(sixteen), value, _CMP_LE_OQ)));
+    const auto high =
+        static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(sixteen + 8), value, _CMP_LE_OQ)));
+    return static_cast<uint32_t>(_mm_popcnt_u32(low | high << 8));
+  }
+  static CLOPS_INLINE uint32_t of(const double* sixteen, double x) {
+    const __m256d value = _mm256_set1_pd(x);
+    uint32_t bits = 0;
+    for (int i = 0; i < 4; ++i)
+      bits |=
+          static_cast<uint32_t>(_mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(sixteen + 4 * i), value, _CMP_LE_OQ)))
+          << (4 * i);
+    return static_cast<uint32_t>(_mm_popcnt_u32(bits));
+  }
+};
+
+CLOPS_INLINE __m256i twice(const void* sixteen) {
+  return _mm256_broadcastsi128_si256(_mm_loadu_si128(static_cast<const __m128i*>(sixteen)));
+}
+// Byte i of `a` or `b` as bit `bit` of the index says.
+CLOPS_INLINE __m256i by_bit(__m256i a, __m256i b, __m256i index, int bit) {
+  return _mm256_blendv_epi8(a, b, _mm256_slli_epi16(index, 7 - bit));
+}
+
+struct Isa {
+  using Bytes = __m256i;
+  using Chosen = __m256i;
+  static constexpr uint32_t kLanes = 32;
+  static CLOPS_INLINE Bytes load(const int8_t* from) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  }
+  static CLOPS_INLINE void store(uint8_t* to, Bytes bytes) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), bytes);
+  }
+  static CLOPS_INLINE Bytes zero() { return _mm256_setzero_si256(); }
+  static CLOPS_INLINE Bytes ones() { return _mm256_set1_epi8(-1); }
+  static CLOPS_INLINE Bytes select(Chosen right, Bytes a, Bytes b) { return _mm256_blendv_epi8(a, b, right); }
+  static CLOPS_INLINE Chosen above(Bytes a, Bytes b) { return _mm256_cmpgt_epi8(a, b); }
+  static CLOPS_INLINE Bytes add_where(Bytes to, Chosen where, int8_t what) {
+    return _mm256_or_si256(to, _mm256_and_si256(where, _mm256_set1_epi8(what)));
+  }
+  template <class Word>
+  static CLOPS_INLINE void clear(Bytes* open, Chosen right, const int8_t* bits) {
+    for (uint32_t v = 0; v < sizeof(Word); ++v) {
+      const Bytes where = widened<Word>(right, v);
+      open[v] = _mm256_andnot_si256(_mm256_and_si256(where, load(bits + size_t{v} * kLanes)), open[v]);
+    }
+  }
+  template <class Word>
+  static CLOPS_INLINE Bytes widened(Chosen right, uint32_t part) {
+    if constexpr (sizeof(Word) == 1) return right;
+    const __m128i half = part < sizeof(Word) / 2 ? _mm256_castsi256_si128(right) : _mm256_extracti128_si256(right, 1);
+    if constexpr (sizeof(Word) == 2) return _mm256_cvtepi8_epi16(half);
+    if constexpr (sizeof(Word) == 4) return _mm256_cvtepi8_epi32(part % 2 == 0 ? half : _mm_srli_si128(half, 8));
+    switch (part % 4) {
+      case 0:
+        return _mm256_cvtepi8_epi64(half);
+      case 1:
+        return _mm256_cvtepi8_epi64(_mm_srli_si128(half, 4));
+      case 2:
+        return _mm256_cvtepi8_epi64(_mm_srli_si128(half, 8));
+      default:
+        return _mm256_cvtepi8_epi64(_mm_srli_si128(half, 12));
+    }
+  }
+
+  struct Row1 {
+    static constexpr uint32_t kSlots = 16;
+    __m256i a;
+    explicit Row1(const int8_t* slots) : a(twice(slots)) {}
+    CLOPS_INLINE Bytes look_up(Bytes slot) const { return _mm256_shuffle_epi8(a, slot); }
+  };
+  struct Row2 {
+    static constexpr uint32_t kSlots = 32;
+    Row1 low, high;
+    explicit Row2(const int8_t* slots) : low(slots), high(slots + Row1::kSlots) {}
+    CLOPS_INLINE Bytes look_up(Bytes slot) const { return by_bit(low.look_up(slot), high.look_up(slot), slot, 4); }
+  };
+  struct Row4 {
+    static constexpr uint32_t kSlots = 64;
+    Row2 low, high;
+    explicit Row4(const int8_t* slots) : low(slots), high(slots + Row2::kSlots) {}
+    CLOPS_INLINE Bytes look_up(Bytes slot) const { return by_bit(low.look_up(slot), high.look_up(slot), slot, 5); }
+  };
+};
+
+typedef int8_t Bytes32 __attribute__((vector_size(32)));
+
+template <class Bytes>
+struct Shuffled {  // sets of 256 classes; beyond them byte by byte
+  static CLOPS_INLINE Bytes member(const uint8_t* set, const int8_t* high, const int8_t* bit) {
+    const __m256i rows = Isa::load(high), bits = Isa::load(bit);
+    if (_mm256_movemask_epi8(_mm256_cmpgt_epi8(rows, _mm256_set1_epi8(31))) != 0)
+      return LookUp<Bytes>::member(set, high, bit);
+    const __m256i found =
+        by_bit(_mm256_shuffle_epi8(twice(set), rows), _mm256_shuffle_epi8(twice(set + 16), rows), rows, 4);
+    return reinterpret_cast<Bytes>(_mm256_cmpeq_epi8(_mm256_and_si256(found, bits), bits));
+  }
+};
+
+}  // namespace
+
+bool fill_avx2(Kernels& kernels) {
+  kernels.name = "AVX2";
+  kernels.lanes = sizeof(Bytes32);
+  fill_common<Count>(kernels);
+  fill_masks<Bytes32, Shuffled>(kernels);
+  fill_lanes<Isa>(kernels);
+  return true;
+}
+
+}  // namespace clops::serving::forest
+#else
+namespace clops::serving::forest {
+bool fill_avx2(Kernels&) {
+  return false;
+}
+}  // namespace clops::serving::forest
+#endif

@@ -1,0 +1,241 @@
+#include "serving/engines/forest_model.h"
+
+#include <algorithm>
+#include <type_traits>
+
+#include "formats/model.h"
+#include "serving/engines/forest_choice.h"
+#include "serving/engines/forest_transform.h"
+
+namespace clops::serving {
+
+using forest::kBlock;
+using forest::kDoubleSums;
+using forest::kFloatSums;
+using forest::kLeaves;
+using formats::Number;
+
+std::string_view to_string(ForestOptions::Single single) {
+  switch (single) {
+    case ForestOptions::Single::Measured:
+      return "measured";
+    case ForestOptions::Single::Walk:
+      return "walk";
+    case ForestOptions::Single::WalkLarge:
+      return "walk of large nodes";
+    case ForestOptions::Single::Heap:
+      return "heap";
+    case ForestOptions::Single::Bits:
+      return "bits";
+    case ForestOptions::Single::Plain:
+      return "plain";
+  }
+  return "";
+}
+
+std::string_view to_string(ForestOptions::Batch batch) {
+  switch (batch) {
+    case ForestOptions::Batch::Measured:
+      return "measured";
+    case ForestOptions::Batch::Walk:
+      return "walk";
+    case ForestOptions::Batch::WalkLarge:
+      return "walk of large nodes";
+    case ForestOptions::Batch::Masks:
+      return "masks";
+    case ForestOptions::Batch::Plain:
+      return "plain";
+  }
+  return "";
+}
+
+Forest::Forest(const formats::Ensemble& model, forest::Ranked ranked, const forest::Kernels& kernels)
+    : rows_(model.rows),
+      sums_(model.sums),
+      transform_(model.transform),
+      scale_(model.scale),
+      divisor_(model.divisor),
+      features_(model.features),
+      outputs_(model.outputs),
+      out_columns_(formats::output_columns(model.transform, model.outputs)),
+      double_margins_(model.margins),
+      kernels_(&kernels),
+      ranked_(std::move(ranked)),
+      leaves_(model, ranked_) {
+  for (const double margin : model.margins) float_margins_.push_back(static_cast<float>(margin));
+}
+
+Result<Forest> Forest::make(const formats::Ensemble& model, const ForestOptions& options) {
+  CLOPS_ASSIGN(const forest::Kernels* kernels, kernels_for(options.instructions));
+  auto ranked = forest::rank(model);
+  const bool numbered = ranked.has_value();
+  if (!numbered && ranked.error().code != Code::Unsupported) return std::unexpected(ranked.error());
+  Forest made(model, numbered ? std::move(*ranked) : forest::Ranked{}, *kernels);
+  made.chosen_.instructions = options.instructions;
+  CLOPS_TRY(ForestChoice(made, model, options, numbered).choose());
+  return made;
+}
+
+ForestWork Forest::make_work() const {
+  const size_t slots = std::max(row_stride() * kBlock, size_t{ranked_.column_bytes}) + 256;
+  const size_t sum = sums_ == Number::Float32 ? sizeof(float) : sizeof(double);
+  const size_t sums = (size_t{outputs_} * kBlock + outputs_) * sum;
+  return ForestWork(slots, sums, leaves_.plain() ? 0 : ranked_.trees.size() * kBlock);
+}
+
+size_t Forest::row_stride() const {
+  return std::max<size_t>(ranked_.slot_count, 1);
+}
+
+size_t Forest::bytes() const {
+  return ranked_.bytes() + leaves_.bytes() + (walk_ ? walk_->bytes() : 0) + (masks_ ? masks_->bytes() : 0) +
+         (heap_ ? heap_->bytes() : 0) + (bits_ ? bits_->bytes() : 0) + (plain_ ? plain_->bytes() : 0);
+}
+
+void Forest::point_views() {
+  rank_view_ = ranked_.view();
+  rank_view_.features = features_;
+  if (walk_) walk_view_ = walk_->view(ranked_, outputs_);
+  walk_view_.slots = static_cast<uint32_t>(row_stride());
+  if (masks_) mask_view_ = masks_->view(ranked_, outputs_);
+  if (heap_) heap_view_ = heap_->view(ranked_, outputs_);
+  if (bits_) bits_view_ = bits_->view(ranked_, outputs_);
+}
+
+std::pair<const void*, forest::Kernels::Single> Forest::single_kernel(forest::Into into) const {
+  switch (chosen_.single) {
+    case ForestOptions::Single::Heap:
+      return {&heap_view_, kernels_->heap[into]};
+    case ForestOptions::Single::Bits:
+      return {&bits_view_, kernels_->bits[into]};
+    default:
+      return {&walk_view_, walk_->small.empty() ? kernels_->walk_large[into] : kernels_->walk_small[into]};
+  }
+}
+
+std::pair<const void*, forest::Kernels::Block> Forest::block_kernel(forest::Into into) const {
+  if (chosen_.batch == ForestOptions::Batch::Masks) return {&mask_view_, kernels_->masks[into]};
+  return {&walk_view_, walk_->small.empty() ? kernels_->walk_block_large[into] : kernels_->walk_block_small[into]};
+}
+
+template <class Real, class In>
+void Forest::rank_row(const In* row, int8_t* slots) const {
+  if constexpr (std::is_same_v<In, float>)
+    kernels_->rank_row_float(rank_view_, row, slots);
+  else if constexpr (std::is_same_v<Real, float>)
+    kernels_->rank_row_narrowed(rank_view_, row, slots);
+  else
+    kernels_->rank_row_double(rank_view_, row, slots);
+}
+
+template <class Real, class In>
+void Forest::rank_block(const In* rows, uint32_t count, int8_t* columns) const {
+  if constexpr (std::is_same_v<In, float>)
+    kernels_->rank_block_float(rank_view_, rows, count, columns);
+  else if constexpr (std::is_same_v<Real, float>)
+    kernels_->rank_block_narrowed(rank_view_, rows, count, columns);
+  else
+    kernels_->rank_block_double(rank_view_, rows, count, columns);
+}
+
+namespace {
+template <class Sum>
+constexpr forest::Into kSums = std::is_same_v<Sum, float> ? kFloatSums : kDoubleSums;
+}
+
+template <class Real, class Sum, class In>
+void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
+  const auto as_model = [row](uint32_t feature) { return static_cast<Real>(row[feature]); };
+  if (chosen_.single == ForestOptions::Single::Plain) return plain_->add<Real>(as_model, sums);
+  rank_row<Real>(row, work.ranks_.data());
+  const auto [view, kernel] = single_kernel(leaves_.plain() ? kSums<Sum> : kLeaves);
+  if (leaves_.plain()) return kernel(view, work.ranks_.data(), sums);
+  uint32_t* leaves = work.leaves_.data();
+  kernel(view, work.ranks_.data(), leaves);
+  for (size_t t = 0; t < ranked_.trees.size(); ++t) leaves_.add(t, leaves[t], as_model, sums, 1);
+}
+
+// `sums`: [output][kBlock].
+template <class Real, class Sum, class In>
+void Forest::sum_block(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const {
+  int8_t* ranks = work.ranks_.data();
+  if (chosen_.batch == ForestOptions::Batch::Masks) {
+    rank_block<Real>(rows, count, ranks);
+  } else {
+    for (uint32_t row = 0; row < count; ++row)
+      rank_row<Real>(rows + size_t{row} * features_, ranks + row * row_stride());
+  }
+  const auto [view, kernel] = block_kernel(leaves_.plain() ? kSums<Sum> : kLeaves);
+  if (leaves_.plain()) return kernel(view, ranks, count, sums);
+  const uint32_t* leaves = work.leaves_.data();
+  kernel(view, ranks, count, work.leaves_.data());
+  for (size_t t = 0; t < ranked_.trees.size(); ++t)
+    for (uint32_t row = 0; row < count; ++row) {
+      const In* at = rows + size_t{row} * features_;
+      leaves_.add(
+          t, leaves[t * kBlock + row], [at](uint32_t feature) { return static_cast<Real>(at[feature]); }, sums + row,
+          kBlock);
+    }
+}
+
+template <class Sum, class Out>
+void Forest::finish(Sum* sums, Out* out) const {
+  if (divisor_ != 1)
+    for (uint32_t i = 0; i < outputs_; ++i) sums[i] /= static_cast<Sum>(divisor_);
+  forest::transform_row(transform_, scale_, sums, outputs_, out);
+}
+
+template <class Real, class Sum, class In, class Out>
+void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out) const {
+  Sum* row_sums = reinterpret_cast<Sum*>(work.sums_.data());
+  Sum* sums = row_sums + outputs_;
+  const Sum* margins = nullptr;
+  if constexpr (std::is_same_v<Sum, float>)
+    margins = float_margins_.data();
+  else
+    margins = double_margins_.data();
+  for (size_t first = 0; first < count;) {
+    const size_t left = count - first;
+    const auto block = static_cast<uint32_t>(std::min<size_t>(left, kBlock));
+    if (block < block_from_) {
+      for (; first < count; ++first) {
+        std::copy_n(margins, outputs_, row_sums);
+        sum_row<Real>(rows + first * features_, work, row_sums);
+        finish(row_sums, out + first * out_columns_);
+      }
+      return;
+    }
+    for (uint32_t o = 0; o < outputs_; ++o) std::fill_n(sums + size_t{o} * kBlock, kBlock, margins[o]);
+    sum_block<Real>(rows + first * features_, block, work, sums);
+    for (uint32_t row = 0; row < block; ++row) {
+      for (uint32_t o = 0; o < outputs_; ++o) row_sums[o] = sums[size_t{o} * kBlock + row];
+      finish(row_sums, out + (first + row) * out_columns_);
+    }
+    first += block;
+  }
+}
+
+template <class In, class Out>
+void Forest::predict_any(const In* rows, size_t count, ForestWork& work, Out* out) const {
+  if (rows_ == Number::Float32)
+    sums_ == Number::Float32 ? predict_as<float, float>(rows, count, work, out)
+                             : predict_as<float, double>(rows, count, work, out);
+  else
+    sums_ == Number::Float32 ? predict_as<double, float>(rows, count, work, out)
+                             : predict_as<double, double>(rows, count, work, out);
+}
+
+void Forest::predict(const float* rows, size_t count, ForestWork& work, float* out) const {
+  predict_any(rows, count, work, out);
+}
+void Forest::predict(const float* rows, size_t count, ForestWork& work, double* out) const {
+  predict_any(rows, count, work, out);
+}
+void Forest::predict(const double* rows, size_t count, ForestWork& work, float* out) const {
+  predict_any(rows, count, work, out);
+}
+void Forest::predict(const double* rows, size_t count, ForestWork& work, double* out) const {
+  predict_any(rows, count, work, out);
+}
+
+}  // namespace clops::serving

@@ -1,0 +1,326 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+
+#include "serving/engines/forest_layout.h"
+
+namespace clops::serving::forest {
+namespace {
+
+using formats::Ensemble;
+using formats::Split;
+using formats::Tree;
+using formats::TreeNode;
+
+constexpr size_t kSetRowBytesMax = 32u << 20;  // of the table that gives a row its set slots
+constexpr uint32_t kCodesMax = 1u << 24;
+constexpr uint32_t kClassesMax = 60'000;
+constexpr uint32_t kSetBytes = 64;
+
+uint64_t key_of(const TreeNode& node) {
+  return uint64_t{node.feature} << 1 | (node.zero_is_missing ? 1 : 0);
+}
+
+// The least float32 that is not below: for a float32 x, `x < threshold` and `x < narrowed(threshold)` are one.
+float narrowed(double threshold) {
+  const auto near = static_cast<float>(threshold);
+  return static_cast<double>(near) < threshold ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
+}
+
+struct Test {  // one numeric node's
+  uint64_t key;
+  double value;
+  bool default_left;
+};
+
+std::vector<Test> numeric_tests(const Ensemble& model) {
+  std::vector<Test> tests;
+  for (const Tree& tree : model.trees)
+    for (const TreeNode& node : tree.nodes)
+      if (!node.leaf() && node.split == Split::Less) tests.push_back({key_of(node), node.value, node.default_left});
+  std::ranges::sort(tests,
+                    [](const Test& a, const Test& b) { return std::tie(a.key, a.value) < std::tie(b.key, b.value); });
+  return tests;
+}
+
+// What a numeric node looks up: where its thresholds are, and which slots stand for them.
+struct Numbers {
+  std::vector<double> thresholds;  // distinct, ascending
+  uint32_t first_slot = 0;
+  uint32_t right_first_slot = 0;  // of nodes whose missing values go right; the same where one treatment serves both
+};
+
+// Sets of categories of one feature, by their words without the zeros at the end, and the default direction.
+using SetKey = std::pair<std::vector<uint32_t>, bool>;
+struct Sets {
+  std::map<SetKey, uint32_t> numbers;
+  std::vector<const SetKey*> by_number;
+  uint32_t first_slot = 0, column = 0, pool_first = 0;
+};
+
+SetKey set_key(const Tree& tree, const TreeNode& node) {
+  std::vector<uint32_t> words = tree.sets[node.side].words;
+  while (!words.empty() && words.back() == 0) words.pop_back();
+  return {std::move(words), node.default_left};
+}
+
+class Ranker {
+ public:
+  explicit Ranker(const Ensemble& model) : model_(model) {}
+
+  Result<Ranked> run() {
+    out_.features = model_.features;
+    out_.chop = model_.category_of == formats::CategoryOf::Chop;
+    rank_numbers();
+    CLOPS_TRY(collect_sets());
+    out_.slot_count = static_cast<uint32_t>(out_.slots.size());
+    out_.column_bytes = out_.slot_count * kBlock;
+    for (auto& [key, sets] : sets_) CLOPS_TRY(classify(key, sets));
+    CLOPS_TRY(add_trees());
+    return std::move(out_);
+  }
+
+ private:
+  void rank_numbers() {
+    const std::vector<Test> tests = numeric_tests(model_);
+    for (size_t first = 0; first < tests.size();) {
+      size_t end = first;
+      while (end < tests.size() && tests[end].key == tests[first].key) ++end;
+      rank_feature(tests, first, end);
+      first = end;
+    }
+  }
+
+  void rank_feature(const std::vector<Test>& tests, size_t first, size_t end) {
+    Numbers& numbers = numbers_[tests[first].key];
+    int64_t right_max = -1, left_min = std::numeric_limits<int64_t>::max();
+    for (size_t i = first; i < end; ++i) {
+      if (numbers.thresholds.empty() || numbers.thresholds.back() != tests[i].value)
+        numbers.thresholds.push_back(tests[i].value);
+      const auto at = static_cast<int64_t>(numbers.thresholds.size()) - 1;
+      if (tests[i].default_left)
+        left_min = std::min(left_min, at);
+      else
+        right_max = at;
+    }
+    Search search{.feature = static_cast<uint32_t>(tests[first].key >> 1),
+                  .first_slot = static_cast<uint32_t>(out_.slots.size()),
+                  .zero_is_missing = (tests[first].key & 1) != 0};
+    const auto count = static_cast<int64_t>(numbers.thresholds.size());
+    numbers.first_slot = numbers.right_first_slot = search.first_slot;
+    if (right_max < left_min) {  // one rank sends every node its default way
+      add_slots(count, right_max + 1);
+    } else {
+      add_slots(count, 0);
+      numbers.right_first_slot = static_cast<uint32_t>(out_.slots.size());
+      add_slots(count, count);
+    }
+    search.slots = static_cast<uint32_t>(out_.slots.size()) - search.first_slot;
+    add_table(numbers.thresholds, search);
+    out_.searches.push_back(search);
+  }
+
+  void add_slots(int64_t thresholds, int64_t missing_rank) {
+    for (int64_t base = 0; base < thresholds; base += kRunMax)
+      out_.slots.push_back({static_cast<int32_t>(base),
+                            static_cast<int8_t>(std::clamp<int64_t>(missing_rank - base, 0, kRunMax) - 128)});
+  }
+
+  // Levels from the lowest: each holds the last of every full block of the one below.
+  void add_table(std::vector<double> level, Search& search) {
+    std::vector<uint32_t> at;
+    do {
+      at.push_back(static_cast<uint32_t>(out_.narrow.size()));
+      const size_t padded = (level.size() / kFan + 1) * kFan;
+      for (size_t i = 0; i < padded; ++i) {
+        const double value = i < level.size() ? level[i] : std::numeric_limits<double>::quiet_NaN();
+        out_.narrow.push_back(narrowed(value));
+        if (model_.rows == formats::Number::Float64) out_.wide.push_back(value);
+      }
+      std::vector<double> above;
+      for (size_t i = kFan; i <= level.size(); i += kFan) above.push_back(level[i - 1]);
+      level = std::move(above);
+    } while (!level.empty());
+    search.levels = static_cast<uint32_t>(at.size());
+    std::ranges::copy(at.rbegin(), at.rend(), search.at);
+  }
+
+  Status collect_sets() {
+    for (const Tree& tree : model_.trees)
+      for (const TreeNode& node : tree.nodes)
+        if (!node.leaf() && node.split == Split::InSet) {
+          Sets& sets = sets_[key_of(node)];
+          const auto [at, fresh] =
+              sets.numbers.try_emplace(set_key(tree, node), static_cast<uint32_t>(sets.by_number.size()));
+          if (fresh) sets.by_number.push_back(&at->first);
+        }
+    return {};
+  }
+
+  // Codes that no set tells apart become one class; a class has a row of what each set says to it.
+  Status classify(uint64_t key, Sets& sets) {
+    const size_t count = sets.by_number.size();
+    uint32_t codes = 0;
+    for (const SetKey* set : sets.by_number) codes = std::max(codes, static_cast<uint32_t>(set->first.size() * 32));
+    if (codes > kCodesMax) return fail(Code::Unsupported, "categories beyond 2^24");
+    CategorySearch search{.feature = static_cast<uint32_t>(key >> 1),
+                          .codes = codes,
+                          .class_at = static_cast<uint32_t>(out_.class_of.size()),
+                          .first_slot = out_.slot_count,
+                          .sets = static_cast<uint32_t>(count),
+                          .rows_at = static_cast<uint32_t>(out_.set_rows.size()),
+                          .column = out_.column_bytes,
+                          .zero_is_missing = (key & 1) != 0};
+    sets.first_slot = search.first_slot;
+    sets.column = search.column;
+    sets.pool_first = static_cast<uint32_t>(out_.sets.size());
+    out_.slot_count += search.sets;
+    out_.column_bytes += 2 * kBlock;
+    std::unordered_map<std::string, uint32_t> classes;
+    std::string row(count, 0);
+    for (uint32_t code = 0; code < codes + 2; ++code) {
+      for (size_t i = 0; i < count; ++i) {
+        const auto& [words, default_left] = *sets.by_number[i];
+        const bool left = code > codes    ? default_left
+                          : code == codes ? false
+                                          : code / 32 < words.size() && (words[code / 32] >> (code % 32) & 1) != 0;
+        row[i] = static_cast<char>(left ? -128 : 127);
+      }
+      const auto [at, fresh] = classes.try_emplace(row, static_cast<uint32_t>(classes.size()));
+      if (fresh) out_.set_rows.insert(out_.set_rows.end(), row.begin(), row.end());
+      if (classes.size() > kClassesMax || out_.set_rows.size() > kSetRowBytesMax)
+        return fail(Code::Unsupported, "too many different sets of categories");
+      out_.class_of.push_back(static_cast<uint16_t>(at->second));
+    }
+    add_pool(search, static_cast<uint32_t>(classes.size()), count);
+    out_.categories.push_back(search);
+    return {};
+  }
+
+  void add_pool(const CategorySearch& search, uint32_t classes, size_t count) {
+    out_.sets_fit = out_.sets_fit && classes <= kSetBytes * 8;
+    if (!out_.sets_fit) return;
+    for (size_t i = 0; i < count; ++i) {
+      const size_t at = out_.sets.size();
+      out_.sets.resize(at + kSetBytes);
+      for (uint32_t c = 0; c < classes; ++c)
+        if (out_.set_rows[search.rows_at + size_t{c} * count + i] < 0)
+          out_.sets[at + c / 8] = static_cast<uint8_t>(out_.sets[at + c / 8] | 1U << (c % 8));
+    }
+  }
+
+  Status add_trees() {
+    size_t nodes = 0;
+    for (const Tree& tree : model_.trees) nodes += tree.nodes.size();
+    if (nodes > std::numeric_limits<int32_t>::max()) return fail(Code::Unsupported, "a model of more than 2^31 nodes");
+    out_.nodes.reserve(nodes);
+    const bool narrow = model_.sums == formats::Number::Float32;
+    for (const Tree& tree : model_.trees) {
+      add_tree(tree);
+      const TreeView& view = out_.trees.back();
+      for (size_t i = 0; i < tree.nodes.size(); ++i) {
+        if (!tree.nodes[i].leaf()) continue;
+        const size_t at = size_t{view.leaf_first} + out_.nodes[view.first + i].leaf;
+        if (narrow)
+          out_.float_values[at] = static_cast<float>(tree.nodes[i].value);
+        else
+          out_.double_values[at] = tree.nodes[i].value;
+      }
+    }
+    // A kernel may load the values of 64 leaves at once.
+    narrow ? out_.float_values.resize(out_.float_values.size() + 64)
+           : out_.double_values.resize(out_.double_values.size() + 64);
+    return {};
+  }
+
+  void add_tree(const Tree& tree) {
+    const auto count = static_cast<uint32_t>(tree.nodes.size());
+    TreeView view{.first = static_cast<uint32_t>(out_.nodes.size()), .count = count, .output = tree.output};
+    out_.nodes.resize(out_.nodes.size() + count);
+    RankedNode* nodes = out_.nodes.data() + view.first;
+    std::vector<uint32_t> leaves(count, 1), depth(count, 0);
+    for (uint32_t i = count; i-- > 0;)  // children come after their parents
+      if (!tree.nodes[i].leaf())
+        leaves[i] = leaves[static_cast<size_t>(tree.nodes[i].left)] + leaves[static_cast<size_t>(tree.nodes[i].right)];
+    for (uint32_t i = 0; i < count; ++i) {
+      const TreeNode& from = tree.nodes[i];
+      RankedNode& to = nodes[i];
+      view.depth = std::max(view.depth, depth[i]);
+      if (from.leaf()) {
+        to.leaf = to.first_leaf;
+        continue;
+      }
+      place(tree, from, to);
+      const auto left = static_cast<size_t>(from.left), right = static_cast<size_t>(from.right);
+      nodes[left].first_leaf = to.first_leaf;
+      nodes[right].first_leaf = to.leaf = to.first_leaf + leaves[left];
+      depth[left] = depth[right] = depth[i] + 1;
+    }
+    view.leaves = leaves[0];
+    const size_t values = std::max(out_.float_values.size(), out_.double_values.size());
+    view.leaf_first = static_cast<uint32_t>(values);
+    if (model_.sums == formats::Number::Float32)
+      out_.float_values.resize(values + view.leaves);
+    else
+      out_.double_values.resize(values + view.leaves);
+    out_.trees.push_back(view);
+  }
+
+  void place(const Tree& tree, const TreeNode& from, RankedNode& to) const {
+    to.left = from.left;
+    to.right = from.right;
+    if (from.split == Split::InSet) {
+      const Sets& sets = sets_.at(key_of(from));
+      const uint32_t number = sets.numbers.at(set_key(tree, from));
+      to.slot = sets.first_slot + number;
+      to.rank = 0;  // below 127, not below -128
+      to.column = sets.column;
+      to.set = sets.pool_first + number * kSetBytes;
+      return;
+    }
+    const Numbers& numbers = numbers_.at(key_of(from));
+    const auto at =
+        static_cast<uint32_t>(std::ranges::lower_bound(numbers.thresholds, from.value) - numbers.thresholds.begin());
+    to.slot = (from.default_left ? numbers.first_slot : numbers.right_first_slot) + at / kRunMax;
+    to.rank = static_cast<int8_t>(static_cast<int32_t>(at % kRunMax) - 128);
+    to.column = to.slot * kBlock;
+  }
+
+  const Ensemble& model_;
+  Ranked out_;
+  std::unordered_map<uint64_t, Numbers> numbers_;
+  std::map<uint64_t, Sets> sets_;
+};
+
+}  // namespace
+
+RankView Ranked::view() const {
+  return {.searches = searches.data(),
+          .categories = categories.data(),
+          .search_count = static_cast<uint32_t>(searches.size()),
+          .category_count = static_cast<uint32_t>(categories.size()),
+          .features = features,
+          .slots = slots.data(),
+          .narrow = narrow.data(),
+          .wide = wide.data(),
+          .class_of = class_of.data(),
+          .set_rows = set_rows.data(),
+          .chop = chop};
+}
+
+size_t Ranked::bytes() const {
+  return searches.size() * sizeof(Search) + categories.size() * sizeof(CategorySearch) + slots.size() * sizeof(Slot) +
+         narrow.size() * sizeof(float) + wide.size() * sizeof(double) + class_of.size() * sizeof(uint16_t) +
+         set_rows.size() + sets.size() + trees.size() * sizeof(TreeView) + nodes.size() * sizeof(RankedNode) +
+         float_values.size() * sizeof(float) + double_values.size() * sizeof(double);
+}
+
+Result<Ranked> rank(const Ensemble& model) {
+  return Ranker(model).run();
+}
+
+}  // namespace clops::serving::forest

@@ -1,0 +1,75 @@
+// Sums of a row → what the framework predicts, in the framework's own arithmetic. Inner to serving/engines.
+// Thread rule: pure functions.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "formats/ensemble.h"
+
+namespace clops::serving::forest {
+
+template <class Sum>
+Sum sigmoid(Sum x, double scale) {
+  if constexpr (sizeof(Sum) == 4)
+    return 1.0F / (std::exp(std::min(-x, 88.7F)) + 1.0F);  // XGBoost: e^88.7 is the last that float32 holds
+  else
+    return 1.0 / (1.0 + std::exp(-scale * x));  // LightGBM
+}
+
+// `sums` may be changed; `out` gets output_columns() numbers and is not `sums`.
+template <class Sum, class Out>
+void transform_row(formats::Transform transform, double scale, Sum* sums, uint32_t outputs, Out* out) {
+  using formats::Transform;
+  const auto each = [&](const auto& function) {
+    for (uint32_t i = 0; i < outputs; ++i) out[i] = static_cast<Out>(function(sums[i]));
+  };
+  switch (transform) {
+    case Transform::Identity:
+      return each([](Sum x) { return x; });
+    case Transform::Sigmoid:
+      return each([scale](Sum x) { return sigmoid(x, scale); });
+    case Transform::Exp:
+      return each([](Sum x) { return std::exp(x); });
+    case Transform::Step:
+      return each([](Sum x) { return x > 0 ? 1 : 0; });
+    case Transform::SignSquare:
+      return each([](Sum x) { return static_cast<Sum>((x > 0) - (x < 0)) * x * x; });
+    case Transform::Log1pExp:
+      return each([](Sum x) { return std::log1p(std::exp(x)); });
+    case Transform::Argmax:
+      out[0] = static_cast<Out>(std::max_element(sums, sums + outputs) - sums);
+      return;
+    case Transform::Ascending:
+      std::sort(sums, sums + outputs);
+      return each([](Sum x) { return x; });
+    case Transform::Expectiles: {  // XGBoost: the first, then each softplus(sum) + 1e-6 above the one before
+      for (uint32_t i = 1; i < outputs; ++i) {
+        const Sum x = sums[i];
+        const Sum softplus = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+        sums[i] = sums[i - 1] + (static_cast<Sum>(1e-6F) + softplus);
+      }
+      return each([](Sum x) { return x; });
+    }
+    case Transform::Pair: {
+      const Sum p = sigmoid(sums[0], scale);
+      out[0] = static_cast<Out>(1 - p);
+      out[1] = static_cast<Out>(p);
+      return;
+    }
+    case Transform::Normalize: {
+      Sum total = 0;
+      for (uint32_t i = 0; i < outputs; ++i) total += sums[i];
+      return each([total](Sum x) { return total != 0 ? x / total : x; });
+    }
+    case Transform::Softmax: {
+      const Sum top = *std::max_element(sums, sums + outputs);
+      double total = 0;
+      for (uint32_t i = 0; i < outputs; ++i) total += static_cast<double>(sums[i] = std::exp(sums[i] - top));
+      return each([total](Sum x) { return x / static_cast<Sum>(total); });
+    }
+  }
+}
+
+}  // namespace clops::serving::forest

@@ -1,0 +1,127 @@
+// What forest kernels read: plain data only, so that translation units compiled for different processors share no code.
+//
+// A row is ranked once: every number becomes a byte per slot, saying how many of the slot's thresholds (255 at most, in
+// order) are not above it, less 128. `x < threshold[j]` is then `!(rank > j)`, exactly, whatever the number type, and
+// 64 of them are one instruction. A slot stands for a feature, a run of 255 of its thresholds and a way of treating
+// missing values: a missing value becomes the rank that sends every node of the slot its default way. A category test
+// has a slot per distinct set, holding "goes left" or "goes right". Leaves are numbered from left to right in a tree.
+//
+// Thread rule: immutable once made. Ownership: views into a ForestLayout.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace clops::serving::forest {
+
+inline constexpr uint32_t kBlock = 64;        // rows of a block; a column of ranks is as many bytes
+inline constexpr uint32_t kFan = 16;          // thresholds compared at once when a value is ranked
+inline constexpr uint32_t kLevelsMax = 8;     // of a search: 16^8 thresholds
+inline constexpr uint32_t kRunMax = 255;      // thresholds of one slot
+inline constexpr uint32_t kMaskLeaves = 256;  // of a tree whose leaves a byte numbers
+inline constexpr uint32_t kNoSet = UINT32_MAX;
+inline constexpr int8_t kNever = 127;  // a rank that nothing is above: such a node sends all left
+
+struct Slot {
+  int32_t base = 0;  // thresholds of the feature before this slot's
+  int8_t missing = 0;
+};
+
+// Ranks one feature's numbers: a tree of blocks of 16 thresholds, filled up with NaN, top level first.
+struct Search {
+  uint32_t feature = 0, first_slot = 0, slots = 0, levels = 0;
+  uint32_t at[kLevelsMax] = {};  // where each level's blocks begin
+  bool zero_is_missing = false;
+};
+
+// Classifies one feature's categories: those that no set tells apart are one class.
+struct CategorySearch {
+  uint32_t feature = 0,
+           codes = 0;     // codes below this have an entry in class_of; the next two are "beyond" and "missing"
+  uint32_t class_at = 0;  // into class_of
+  uint32_t first_slot = 0, sets = 0;
+  uint32_t rows_at = 0;  // into set_rows: a row of `sets` bytes for each class
+  uint32_t column = 0;   // of a block: class / 8; the next one is 1 << class % 8
+  bool zero_is_missing = false;
+};
+
+struct RankView {
+  const Search* searches = nullptr;
+  const CategorySearch* categories = nullptr;
+  uint32_t search_count = 0, category_count = 0, features = 0;
+  const Slot* slots = nullptr;
+  const float* narrow = nullptr;  // thresholds for float32 rows: the least float32 that is not below each
+  const double* wide = nullptr;   // for float64 rows, where the model compares in float64
+  const uint16_t* class_of = nullptr;
+  const int8_t* set_rows = nullptr;
+  bool chop = false;  // CategoryOf::Chop
+};
+
+struct TreeView {
+  uint32_t first = 0, count = 0;        // of its nodes
+  uint32_t leaf_first = 0, leaves = 0;  // of its values
+  uint32_t output = 0, depth = 0;
+};
+
+// Kernel "walk": children side by side, left first; a leaf goes to itself.
+struct SmallNode {
+  uint16_t slot = 0;
+  int8_t rank = kNever;
+  uint8_t skip = 0;
+};
+struct LargeNode {
+  uint32_t slot = 0, skip = 0;
+  int8_t rank = kNever;
+};
+struct WalkView {
+  const TreeView* trees = nullptr;
+  const void* nodes = nullptr;        // SmallNode or LargeNode
+  const uint32_t* leaf_of = nullptr;  // of a node that is a leaf: its number
+  const void* values = nullptr;       // of leaves: float or double
+  uint32_t tree_count = 0, outputs = 1, slots = 0;
+};
+
+// Kernel "masks": every node of a tree against a block of rows; inner nodes only, parents first.
+struct MaskNode {
+  uint32_t rank4 = 0, leaf4 = 0;  // four times the byte: the rank, the first leaf of the right side
+  uint32_t column = 0;            // in bytes
+  uint32_t set = kNoSet;          // of the set pool, in bytes: a category test
+  uint16_t left = 0, right = 0;   // nodes of the tree that hear who goes there; kMaskLeaves: nobody
+};
+struct MaskView {
+  const TreeView* trees = nullptr;
+  const MaskNode* nodes = nullptr;
+  const uint8_t* sets = nullptr;  // 64 bytes each: the classes that go left
+  const void* values = nullptr;
+  uint32_t tree_count = 0, outputs = 1;
+};
+
+// Kernel "heap": as many trees as a vector has bytes, filled up to full trees. Level d of a group: 2^d vectors of
+// slots, then as many of ranks.
+struct HeapGroup {
+  uint32_t nodes_at = 0, leaves_at = 0, depth = 0, trees = 0, tree_first = 0;
+};
+struct HeapView {
+  const HeapGroup* groups = nullptr;
+  const int8_t* nodes = nullptr;
+  const void* leaves = nullptr;  // tree by tree, 2^depth values each: of sums, or leaf numbers (uint32)
+  const TreeView* trees = nullptr;
+  uint32_t group_count = 0, outputs = 1, slots = 0;
+};
+
+// Kernel "bits": as many trees as a vector has bytes, each with one bit a leaf, the first leaf in the highest. A node
+// that sends the row right clears its left side's leaves; the first one left is the answer. Node n of a group: a vector
+// of slots, one of ranks, then the bits to clear, `bits` for each tree.
+struct BitsGroup {
+  size_t nodes_at = 0;
+  uint32_t nodes = 0, bits = 8, trees = 0, tree_first = 0;
+};
+struct BitsView {
+  const BitsGroup* groups = nullptr;
+  const int8_t* nodes = nullptr;
+  const void* values = nullptr;
+  const TreeView* trees = nullptr;
+  uint32_t group_count = 0, outputs = 1, slots = 0;
+};
+
+}  // namespace clops::serving::forest
