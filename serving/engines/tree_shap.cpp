@@ -31,11 +31,6 @@ uint32_t depth_of(const formats::Tree& tree) {
   return depths[0];
 }
 
-// LightGBM's contributions and raw scores of an averaged forest are those of the sum.
-double divisor_of(const formats::Ensemble& model) {
-  return model.format == "lightgbm" ? 1 : model.divisor;
-}
-
 Result<const shap::Kernels*> choose(ShapInstructions instructions) {
   const shap::Kernels* kernels = nullptr;
   switch (instructions) {
@@ -127,7 +122,11 @@ struct TreeShap::Inner {
   }
 };
 
-Status check_explainable(const formats::Ensemble& model) {
+double explained_divisor(const formats::Ensemble& model) {
+  return model.format == "lightgbm" ? 1 : model.divisor;  // its raw scores and contributions are of the sum
+}
+
+Status check_explainable(const formats::Ensemble& model, bool covers) {
   for (size_t t = 0; t < model.trees.size(); ++t) {
     const formats::Tree& tree = model.trees[t];
     const std::string where = "tree " + std::to_string(t);
@@ -137,7 +136,7 @@ Status check_explainable(const formats::Ensemble& model) {
     if (depth > kShapDepthMax)
       return fail(Code::Unsupported, where + " is " + std::to_string(depth) + " deep: contributions are given to " +
                                          std::to_string(kShapDepthMax));
-    CLOPS_TRY(check_covers(tree, where));
+    if (covers && !tree.nodes[0].leaf()) CLOPS_TRY(check_covers(tree, where));
   }
   return {};
 }
@@ -149,7 +148,7 @@ Result<TreeShap> TreeShap::make(const formats::Ensemble& model, ShapInstructions
   CLOPS_ASSIGN(inner->layout, shap::lay_out(model));
   inner->features = model.features;
   inner->outputs = model.outputs;
-  inner->divisor = divisor_of(model);
+  inner->divisor = explained_divisor(model);
   inner->narrow = model.rows == formats::Number::Float32;
   const size_t bytes = (inner->row_numbers() + inner->sum_numbers()) * sizeof(double);
   inner->blocks = bytes * kBlocks <= kWorkBytes ? kBlocks : 1;

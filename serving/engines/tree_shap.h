@@ -34,8 +34,10 @@ inline constexpr uint32_t kShapDepthMax = 512;
 
 enum class ShapInstructions : uint8_t { Best, Portable, Avx2, Avx512 };
 
-// Whether `model` can be explained path-dependently, without making anything.
-[[nodiscard]] Status check_explainable(const formats::Ensemble& model);
+// Whether `model` can be explained, without making anything; `covers`: path-dependently.
+[[nodiscard]] Status check_explainable(const formats::Ensemble& model, bool covers = true);
+// What a row's sums, and so its contributions, are divided by.
+[[nodiscard]] double explained_divisor(const formats::Ensemble& model);
 
 class TreeShap {
  public:

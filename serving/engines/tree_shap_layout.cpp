@@ -43,9 +43,9 @@ struct Shares {
   double left, right;
 };
 Shares shares_of(const Tree& tree, size_t at) {
+  if (tree.covers.empty() || tree.covers[at] == 0) return {0.5, 0.5};
   const TreeNode& node = tree.nodes[at];
   const double cover = tree.covers[at];
-  if (cover == 0) return {0.5, 0.5};
   return {tree.covers[static_cast<size_t>(node.left)] / cover, tree.covers[static_cast<size_t>(node.right)] / cover};
 }
 

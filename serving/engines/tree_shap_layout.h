@@ -57,7 +57,7 @@ struct Layout {
   [[nodiscard]] size_t bytes() const;
 };
 
-// The model passes check_explainable().
+// The model passes check_explainable(); where its trees have no covers, shares and bias mean nothing.
 [[nodiscard]] Result<Layout> lay_out(const formats::Ensemble& model);
 
 // One pass over kBlock rows. `rows`: slot by slot, kBlock numbers each; `sums`: likewise, of the pass's output.
