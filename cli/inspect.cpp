@@ -74,7 +74,7 @@ void add_inspect(CLI::App& root, const Context& context, int& exit_code) {
   CLI::App* command = root.add_subcommand("inspect", "Say what a model file is, or why it cannot be served");
   const auto options = std::make_shared<Options>();
   command->add_option("model", options->path, "Model file, or a folder with one model in it")->required();
-  command->add_option("--format", options->format, "Expected format: xgboost, lightgbm, onnx or auto")
+  command->add_option("--format", options->format, "Expected format: xgboost, lightgbm, onnx, skops, mlflow or auto")
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "text, or json: the line clops-server inspect prints")
       ->check(CLI::IsMember({"text", "json"}))
