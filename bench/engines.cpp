@@ -14,6 +14,7 @@
 #include <iterator>
 #include <thread>
 
+#include "bench/engines_onnx.h"
 #include "bench/engines_peers.h"
 #include "formats/model_file.h"
 #include "serving/engines/forest_model.h"
