@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "formats/lightgbm.h"
+#include "formats/mlmodel.h"
 #include "formats/onnx.h"
 #include "formats/skops.h"
 #include "formats/xgboost.h"
@@ -132,6 +133,21 @@ Status check_wanted(std::string_view wanted, Format found) {
                                      "; write " + std::string(name) + " or auto");
 }
 
+namespace {
+
+// Nothing where the path is no folder of MLflow's.
+Result<std::optional<MlModel>> mlmodel_of(const std::filesystem::path& path) {
+  constexpr size_t kBytesMax = 4u << 20;
+  std::error_code error;
+  const std::filesystem::path file = path / kMlModelFile;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  CLOPS_ASSIGN(const std::string yaml, read_file(file, kBytesMax));
+  CLOPS_ASSIGN(MlModel out, read_mlmodel(yaml));
+  return out;
+}
+
+}  // namespace
+
 Result<std::filesystem::path> find_model_file(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -144,6 +160,12 @@ Result<std::filesystem::path> find_model_file(const std::filesystem::path& path)
   if (status.type() == fs::file_type::regular) return path;
   if (status.type() != fs::file_type::directory)
     return fail(Code::Unsupported, path.string() + ": is neither a file nor a folder");
+  CLOPS_ASSIGN(const auto folder, mlmodel_of(path));
+  if (folder) {
+    const fs::path file = path / folder->file;
+    if (fs::is_regular_file(file, error)) return file;
+    return fail(Code::InvalidArgument, path.string() + ": MLmodel names " + folder->file + ", which is not there");
+  }
   std::vector<fs::path> files, named;
   for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
     std::error_code entry_error;
@@ -175,10 +197,16 @@ Result<Model> read_model(std::string_view bytes, std::string_view wanted) {
 }
 
 Result<Model> load_model(const std::filesystem::path& path, std::string_view wanted) {
+  CLOPS_ASSIGN(const auto folder, mlmodel_of(path));
+  if (wanted == "mlflow") {
+    if (!folder) return fail(Code::Unsupported, "modelFormat is 'mlflow', but there is no folder with an MLmodel file");
+    wanted = "auto";
+  }
   CLOPS_ASSIGN(const std::filesystem::path file, find_model_file(path));
   CLOPS_ASSIGN(const std::string bytes, read_file(file, kModelBytesMax));
   auto model = read_model(bytes, wanted);
   if (!model) return fail_in(file.filename().string(), model.error());
+  if (folder) CLOPS_TRY(apply_signature(*folder, *model));
   return model;
 }
 

@@ -100,17 +100,15 @@ struct Isa {
   };
 };
 
-typedef int8_t Bytes32 __attribute__((vector_size(32)));
-
-template <class Bytes>
-struct Shuffled {  // sets of 256 classes; beyond them byte by byte
-  static CLOPS_INLINE Bytes member(const uint8_t* set, const int8_t* high, const int8_t* bit) {
+struct Masks : VectorSet<32> {
+  // Sets of 256 classes by two shuffles; beyond them byte by byte.
+  static CLOPS_INLINE Noted noted_outside(Noted here, const uint8_t* set, const int8_t* high, const int8_t* bit) {
     const __m256i rows = Isa::load(high), bits = Isa::load(bit);
     if (_mm256_movemask_epi8(_mm256_cmpgt_epi8(rows, _mm256_set1_epi8(31))) != 0)
-      return LookUp<Bytes>::member(set, high, bit);
+      return VectorSet<32>::noted_outside(here, set, high, bit);
     const __m256i found =
         by_bit(_mm256_shuffle_epi8(twice(set), rows), _mm256_shuffle_epi8(twice(set + 16), rows), rows, 4);
-    return reinterpret_cast<Bytes>(_mm256_cmpeq_epi8(_mm256_and_si256(found, bits), bits));
+    return here & ~reinterpret_cast<Noted>(_mm256_cmpeq_epi8(_mm256_and_si256(found, bits), bits));
   }
 };
 
@@ -118,9 +116,9 @@ struct Shuffled {  // sets of 256 classes; beyond them byte by byte
 
 bool fill_avx2(Kernels& kernels) {
   kernels.name = "AVX2";
-  kernels.lanes = sizeof(Bytes32);
+  kernels.lanes = Isa::kLanes;
   fill_common<Count>(kernels);
-  fill_masks<Bytes32, Shuffled>(kernels);
+  fill_masks<Masks>(kernels);
   fill_lanes<Isa>(kernels);
   return true;
 }

@@ -6,6 +6,7 @@
 #include <immintrin.h>
 
 #include "serving/engines/forest_lanes_body.h"
+#include "serving/engines/forest_masks_body.h"
 
 namespace clops::serving::forest {
 namespace {
@@ -78,27 +79,84 @@ struct Isa {
   };
 };
 
-// ---- masks: who of 64 rows reaches a node is a mask register
-CLOPS_INLINE __m512i mask_leaves(const MaskView& view, const TreeView& tree, const int8_t* columns, uint64_t* reach) {
-  __m512i leaf = _mm512_setzero_si512();
-  reach[0] = ~uint64_t{0};
-  const MaskNode* nodes = view.nodes + tree.first;
-  for (uint32_t i = 0; i < tree.count; ++i) {
-    const MaskNode& node = nodes[i];
-    const __mmask64 here = reach[i];
-    const int8_t* column = columns + node.column;
-    __mmask64 right;
-    if (__builtin_expect(node.set == kNoSet, 1)) {
-      right = _mm512_mask_cmpgt_epi8_mask(here, Isa::load(column), _mm512_set1_epi32(static_cast<int>(node.rank4)));
-    } else {
-      const __m512i byte = _mm512_permutexvar_epi8(Isa::load(column), _mm512_loadu_si512(view.sets + node.set));
-      right = _mm512_mask_testn_epi8_mask(here, byte, Isa::load(column + kBlock));
-    }
-    reach[node.left] = here & ~right;
-    reach[node.right] = right;
-    leaf = _mm512_mask_blend_epi8(right, leaf, _mm512_set1_epi32(static_cast<int>(node.leaf4)));
+// ---- ranking of blocks: sixteen rows' numbers of one feature down a search tree whose levels are in registers
+// Entry `at` of 16 << more entries.
+template <uint32_t more>
+CLOPS_INLINE __m512 entry(const float* level, __m512i at) {
+  if constexpr (more == 0) {
+    return _mm512_permutexvar_ps(at, _mm512_loadu_ps(level));
+  } else if constexpr (more == 1) {
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(level), at, _mm512_loadu_ps(level + 16));
+  } else {
+    const __m512 low = entry<more - 1>(level, at), high = entry<more - 1>(level + (8U << more), at);
+    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_slli_epi32(at, 28 - static_cast<int>(more))), low, high);
   }
-  return leaf;
+}
+
+CLOPS_INLINE __m512i step_down(__m512i at, __m512 threshold, __m512 x) {
+  const __m512i twice = _mm512_add_epi32(at, at);
+  const __mmask16 right = _mm512_cmp_ps_mask(threshold, x, _CMP_LE_OQ);
+  return _mm512_mask_add_epi32(twice, right, twice, _mm512_set1_epi32(1));
+}
+
+template <uint32_t levels>
+CLOPS_INLINE __m512i rank16(const float* heap, __m512 x) {
+  const __m512 top = _mm512_loadu_ps(heap);
+  __m512i at = _mm512_setzero_si512();
+  at = step_down(at, _mm512_broadcastss_ps(_mm512_castps512_ps128(top)), x);
+  at = step_down(at, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(1)), top), x);
+  at = step_down(at, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(3)), top), x);
+  at = step_down(at, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(7)), top), x);
+  if constexpr (levels > 4) at = step_down(at, entry<0>(heap + 16, at), x);
+  if constexpr (levels > 5) at = step_down(at, entry<1>(heap + 32, at), x);
+  if constexpr (levels > 6) at = step_down(at, entry<2>(heap + 64, at), x);
+  if constexpr (levels > 7) at = step_down(at, entry<3>(heap + 128, at), x);
+  return at;
+}
+
+template <uint32_t levels>
+void rank_column(const ShortSearch& search, const float* heap, const float* numbers, int8_t* column) {
+  const __m512i missing = _mm512_set1_epi32(search.missing);
+  for (uint32_t row = 0; row < kBlock; row += 16) {
+    const __m512 x = _mm512_load_ps(numbers + row);
+    __mmask16 none = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+    if (search.zero_is_missing) {
+      const __m512 bound = _mm512_set1_ps(1e-35F);
+      none = static_cast<__mmask16>(none | _mm512_cmp_ps_mask(_mm512_abs_ps(x), bound, _CMP_LE_OQ));
+    }
+    __m512i rank = _mm512_sub_epi32(rank16<levels>(heap, x), _mm512_set1_epi32(128));
+    rank = _mm512_mask_blend_epi32(none, rank, missing);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(column + row), _mm512_cvtepi32_epi8(rank));
+  }
+}
+
+void rank_block_float(const RankView& view, const float* rows, uint32_t count, int8_t* columns) {
+  alignas(64) float numbers[kBlock] = {};
+  for (uint32_t i = 0; i < view.short_count; ++i) {
+    const ShortSearch& search = view.shorts[i];
+    const float* from = rows + search.feature;
+    for (uint32_t row = 0; row < count; ++row) numbers[row] = from[size_t{row} * view.features];
+    const float* heap = view.heaps + search.heap;
+    int8_t* column = columns + size_t{search.slot} * kBlock;
+    switch (search.levels) {
+      case 8:
+        rank_column<8>(search, heap, numbers, column);
+        break;
+      case 7:
+        rank_column<7>(search, heap, numbers, column);
+        break;
+      case 6:
+        rank_column<6>(search, heap, numbers, column);
+        break;
+      case 5:
+        rank_column<5>(search, heap, numbers, column);
+        break;
+      default:
+        rank_column<4>(search, heap, numbers, column);
+        break;
+    }
+  }
+  rank_block_rest<Count, float>(view, rows, count, columns);
 }
 
 // Values of the leaves that bytes name, a vector of sums at a time: from registers while they hold the tree.
@@ -119,36 +177,45 @@ CLOPS_INLINE __m512d values_of(const double* values, uint32_t leaves, __m128i by
   return _mm512_mask_blend_pd(_mm512_movepi64_mask(_mm512_slli_epi64(leaf, 59)), low, high);
 }
 
-CLOPS_INLINE void add_leaves(const float* values, uint32_t leaves, const uint8_t* named, float* sums) {
-  for (uint32_t i = 0; i < kBlock; i += 16)
-    _mm512_storeu_ps(sums + i, _mm512_add_ps(_mm512_loadu_ps(sums + i),
-                                             values_of(values, leaves,
-                                                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(named + i)))));
-}
-CLOPS_INLINE void add_leaves(const double* values, uint32_t leaves, const uint8_t* named, double* sums) {
-  for (uint32_t i = 0; i < kBlock; i += 8)
-    _mm512_storeu_pd(sums + i, _mm512_add_pd(_mm512_loadu_pd(sums + i),
-                                             values_of(values, leaves,
-                                                       _mm_loadl_epi64(reinterpret_cast<const __m128i*>(named + i)))));
-}
-
-template <class Value>
-void masks(const void* any, const int8_t* columns, uint32_t, void* out) {
-  const auto& view = *static_cast<const MaskView*>(any);
-  uint64_t reach[kMaskLeaves + 1];
-  for (uint32_t t = 0; t < view.tree_count; ++t) {
-    const TreeView& tree = view.trees[t];
-    uint8_t leaves[kBlock];
-    Isa::store(leaves, mask_leaves(view, tree, columns, reach));
-    if constexpr (Of<Value>::kNotes) {
-      Value* to = static_cast<Value*>(out) + size_t{t} * kBlock;
-      for (uint32_t i = 0; i < kBlock; ++i) to[i] = leaves[i];
-    } else {
-      add_leaves(static_cast<const Value*>(view.values) + tree.leaf_first, tree.leaves, leaves,
-                 static_cast<Value*>(out) + size_t{tree.output} * kBlock);
-    }
+// Who of 64 rows reaches a node: a mask register on the straight way, a general one where it is noted.
+struct Masks : Isa {
+  using Reach = __mmask64;
+  using Noted = uint64_t;
+  static CLOPS_INLINE Reach all() { return _cvtu64_mask64(~uint64_t{0}); }
+  static CLOPS_INLINE Noted all_noted() { return ~uint64_t{0}; }
+  static CLOPS_INLINE Bytes four_times(uint32_t byte4) { return _mm512_set1_epi32(static_cast<int>(byte4)); }
+  static CLOPS_INLINE Reach right(Reach here, const int8_t* column, uint32_t rank4) {
+    return _mm512_mask_cmplt_epi8_mask(here, four_times(rank4), load(column));
   }
-}
+  static CLOPS_INLINE Reach without(Reach here, Reach right) { return _kandn_mask64(right, here); }
+  static CLOPS_INLINE Bytes add_where(Bytes leaf, Reach where, uint32_t bit) {
+    return _mm512_mask_add_epi8(leaf, where, leaf, _mm512_set1_epi8(static_cast<char>(bit)));
+  }
+  static CLOPS_INLINE Noted noted_right(Noted here, const int8_t* column, uint32_t rank4) {
+    return here & _cvtmask64_u64(_mm512_cmplt_epi8_mask(four_times(rank4), load(column)));
+  }
+  static CLOPS_INLINE Noted noted_outside(Noted here, const uint8_t* set, const int8_t* high, const int8_t* bit) {
+    const __m512i byte = _mm512_permutexvar_epi8(load(high), _mm512_loadu_si512(set));
+    return here & _cvtmask64_u64(_mm512_testn_epi8_mask(byte, load(bit)));
+  }
+  static CLOPS_INLINE Bytes put_where(Bytes leaf, Noted where, uint32_t leaf4) {
+    return _mm512_mask_blend_epi8(_cvtu64_mask64(where), leaf, four_times(leaf4));
+  }
+  static CLOPS_INLINE void add_values(const float* values, uint32_t leaves, const uint8_t* named, float* sums) {
+    for (uint32_t i = 0; i < kBlock; i += 16)
+      _mm512_storeu_ps(
+          sums + i,
+          _mm512_add_ps(_mm512_loadu_ps(sums + i),
+                        values_of(values, leaves, _mm_loadu_si128(reinterpret_cast<const __m128i*>(named + i)))));
+  }
+  static CLOPS_INLINE void add_values(const double* values, uint32_t leaves, const uint8_t* named, double* sums) {
+    for (uint32_t i = 0; i < kBlock; i += 8)
+      _mm512_storeu_pd(
+          sums + i,
+          _mm512_add_pd(_mm512_loadu_pd(sums + i),
+                        values_of(values, leaves, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(named + i)))));
+  }
+};
 
 }  // namespace
 
@@ -156,10 +223,9 @@ bool fill_avx512(Kernels& kernels) {
   kernels.name = "AVX-512";
   kernels.lanes = Isa::kLanes;
   fill_common<Count>(kernels);
+  kernels.rank_block_float = rank_block_float;
   fill_lanes<Isa>(kernels);
-  kernels.masks[kFloatSums] = masks<float>;
-  kernels.masks[kDoubleSums] = masks<double>;
-  kernels.masks[kLeaves] = masks<uint32_t>;
+  fill_masks<Masks>(kernels);
   return true;
 }
 

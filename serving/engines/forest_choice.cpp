@@ -90,7 +90,8 @@ void ForestChoice::lay_out(Single single) {
     forest_.heap_ =
         std::make_unique<forest::HeapLayout>(forest::lay_out_heap(forest_.ranked_, lanes, !forest_.leaves_.plain()));
   if (single == Single::Bits)
-    forest_.bits_ = std::make_unique<forest::BitsLayout>(forest::lay_out_bits(forest_.ranked_, lanes));
+    forest_.bits_ =
+        std::make_unique<forest::BitsLayout>(forest::lay_out_bits(forest_.ranked_, lanes, !forest_.leaves_.plain()));
   if (single == Single::Plain && !forest_.plain_) forest_.plain_ = std::make_unique<forest::PlainForest>(model_);
   forest_.chosen_.single = single;
   forest_.point_views();
@@ -101,7 +102,8 @@ void ForestChoice::lay_out(Batch batch) {
   if ((batch == Batch::Walk || large) && (!forest_.walk_ || (large && forest_.walk_->large.empty())))
     forest_.walk_ = std::make_unique<forest::WalkLayout>(forest::lay_out_walk(forest_.ranked_, large));
   if (batch == Batch::Masks)
-    forest_.masks_ = std::make_unique<forest::MaskLayout>(forest::lay_out_masks(forest_.ranked_));
+    forest_.masks_ =
+        std::make_unique<forest::MaskLayout>(forest::lay_out_masks(forest_.ranked_, !forest_.leaves_.plain()));
   forest_.chosen_.batch = batch;
   forest_.point_views();
 }
@@ -113,6 +115,13 @@ void ForestChoice::make_rows() {
   rows_.assign(size_t{kBlock} * model_.features, 0.0);
   for (uint32_t row = 0; row < kBlock; ++row) {
     double* to = rows_.data() + size_t{row} * model_.features;
+    for (const forest::ShortSearch& search : ranked.shorts) {
+      uint32_t count = forest::kFan;
+      while (count < forest::kRunMax && !std::isnan(ranked.narrow[search.low + count - 1])) count += forest::kFan;
+      count = std::min(count, forest::kRunMax);
+      while (count > 1 && std::isnan(ranked.narrow[search.low + count - 1])) --count;
+      to[search.feature] = static_cast<double>(ranked.narrow[search.low + random() % count]);
+    }
     for (const forest::Search& search : ranked.searches) {
       const uint32_t lowest = search.at[search.levels - 1];
       const size_t end = search.levels > 1 ? search.at[search.levels - 2] : 0;

@@ -41,6 +41,7 @@ __attribute__((noinline)) void heap_group(const HeapView& view, const HeapGroup&
   Isa::store(leaves, descend<Isa, Row, depth>(view.nodes + size_t{group.nodes_at} * 64, row, right, Isa::zero()));
   const Value* values = static_cast<const Value*>(view.leaves) + group.leaves_at;
   Sink local = sink;
+#pragma GCC unroll 8
   for (uint32_t i = 0; i < group.trees; ++i)
     local.add(view.trees, group.tree_first + i, values[(size_t{i} << depth) + leaves[i]]);
   sink = local;
@@ -102,13 +103,15 @@ template <class Isa, class Row, class Value, class Sink, class Word>
 __attribute__((noinline)) void bits_group(const BitsView& view, const BitsGroup& group, const Row& row, Sink& sink) {
   Word words[Isa::kLanes];
   clear_bits<Isa>(view, group, row, words);
-  const TreeView* trees = view.trees + group.tree_first;
+  constexpr uint32_t kBits = 8 * sizeof(Word);
+  const Value* values = static_cast<const Value*>(view.leaves) + group.leaves_at;
   Sink local = sink;
+#pragma GCC unroll 8
   for (uint32_t i = 0; i < group.trees; ++i) {
-    const uint32_t leaf = sizeof(Word) == 8 ? static_cast<uint32_t>(__builtin_clzll(words[i]))
-                                            : static_cast<uint32_t>(__builtin_clz(static_cast<uint32_t>(words[i]))) -
-                                                  (32 - 8 * static_cast<uint32_t>(sizeof(Word)));
-    local.add(view.trees, group.tree_first + i, Of<Value>::value(view.values, trees[i], leaf));
+    const uint32_t leaf = kBits == 64
+                              ? static_cast<uint32_t>(__builtin_clzll(words[i]))
+                              : static_cast<uint32_t>(__builtin_clz(static_cast<uint32_t>(words[i]))) - (32 - kBits);
+    local.add(view.trees, group.tree_first + i, values[size_t{i} * kBits + leaf]);
   }
   sink = local;
 }

@@ -8,6 +8,7 @@ namespace {
 
 constexpr uint32_t kHeapDepthMax = 8, kBitsLeavesMax = 64;
 constexpr size_t kHeapBytesMax = 64u << 20;
+constexpr uint32_t kFullPercent = 40;
 
 uint32_t four_times(uint32_t byte) {
   return (byte & 0xff) * 0x01010101U;
@@ -64,20 +65,21 @@ bool fits_small(const Ranked& ranked) {
 }
 
 // One tree's lane of a heap group. What is not there goes left for ever, so a leaf need only stand leftmost.
-template <class Leaf, class Value>
 void fill_heap(const Ranked& ranked, const TreeView& tree, const HeapGroup& group, uint32_t lane, uint32_t lanes,
-               int8_t* nodes, Leaf* leaves, const Value& value) {
+               HeapLayout& out) {
   struct Place {
     int32_t node;
     uint32_t level, at;
   };
+  int8_t* nodes = out.nodes.data() + size_t{group.nodes_at} * 64;
+  const size_t leaves = size_t{group.leaves_at} + (size_t{lane} << group.depth);
   std::vector<Place> open{{0, 0, 0}};
   while (!open.empty()) {
     const Place place = open.back();
     open.pop_back();
     const RankedNode& node = ranked.nodes[tree.first + static_cast<size_t>(place.node)];
     if (node.is_leaf()) {
-      leaves[place.at << (group.depth - place.level)] = value(node.leaf);
+      out.leaves.put(ranked, tree, node.leaf, leaves + (place.at << (group.depth - place.level)));
       continue;
     }
     const size_t level = size_t{2 * lanes} * ((1U << place.level) - 1);
@@ -135,44 +137,163 @@ bool fits_masks(const Ranked& ranked) {
          std::ranges::all_of(ranked.trees, [](const TreeView& tree) { return tree.leaves <= kMaskLeaves; });
 }
 
-MaskLayout lay_out_masks(const Ranked& ranked) {
-  MaskLayout out{.trees = ranked.trees};
-  std::vector<int32_t> order;
-  std::vector<uint16_t> number;  // of an inner node, by node
-  for (TreeView& tree : out.trees) {
-    const RankedNode* nodes = ranked.nodes.data() + tree.first;
-    breadth_first(nodes, order);
-    number.assign(tree.count, static_cast<uint16_t>(kMaskLeaves));  // leaves: nobody hears
-    uint32_t count = 0;
-    for (const int32_t node : order)
-      if (!nodes[node].is_leaf()) number[static_cast<size_t>(node)] = static_cast<uint16_t>(count++);
-    tree.first = static_cast<uint32_t>(out.nodes.size());
-    tree.count = count;
-    for (const int32_t at : order) {
-      const RankedNode& node = nodes[at];
-      if (node.is_leaf()) continue;
-      out.nodes.push_back({.rank4 = four_times(static_cast<uint8_t>(node.rank)),
-                           .leaf4 = four_times(node.leaf),
-                           .column = node.column,
-                           .set = node.set,
-                           .left = number[static_cast<size_t>(node.left)],
-                           .right = number[static_cast<size_t>(node.right)]});
+namespace {
+
+// A filled up tree does without bookkeeping, which is most of the work: worth it down to this share of inner nodes.
+bool nearly_full(const Ranked& ranked, const TreeView& tree) {
+  if (tree.depth == 0 || tree.depth > kHeapDepthMax) return false;
+  const RankedNode* nodes = ranked.nodes.data() + tree.first;
+  return (tree.leaves - 1) * 100 >= kFullPercent * ((1U << tree.depth) - 1) &&
+         std::none_of(nodes, nodes + tree.count, [](const RankedNode& node) { return node.set != kNoSet; });
+}
+
+class MaskMaker {
+ public:
+  MaskMaker(const Ranked& ranked, bool numbers) : ranked_(ranked), numbers_(numbers) {}
+
+  MaskLayout run() {
+    out_.trees = ranked_.trees;
+    for (TreeView& tree : out_.trees) {
+      if (!numbers_ && nearly_full(ranked_, tree))
+        add_full(tree);
+      else
+        add_any(tree);
+    }
+    // A kernel may load the values of 64 leaves at once.
+    if (!out_.float_values.empty()) out_.float_values.resize(out_.float_values.size() + 64);
+    if (!out_.double_values.empty()) out_.double_values.resize(out_.double_values.size() + 64);
+    return std::move(out_);
+  }
+
+ private:
+  // Where a tree's values begin; they are zeros to be filled.
+  template <class Values>
+  static size_t grow(Values& values, size_t count) {
+    values.resize(values.size() + count);
+    return values.size() - count;
+  }
+
+  void set_values(TreeView& tree, uint32_t leaves, const std::vector<uint32_t>& places) {
+    if (numbers_) return;
+    const uint32_t from = tree.leaf_first;
+    tree.leaves = leaves;
+    if (!ranked_.float_values.empty()) {
+      tree.leaf_first = static_cast<uint32_t>(grow(out_.float_values, leaves));
+      for (size_t leaf = 0; leaf < places.size(); ++leaf)
+        out_.float_values[tree.leaf_first + places[leaf]] = ranked_.float_values[from + leaf];
+    } else {
+      tree.leaf_first = static_cast<uint32_t>(grow(out_.double_values, leaves));
+      for (size_t leaf = 0; leaf < places.size(); ++leaf)
+        out_.double_values[tree.leaf_first + places[leaf]] = ranked_.double_values[from + leaf];
     }
   }
-  return out;
+
+  void add_full(TreeView& tree) {
+    struct Place {
+      int32_t node;
+      uint32_t level, at;
+    };
+    const RankedNode* nodes = ranked_.nodes.data() + tree.first;
+    const size_t first = out_.full.size();
+    out_.full.resize(first + (size_t{1} << tree.depth) - 1,
+                     {.rank4 = four_times(static_cast<uint8_t>(kNever)), .column = 0});
+    std::vector<uint32_t> places(tree.leaves);
+    std::vector<Place> open{{0, 0, 0}};
+    while (!open.empty()) {
+      const Place place = open.back();
+      open.pop_back();
+      const RankedNode& node = nodes[place.node];
+      if (node.is_leaf()) {
+        places[node.leaf] = place.at << (tree.depth - place.level);
+        continue;
+      }
+      out_.full[first + (1U << place.level) - 1 + place.at] = {four_times(static_cast<uint8_t>(node.rank)),
+                                                               node.column};
+      open.push_back({node.right, place.level + 1, 2 * place.at + 1});
+      open.push_back({node.left, place.level + 1, 2 * place.at});
+    }
+    tree.first = static_cast<uint32_t>(first);
+    tree.count = (1U << tree.depth) - 1;
+    set_values(tree, 1U << tree.depth, places);
+  }
+
+  void add_any(TreeView& tree) {
+    const RankedNode* nodes = ranked_.nodes.data() + tree.first;
+    breadth_first(nodes, order_);
+    number_.assign(tree.count, static_cast<uint16_t>(kMaskLeaves));  // leaves: nobody hears
+    uint32_t count = 0;
+    for (const int32_t node : order_)
+      if (!nodes[node].is_leaf()) number_[static_cast<size_t>(node)] = static_cast<uint16_t>(count++);
+    tree.first = static_cast<uint32_t>(out_.nodes.size());
+    tree.count = count;
+    tree.depth = 0;
+    for (const int32_t at : order_) {
+      const RankedNode& node = nodes[at];
+      if (node.is_leaf()) continue;
+      out_.nodes.push_back({.rank4 = four_times(static_cast<uint8_t>(node.rank)),
+                            .leaf4 = four_times(node.leaf),
+                            .column = node.column,
+                            .set = node.set,
+                            .left = number_[static_cast<size_t>(node.left)],
+                            .right = number_[static_cast<size_t>(node.right)]});
+    }
+    std::vector<uint32_t> places(tree.leaves);
+    for (uint32_t leaf = 0; leaf < tree.leaves; ++leaf) places[leaf] = leaf;
+    set_values(tree, tree.leaves, places);
+  }
+
+  const Ranked& ranked_;
+  bool numbers_;
+  MaskLayout out_;
+  std::vector<int32_t> order_;
+  std::vector<uint16_t> number_;  // of an inner node, by node
+};
+
+}  // namespace
+
+MaskLayout lay_out_masks(const Ranked& ranked, bool numbers) {
+  return MaskMaker(ranked, numbers).run();
 }
 
 MaskView MaskLayout::view(const Ranked& ranked, uint32_t outputs) const {
   return {.trees = trees.data(),
           .nodes = nodes.data(),
-          .sets = ranked.sets.data(),
-          .values = ranked.values(),
+          .full = full.data(),
+          .sets = ranked.sets.empty() ? nullptr : ranked.sets.data(),
+          .values = float_values.empty() ? static_cast<const void*>(double_values.data()) : float_values.data(),
           .tree_count = static_cast<uint32_t>(trees.size()),
           .outputs = outputs};
 }
 
 size_t MaskLayout::bytes() const {
-  return trees.size() * sizeof(TreeView) + nodes.size() * sizeof(MaskNode);
+  return trees.size() * sizeof(TreeView) + nodes.size() * sizeof(MaskNode) + full.size() * sizeof(FullNode) +
+         float_values.size() * sizeof(float) + double_values.size() * sizeof(double);
+}
+
+void LeafValues::resize(const Ranked& ranked, bool as_numbers, size_t count) {
+  if (as_numbers)
+    numbers.resize(count);
+  else
+    ranked.float_values.empty() ? doubles.resize(count) : floats.resize(count);
+}
+
+void LeafValues::put(const Ranked& ranked, const TreeView& tree, uint32_t leaf, size_t at) {
+  const size_t from = size_t{tree.leaf_first} + leaf;
+  if (!numbers.empty())
+    numbers[at] = leaf;
+  else if (!floats.empty())
+    floats[at] = ranked.float_values[from];
+  else
+    doubles[at] = ranked.double_values[from];
+}
+
+const void* LeafValues::data() const {
+  if (!numbers.empty()) return numbers.data();
+  return floats.empty() ? static_cast<const void*>(doubles.data()) : floats.data();
+}
+
+size_t LeafValues::bytes() const {
+  return floats.size() * sizeof(float) + doubles.size() * sizeof(double) + numbers.size() * sizeof(uint32_t);
 }
 
 bool fits_heap(const Ranked& ranked, uint32_t lookup_slots) {
@@ -200,36 +321,17 @@ HeapLayout lay_out_heap(const Ranked& ranked, uint32_t lanes, bool numbers) {
     }
     out.groups.push_back(group);
   }
-  const bool narrow = !ranked.float_values.empty();
-  if (numbers)
-    out.numbers.resize(leaves);
-  else
-    narrow ? out.float_leaves.resize(leaves) : out.double_leaves.resize(leaves);
-  for (const HeapGroup& group : out.groups) {
-    for (uint32_t i = 0; i < group.trees; ++i) {
-      const TreeView& tree = ranked.trees[group.tree_first + i];
-      const size_t at = size_t{group.leaves_at} + (size_t{i} << group.depth);
-      const auto fill = [&](auto* to, const auto& value) {
-        fill_heap(ranked, tree, group, i, lanes, out.nodes.data() + size_t{group.nodes_at} * 64, to + at, value);
-      };
-      if (numbers)
-        fill(out.numbers.data(), [](uint32_t leaf) { return leaf; });
-      else if (narrow)
-        fill(out.float_leaves.data(), [&](uint32_t leaf) { return ranked.float_values[tree.leaf_first + leaf]; });
-      else
-        fill(out.double_leaves.data(), [&](uint32_t leaf) { return ranked.double_values[tree.leaf_first + leaf]; });
-    }
-  }
+  out.leaves.resize(ranked, numbers, leaves);
+  for (const HeapGroup& group : out.groups)
+    for (uint32_t i = 0; i < group.trees; ++i)
+      fill_heap(ranked, ranked.trees[group.tree_first + i], group, i, lanes, out);
   return out;
 }
 
 HeapView HeapLayout::view(const Ranked& ranked, uint32_t outputs) const {
-  const void* leaves = !numbers.empty()        ? static_cast<const void*>(numbers.data())
-                       : !float_leaves.empty() ? static_cast<const void*>(float_leaves.data())
-                                               : double_leaves.data();
   return {.groups = groups.data(),
           .nodes = nodes.data(),
-          .leaves = leaves,
+          .leaves = leaves.data(),
           .trees = ranked.trees.data(),
           .group_count = static_cast<uint32_t>(groups.size()),
           .outputs = outputs,
@@ -237,8 +339,7 @@ HeapView HeapLayout::view(const Ranked& ranked, uint32_t outputs) const {
 }
 
 size_t HeapLayout::bytes() const {
-  return groups.size() * sizeof(HeapGroup) + nodes.size() + float_leaves.size() * sizeof(float) +
-         double_leaves.size() * sizeof(double) + numbers.size() * sizeof(uint32_t);
+  return groups.size() * sizeof(HeapGroup) + nodes.size() + leaves.bytes();
 }
 
 bool fits_bits(const Ranked& ranked, uint32_t lookup_slots) {
@@ -246,16 +347,21 @@ bool fits_bits(const Ranked& ranked, uint32_t lookup_slots) {
          std::ranges::all_of(ranked.trees, [](const TreeView& tree) { return tree.leaves <= kBitsLeavesMax; });
 }
 
-BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes) {
+BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes, bool numbers) {
   BitsLayout out;
   const auto count = static_cast<uint32_t>(ranked.trees.size());
+  uint32_t leaves = 0;
   for (uint32_t first = 0; first < count; first += lanes) {
-    BitsGroup group{.nodes_at = out.nodes.size(), .trees = std::min(lanes, count - first), .tree_first = first};
+    BitsGroup group{.nodes_at = out.nodes.size(),
+                    .leaves_at = leaves,
+                    .trees = std::min(lanes, count - first),
+                    .tree_first = first};
     for (uint32_t i = 0; i < group.trees; ++i) {
-      const uint32_t leaves = ranked.trees[first + i].leaves;
-      group.nodes = std::max(group.nodes, leaves - 1);
-      while (group.bits < leaves) group.bits *= 2;
+      const uint32_t needed = ranked.trees[first + i].leaves;
+      group.nodes = std::max(group.nodes, needed - 1);
+      while (group.bits < needed) group.bits *= 2;
     }
+    leaves += group.trees * group.bits;
     for (uint32_t n = 0; n < group.nodes; ++n) {
       out.nodes.insert(out.nodes.end(), lanes, int8_t{0});
       out.nodes.insert(out.nodes.end(), lanes, kNever);
@@ -276,13 +382,20 @@ BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes) {
     }
     out.groups.push_back(group);
   }
+  out.leaves.resize(ranked, numbers, leaves);
+  for (const BitsGroup& group : out.groups)
+    for (uint32_t i = 0; i < group.trees; ++i) {
+      const TreeView& tree = ranked.trees[group.tree_first + i];
+      for (uint32_t leaf = 0; leaf < tree.leaves; ++leaf)
+        out.leaves.put(ranked, tree, leaf, size_t{group.leaves_at} + size_t{i} * group.bits + leaf);
+    }
   return out;
 }
 
 BitsView BitsLayout::view(const Ranked& ranked, uint32_t outputs) const {
   return {.groups = groups.data(),
           .nodes = nodes.data(),
-          .values = ranked.values(),
+          .leaves = leaves.data(),
           .trees = ranked.trees.data(),
           .group_count = static_cast<uint32_t>(groups.size()),
           .outputs = outputs,
@@ -290,7 +403,7 @@ BitsView BitsLayout::view(const Ranked& ranked, uint32_t outputs) const {
 }
 
 size_t BitsLayout::bytes() const {
-  return groups.size() * sizeof(BitsGroup) + nodes.size();
+  return groups.size() * sizeof(BitsGroup) + nodes.size() + leaves.bytes();
 }
 
 }  // namespace clops::serving::forest

@@ -41,10 +41,11 @@ struct RankedNode {
 };
 
 struct Ranked {
+  std::vector<ShortSearch> shorts;
   std::vector<Search> searches;
   std::vector<CategorySearch> categories;
   std::vector<Slot> slots;
-  Aligned<float> narrow;
+  Aligned<float> narrow, heaps;
   Aligned<double> wide;
   std::vector<uint16_t> class_of;
   std::vector<int8_t> set_rows;
@@ -77,18 +78,31 @@ struct WalkLayout {
 struct MaskLayout {
   std::vector<TreeView> trees;
   Aligned<MaskNode> nodes;
+  Aligned<FullNode> full;
+  Aligned<float> float_values;  // as the trees name them; empty where leaves are numbered
+  Aligned<double> double_values;
   [[nodiscard]] MaskView view(const Ranked& ranked, uint32_t outputs) const;
   [[nodiscard]] size_t bytes() const;
 };
 [[nodiscard]] bool fits_masks(const Ranked& ranked);
-[[nodiscard]] MaskLayout lay_out_masks(const Ranked& ranked);
+// `numbers`: leaves are asked for by number, not summed.
+[[nodiscard]] MaskLayout lay_out_masks(const Ranked& ranked, bool numbers);
+
+// Leaves in an order of a kernel's own: values of sums, or numbers where a leaf is more than a number.
+struct LeafValues {
+  Aligned<float> floats;
+  Aligned<double> doubles;
+  Aligned<uint32_t> numbers;
+  void resize(const Ranked& ranked, bool as_numbers, size_t count);
+  void put(const Ranked& ranked, const TreeView& tree, uint32_t leaf, size_t at);
+  [[nodiscard]] const void* data() const;
+  [[nodiscard]] size_t bytes() const;
+};
 
 struct HeapLayout {
   std::vector<HeapGroup> groups;
   Aligned<int8_t> nodes;
-  Aligned<float> float_leaves;
-  Aligned<double> double_leaves;
-  Aligned<uint32_t> numbers;  // instead of values, where a leaf is more than a number
+  LeafValues leaves;
   [[nodiscard]] HeapView view(const Ranked& ranked, uint32_t outputs) const;
   [[nodiscard]] size_t bytes() const;
 };
@@ -98,10 +112,11 @@ struct HeapLayout {
 struct BitsLayout {
   std::vector<BitsGroup> groups;
   Aligned<int8_t> nodes;
+  LeafValues leaves;
   [[nodiscard]] BitsView view(const Ranked& ranked, uint32_t outputs) const;
   [[nodiscard]] size_t bytes() const;
 };
 [[nodiscard]] bool fits_bits(const Ranked& ranked, uint32_t lookup_slots);
-[[nodiscard]] BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes);
+[[nodiscard]] BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes, bool numbers);
 
 }  // namespace clops::serving::forest

@@ -13,12 +13,10 @@ struct PlainCount {
   }
 };
 
-typedef int8_t Bytes __attribute__((vector_size(16)));
-
 Kernels make() {
-  Kernels kernels{.name = "portable", .lanes = sizeof(Bytes)};
+  Kernels kernels{.name = "portable", .lanes = 16};
   fill_common<PlainCount>(kernels);
-  fill_masks<Bytes, LookUp>(kernels);
+  fill_masks<VectorSet<16>>(kernels);
   return kernels;
 }
 

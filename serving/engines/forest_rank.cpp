@@ -120,8 +120,44 @@ class Ranker {
       add_slots(count, count);
     }
     search.slots = static_cast<uint32_t>(out_.slots.size()) - search.first_slot;
+    if (search.slots == 1) return add_short(numbers.thresholds, search);
     add_table(numbers.thresholds, search);
     out_.searches.push_back(search);
+  }
+
+  void add_threshold(double value) {
+    out_.narrow.push_back(narrowed(value));
+    if (model_.rows == formats::Number::Float64) out_.wide.push_back(value);
+  }
+
+  void add_short(const std::vector<double>& thresholds, const Search& search) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    const size_t blocks = thresholds.size() / kFan;  // full ones: 15 at most
+    ShortSearch to{.feature = search.feature,
+                   .top = static_cast<uint32_t>(out_.narrow.size()),
+                   .low = static_cast<uint32_t>(out_.narrow.size()) + kFan,
+                   .slot = search.first_slot,
+                   .missing = out_.slots[search.first_slot].missing,
+                   .zero_is_missing = search.zero_is_missing};
+    for (size_t i = 0; i < kFan; ++i) add_threshold(i < blocks ? thresholds[i * kFan + kFan - 1] : kNone);
+    for (size_t i = 0; i < (blocks + 1) * kFan; ++i) add_threshold(i < thresholds.size() ? thresholds[i] : kNone);
+    add_heap(thresholds, to);
+    out_.shorts.push_back(to);
+  }
+
+  // A full search tree: the node `at` of `level` holds, in the order of all, the threshold in the middle of its part.
+  void add_heap(const std::vector<double>& thresholds, ShortSearch& to) {
+    to.levels = 4;  // one block
+    while ((size_t{1} << to.levels) <= thresholds.size()) ++to.levels;
+    to.heap = static_cast<uint32_t>(out_.heaps.size());
+    for (uint32_t level = 0; level < to.levels; ++level) {
+      for (size_t at = 0; at < (size_t{1} << level); ++at) {
+        const size_t place = ((2 * at + 1) << (to.levels - 1 - level)) - 1;
+        out_.heaps.push_back(place < thresholds.size() ? narrowed(thresholds[place])
+                                                       : std::numeric_limits<float>::quiet_NaN());
+      }
+      if (level == 3) out_.heaps.push_back(std::numeric_limits<float>::quiet_NaN());  // 15 of a block's 16
+    }
   }
 
   void add_slots(int64_t thresholds, int64_t missing_rank) {
@@ -137,9 +173,7 @@ class Ranker {
       at.push_back(static_cast<uint32_t>(out_.narrow.size()));
       const size_t padded = (level.size() / kFan + 1) * kFan;
       for (size_t i = 0; i < padded; ++i) {
-        const double value = i < level.size() ? level[i] : std::numeric_limits<double>::quiet_NaN();
-        out_.narrow.push_back(narrowed(value));
-        if (model_.rows == formats::Number::Float64) out_.wide.push_back(value);
+        add_threshold(i < level.size() ? level[i] : std::numeric_limits<double>::quiet_NaN());
       }
       std::vector<double> above;
       for (size_t i = kFan; i <= level.size(); i += kFan) above.push_back(level[i - 1]);
@@ -299,13 +333,16 @@ class Ranker {
 }  // namespace
 
 RankView Ranked::view() const {
-  return {.searches = searches.data(),
+  return {.shorts = shorts.data(),
+          .searches = searches.data(),
           .categories = categories.data(),
+          .short_count = static_cast<uint32_t>(shorts.size()),
           .search_count = static_cast<uint32_t>(searches.size()),
           .category_count = static_cast<uint32_t>(categories.size()),
           .features = features,
           .slots = slots.data(),
           .narrow = narrow.data(),
+          .heaps = heaps.data(),
           .wide = wide.data(),
           .class_of = class_of.data(),
           .set_rows = set_rows.data(),
@@ -313,10 +350,12 @@ RankView Ranked::view() const {
 }
 
 size_t Ranked::bytes() const {
-  return searches.size() * sizeof(Search) + categories.size() * sizeof(CategorySearch) + slots.size() * sizeof(Slot) +
-         narrow.size() * sizeof(float) + wide.size() * sizeof(double) + class_of.size() * sizeof(uint16_t) +
-         set_rows.size() + sets.size() + trees.size() * sizeof(TreeView) + nodes.size() * sizeof(RankedNode) +
-         float_values.size() * sizeof(float) + double_values.size() * sizeof(double);
+  return shorts.size() * sizeof(ShortSearch) + searches.size() * sizeof(Search) +
+         categories.size() * sizeof(CategorySearch) + slots.size() * sizeof(Slot) +
+         (narrow.size() + heaps.size()) * sizeof(float) + wide.size() * sizeof(double) +
+         class_of.size() * sizeof(uint16_t) + set_rows.size() + sets.size() + trees.size() * sizeof(TreeView) +
+         nodes.size() * sizeof(RankedNode) + float_values.size() * sizeof(float) +
+         double_values.size() * sizeof(double);
 }
 
 Result<Ranked> rank(const Ensemble& model) {

@@ -44,14 +44,13 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
     case Transform::Ascending:
       std::sort(sums, sums + outputs);
       return each([](Sum x) { return x; });
-    case Transform::Expectiles: {  // XGBoost: the first, then each softplus(sum) + 1e-6 above the one before
+    case Transform::Expectiles:  // XGBoost: the first, then each softplus(sum) + 1e-6 above the one before
       for (uint32_t i = 1; i < outputs; ++i) {
         const Sum x = sums[i];
         const Sum softplus = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
         sums[i] = sums[i - 1] + (static_cast<Sum>(1e-6F) + softplus);
       }
       return each([](Sum x) { return x; });
-    }
     case Transform::Pair: {
       const Sum p = sigmoid(sums[0], scale);
       out[0] = static_cast<Out>(1 - p);

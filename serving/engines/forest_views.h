@@ -27,7 +27,16 @@ struct Slot {
   int8_t missing = 0;
 };
 
-// Ranks one feature's numbers: a tree of blocks of 16 thresholds, filled up with NaN, top level first.
+// One feature whose thresholds one slot holds, 255 at most: two levels. Most features are such.
+struct ShortSearch {
+  uint32_t feature = 0, top = 0, low = 0;  // top: one block; low: blocks
+  uint32_t heap = 0, levels = 0;  // of RankView::heaps: the same thresholds as a full search tree of so many levels
+  uint32_t slot = 0;
+  int8_t missing = 0;
+  bool zero_is_missing = false;
+};
+
+// Ranks any feature's numbers: a tree of blocks of 16 thresholds, filled up with NaN, top level first.
 struct Search {
   uint32_t feature = 0, first_slot = 0, slots = 0, levels = 0;
   uint32_t at[kLevelsMax] = {};  // where each level's blocks begin
@@ -46,12 +55,16 @@ struct CategorySearch {
 };
 
 struct RankView {
-  const Search* searches = nullptr;
+  const ShortSearch* shorts = nullptr;
+  const Search* searches = nullptr;  // the others
   const CategorySearch* categories = nullptr;
-  uint32_t search_count = 0, category_count = 0, features = 0;
+  uint32_t short_count = 0, search_count = 0, category_count = 0, features = 0;
   const Slot* slots = nullptr;
   const float* narrow = nullptr;  // thresholds for float32 rows: the least float32 that is not below each
-  const double* wide = nullptr;   // for float64 rows, where the model compares in float64
+  // ShortSearches' for float32 rows, in blocks of 16: levels 0 to 3 (one block, 15 of it), then each level's; NaN at
+  // the end of the order.
+  const float* heaps = nullptr;
+  const double* wide = nullptr;  // for float64 rows, where the model compares in float64
   const uint16_t* class_of = nullptr;
   const int8_t* set_rows = nullptr;
   bool chop = false;  // CategoryOf::Chop
@@ -81,7 +94,12 @@ struct WalkView {
   uint32_t tree_count = 0, outputs = 1, slots = 0;
 };
 
-// Kernel "masks": every node of a tree against a block of rows; inner nodes only, parents first.
+// Kernel "masks": every node of a tree against a block of rows; inner nodes only, parents first. A tree that nearly
+// fills its depth is filled up and needs no word of where its children are: its nodes are FullNodes, in the order of a
+// heap, and its TreeView's depth is its depth; else that is 0.
+struct FullNode {
+  uint32_t rank4 = 0, column = 0;
+};
 struct MaskNode {
   uint32_t rank4 = 0, leaf4 = 0;  // four times the byte: the rank, the first leaf of the right side
   uint32_t column = 0;            // in bytes
@@ -89,10 +107,11 @@ struct MaskNode {
   uint16_t left = 0, right = 0;   // nodes of the tree that hear who goes there; kMaskLeaves: nobody
 };
 struct MaskView {
-  const TreeView* trees = nullptr;
+  const TreeView* trees = nullptr;  // leaf_first, leaves: of `values`
   const MaskNode* nodes = nullptr;
+  const FullNode* full = nullptr;
   const uint8_t* sets = nullptr;  // 64 bytes each: the classes that go left
-  const void* values = nullptr;
+  const void* values = nullptr;   // a full tree's: one for each of its 2^depth leaves
   uint32_t tree_count = 0, outputs = 1;
 };
 
@@ -114,12 +133,12 @@ struct HeapView {
 // of slots, one of ranks, then the bits to clear, `bits` for each tree.
 struct BitsGroup {
   size_t nodes_at = 0;
-  uint32_t nodes = 0, bits = 8, trees = 0, tree_first = 0;
+  uint32_t leaves_at = 0, nodes = 0, bits = 8, trees = 0, tree_first = 0;
 };
 struct BitsView {
   const BitsGroup* groups = nullptr;
   const int8_t* nodes = nullptr;
-  const void* values = nullptr;
+  const void* leaves = nullptr;  // tree by tree, `bits` values each: of sums, or leaf numbers (uint32)
   const TreeView* trees = nullptr;
   uint32_t group_count = 0, outputs = 1, slots = 0;
 };

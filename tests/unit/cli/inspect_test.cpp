@@ -43,7 +43,7 @@ TEST(Inspect, tells_people_what_a_model_takes) {
   for (const char* text :
        {"format     xgboost-ubj (xgboost 3.2.0)\n", "digest     sha256:", "objective  reg:squarederror\n",
         "trees      60, up to 4 deep", "input      input-0 FP32 [rows, 10]\n", "output     predict FP32 [rows]\n",
-        "columns    age, sex, bmi"})
+        "columns    age, sex, bmi", "engine     ", "single rows: ", "measured at load"})
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
 }
 

@@ -103,7 +103,7 @@ ForestShape any_shape(std::mt19937& random) {
   if (random() % 4 == 0) shape.scale = 0.7;
   shape.categories = random() % 3 == 0 ? 700 : 70;
   if (random() % 2 == 0) shape.outputs = static_cast<uint32_t>(2 + random() % 5);
-  shape.transform = static_cast<Transform>(random() % 10);
+  shape.transform = static_cast<Transform>(random() % (static_cast<uint32_t>(Transform::Expectiles) + 1));
   if (shape.transform == Transform::Pair) shape.outputs = 1;
   return shape;
 }

@@ -1,0 +1,220 @@
+// Times one engine on one model: part of bench/engines.sh. Prints one JSON object; writes the answers to 1,000 rows
+// (half asked one by one, half in a batch) as doubles, for the caller to hold against the framework's own.
+//
+//   bench_engines ENGINE LIBRARY MODEL ROWS COLUMNS OUTPUTS ANSWERS SECONDS
+//   SECONDS of each measurement; 0: only the time and the memory that loading takes.
+//   bench_engines visits SET MODEL ROWS COLUMNS COUNT BATCH     (COUNT rows and nothing else, for callgrind)
+// ENGINE: clops | xgboost | lightgbm | tl2cgen | lleaves | onnxruntime[:OUTPUT]. ROWS: float32, row-major.
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
+
+#include "bench/engines_onnx.h"
+#include "bench/engines_peers.h"
+#include "formats/model_file.h"
+#include "serving/engines/forest_model.h"
+
+namespace clops::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double microseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+double resident_kib() {
+  std::ifstream status("/proc/self/statm");
+  double size = 0, resident = 0;
+  status >> size >> resident;
+  return resident * 4;
+}
+
+std::vector<float> read_floats(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) die("cannot read " + path);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  std::vector<float> numbers(bytes.size() / sizeof(float));
+  std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(float));
+  return numbers;
+}
+
+serving::Forest load_forest(const std::string& path, const serving::ForestOptions& options = {}) {
+  const auto model = formats::load_model(path);
+  if (!model) die(model.error().message);
+  const auto* ensemble = std::get_if<formats::Ensemble>(&*model);
+  if (ensemble == nullptr) die("not a tree ensemble");
+  auto forest = serving::Forest::make(*ensemble, options);
+  if (!forest) die(forest.error().message);
+  return std::move(*forest);
+}
+
+class Clops final : public Peer {
+ public:
+  Clops(const std::string& model, size_t columns, size_t outputs, size_t rows_max)
+      : Peer(columns, outputs), forest_(load_forest(model)), work_(forest_.make_work()), answers_(rows_max * outputs) {}
+  void batch(const float* rows, size_t count) override { forest_.predict(rows, count, work_, answers_.data()); }
+  double answer(size_t i) const override { return answers_[i]; }
+  const serving::Forest& forest() const { return forest_; }
+
+ private:
+  serving::Forest forest_;
+  serving::ForestWork work_;
+  std::vector<double> answers_;
+};
+
+std::unique_ptr<Peer> make_peer(const std::string& engine, const std::string& library, const std::string& model,
+                                size_t columns, size_t outputs, size_t rows_max) {
+  if (engine == "clops") return std::make_unique<Clops>(model, columns, outputs, rows_max);
+  if (engine == "xgboost") return std::make_unique<XgboostPeer>(Library(library), model, columns, outputs);
+  if (engine == "lightgbm") return std::make_unique<LightgbmPeer>(Library(library), model, columns, outputs, rows_max);
+  if (engine == "tl2cgen") return std::make_unique<Tl2cgenPeer>(Library(library), columns, outputs, rows_max);
+  if (engine == "lleaves") return std::make_unique<LleavesPeer>(Library(library), columns, outputs, rows_max);
+  if (engine.starts_with("onnxruntime:"))
+    return std::make_unique<OnnxPeer>(library, model, columns, outputs, engine.substr(engine.find(':') + 1));
+  die("no engine " + engine);
+}
+
+double quantile(std::vector<double> values, double q) {
+  std::ranges::sort(values);
+  return values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))];
+}
+
+struct Rows {
+  const std::vector<float>& numbers;
+  size_t columns;
+  [[nodiscard]] size_t count() const { return numbers.size() / columns; }
+  [[nodiscard]] const float* at(size_t row) const { return numbers.data() + row * columns; }
+};
+
+void write_answers(Peer& peer, const Rows& rows, size_t outputs, const std::string& path) {
+  std::vector<double> answers;
+  for (size_t row = 0; row < 500; ++row) {
+    peer.one(rows.at(row));
+    for (size_t i = 0; i < outputs; ++i) answers.push_back(peer.answer(i));
+  }
+  peer.batch(rows.at(500), 500);
+  for (size_t i = 0; i < 500 * outputs; ++i) answers.push_back(peer.answer(i));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(answers.data()),
+             static_cast<std::streamsize>(answers.size() * sizeof(double)));
+}
+
+// 16 calls to a reading of the clock, each with another row; so many rows that no branch predictor learns them.
+std::pair<double, double> time_one(Peer& peer, const Rows& rows, double seconds) {
+  constexpr size_t kCalls = 16, kRows = 65536;
+  std::vector<double> times;
+  const size_t wrap = std::min(rows.count() / kCalls * kCalls, kRows);
+  const auto start = Clock::now();
+  for (size_t row = 0; times.size() < 1000 || microseconds_since(start) < seconds * 1e6; row = (row + kCalls) % wrap) {
+    const auto before = Clock::now();
+    for (size_t i = 0; i < kCalls; ++i) peer.one(rows.at(row + i));
+    times.push_back(microseconds_since(before) / kCalls);
+  }
+  return {quantile(times, 0.5), quantile(times, 0.99)};
+}
+
+// Microseconds a row in batches of `size`: the median of passes over other rows.
+double time_batches(Peer& peer, const Rows& rows, size_t size, double seconds) {
+  std::vector<double> times;
+  const auto start = Clock::now();
+  for (size_t row = 0; times.size() < 3 || (microseconds_since(start) < seconds * 1e6 && times.size() < 2000);
+       row = row + 2 * size > rows.count() ? 0 : row + size) {
+    const auto before = Clock::now();
+    peer.batch(rows.at(row), size);
+    times.push_back(microseconds_since(before) / static_cast<double>(size));
+  }
+  return quantile(times, 0.5);
+}
+
+// How much faster two threads are with halves of the rows than one with all.
+double time_two_threads(const serving::Forest& forest, const Rows& rows) {
+  const size_t count = rows.count(), half = count / 2;
+  std::vector<double> out(count * forest.out_columns());
+  serving::ForestWork works[] = {forest.make_work(), forest.make_work()};
+  const auto part = [&](size_t which) {
+    const size_t first = which * half;
+    forest.predict(rows.at(first), which == 0 ? half : count - half, works[which],
+                   out.data() + first * forest.out_columns());
+  };
+  std::vector<double> ratios;
+  for (int round = 0; round < 7; ++round) {
+    auto before = Clock::now();
+    part(0);
+    part(1);
+    const double alone = microseconds_since(before);
+    before = Clock::now();
+    std::thread other(part, 1);
+    part(0);
+    other.join();
+    ratios.push_back(alone / microseconds_since(before));
+  }
+  return quantile(ratios, 0.5);
+}
+
+int run(char** args) {
+  const std::string engine = args[1], model = args[3];
+  const auto columns = static_cast<size_t>(std::atoi(args[5])), outputs = static_cast<size_t>(std::atoi(args[6]));
+  const double seconds = std::atof(args[8]);
+  const std::vector<float> numbers = read_floats(args[4]);
+  const Rows rows{numbers, columns};
+  const double kib = resident_kib();
+  const auto start = Clock::now();
+  const bool only_load = seconds == 0;
+  const auto peer = make_peer(engine, args[2], model, columns, outputs, only_load ? 64 : rows.count());
+  const double load = microseconds_since(start) / 1000;
+  if (only_load) {
+    peer->batch(rows.at(0), 64);
+    std::printf("{\"load_ms\": %.2f, \"memory_kib\": %.0f}\n", load, resident_kib() - kib);
+    std::fflush(stdout);
+    std::_Exit(0);
+  }
+  write_answers(*peer, rows, outputs, args[7]);
+  time_one(*peer, rows, 0);
+  const auto [one, late] = time_one(*peer, rows, seconds);
+  std::printf("{\"one\": %.4f, \"one_p99\": %.4f", one, late);
+  for (const size_t size : {size_t{100}, size_t{1000}, size_t{100'000}})
+    std::printf(", \"%zu\": %.5f", size, time_batches(*peer, rows, size, seconds));
+  if (const auto* clops = dynamic_cast<const Clops*>(peer.get()))
+    std::printf(", \"two_threads\": %.3f, \"evaluator\": \"%s\"", time_two_threads(clops->forest(), rows),
+                clops->forest().explanation().c_str());
+  std::printf("}\n");
+  std::fflush(stdout);
+  std::_Exit(0);  // some peers' own threads do not like to end
+}
+
+// The kernels that AVX2 would choose here, named: callgrind knows no AVX-512 and its clock would choose otherwise.
+int visits(char** args) {
+  serving::ForestOptions options{.instructions = serving::ForestOptions::Instructions::Avx2};
+  const std::string single = args[2];
+  using Single = serving::ForestOptions::Single;
+  for (const Single each : {Single::Heap, Single::Bits, Single::Walk})
+    if (to_string(each) == single) options.single = each;
+  const auto batch = static_cast<size_t>(std::atoi(args[7]));
+  if (batch > 1) options.batch = serving::ForestOptions::Batch::Masks;
+  const serving::Forest forest = load_forest(args[3], options);
+  if (single == "?") {
+    std::printf("%s\n", std::string(to_string(forest.chosen().single)).c_str());
+    return 0;
+  }
+  const std::vector<float> numbers = read_floats(args[4]);
+  const Rows rows{numbers, static_cast<size_t>(std::atoi(args[5]))};
+  const auto count = static_cast<size_t>(std::atoi(args[6]));
+  std::vector<double> out(batch * forest.out_columns());
+  serving::ForestWork work = forest.make_work();
+  for (size_t row = 0; row + batch <= count; row += batch) forest.predict(rows.at(row), batch, work, out.data());
+  return 0;
+}
+
+}  // namespace
+}  // namespace clops::bench
+
+int main(int count, char** args) {
+  if (count == 8 && std::string_view(args[1]) == "visits") return clops::bench::visits(args);
+  if (count != 9) clops::bench::die("usage: see the top of bench/engines.cpp");
+  return clops::bench::run(args);
+}
