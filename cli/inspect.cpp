@@ -4,8 +4,10 @@
 #include <iomanip>
 #include <memory>
 #include <ostream>
+#include <sstream>
 
 #include "base/json.h"
+#include "cli/engines.h"
 #include "formats/model_file.h"
 #include "registry/inspection.h"
 
@@ -53,7 +55,33 @@ void print(std::ostream& out, const formats::Summary& model, const Json& documen
   for (const std::string& note : model.notes) out << "note       " << note << "\n";
 }
 
-Status inspect(const Options& options, std::ostream& out) {
+// Words, a few to a line, under one heading.
+void print_text(std::ostream& out, std::string_view heading, const std::string& text) {
+  out << std::left << std::setw(11) << heading;
+  size_t width = 11;
+  std::istringstream words(text);
+  for (std::string word; words >> word; width += word.size() + 1) {
+    if (width + word.size() > 100) {
+      out << "\n           ";
+      width = 11;
+    }
+    out << word << ' ';
+  }
+  out << '\n';
+}
+
+// What evaluates it on this machine, and what a row costs: measured as a server does when it loads the model.
+void print_engine(std::ostream& out, const Context& context, const std::string& path, const std::string& format) {
+  for (const auto& factory : engine_factories(context)) {
+    if (!factory->accepts(format)) continue;
+    const auto engine = factory->load(path);
+    print_text(out, "engine", engine ? (*engine)->info().evaluator : "none here: " + engine.error().message);
+    if (engine && (*engine)->info().bytes != 0) out << "memory     " << (*engine)->info().bytes << " bytes\n";
+  }
+}
+
+Status inspect(const Options& options, const Context& context) {
+  std::ostream& out = context.out;
   const std::string line = registry::inspect_path(options.path, options.format);
   CLOPS_ASSIGN(const Json document, parse_json(line));
   const bool ok = bool_at(document, {"ok"});
@@ -65,6 +93,7 @@ Status inspect(const Options& options, std::ostream& out) {
   if (options.output == "json") return {};
   CLOPS_ASSIGN(const formats::Model model, formats::load_model(options.path, options.format));
   print(out, formats::summarize(model), document);
+  print_engine(out, context, options.path, string_at(document, {"format"}));
   return {};
 }
 
@@ -74,12 +103,12 @@ void add_inspect(CLI::App& root, const Context& context, int& exit_code) {
   CLI::App* command = root.add_subcommand("inspect", "Say what a model file is, or why it cannot be served");
   const auto options = std::make_shared<Options>();
   command->add_option("model", options->path, "Model file, or a folder with one model in it")->required();
-  command->add_option("--format", options->format, "Expected format: xgboost, lightgbm, onnx or auto")
+  command->add_option("--format", options->format, "Expected format: xgboost, lightgbm, skops, onnx, mlflow or auto")
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "text, or json: the line clops-server inspect prints")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  on_run(*command, context, exit_code, [options, &context] { return inspect(*options, context.out); });
+  on_run(*command, context, exit_code, [options, &context] { return inspect(*options, context); });
 }
 
 }  // namespace clops::cli

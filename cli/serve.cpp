@@ -6,10 +6,9 @@
 #include <ostream>
 #include <utility>
 
+#include "cli/engines.h"
 #include "crds/inspection.h"
 #include "registry/inspection.h"
-#include "serving/engines/forest.h"
-#include "serving/engines/onnx.h"
 #include "serving/server.h"
 
 namespace clops::cli {
@@ -99,10 +98,6 @@ Status serve(const Options& options, const Context& context) {
   if (!inspection.ok) return fail(Code::InvalidArgument, inspection.message);
   CLOPS_ASSIGN(const TemporaryFolder cache, TemporaryFolder::make());
   const crds::ServingConfig config = config_of(options, path, inspection);
-  std::vector<std::unique_ptr<serving::EngineFactory>> factories;
-  factories.push_back(serving::make_forest_engine_factory());
-  factories.push_back(serving::make_onnx_engine_factory(
-      {.libraries = serving::onnx_runtime_places(context.env("CLOPS_ONNXRUNTIME").value_or(""))}));
   context.arm_stop();
   serving::ServerOptions server{
       .listen = options.listen, .port = options.port, .admin_port = options.admin_port, .threads = options.threads};
@@ -112,7 +107,7 @@ Status serve(const Options& options, const Context& context) {
   server.drain_most = std::chrono::seconds(5);
   server.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
   CLOPS_ASSIGN(const auto running, serving::InferenceServer::start(std::move(server), context.clock, context.log,
-                                                                   std::move(factories), config));
+                                                                   engine_factories(context), config));
   bool stopped = false;
   while (!stopped && !running->state().ready) {
     for (const crds::VariantState& variant : running->state().variants) {

@@ -128,7 +128,7 @@ int main(int argc, char** argv) {
       app.add_subcommand("inspect", "fetch, verify and describe one model; the last line printed is one JSON document");
   inspect_command->add_option("--uri", flags.inspect.uri, "where the model is")->required();
   inspect_command->add_option("--digest", flags.inspect.digest, "what its digest must be (sha256:...)");
-  inspect_command->add_option("--format", flags.inspect.format, "xgboost, lightgbm, onnx or auto")
+  inspect_command->add_option("--format", flags.inspect.format, "xgboost, lightgbm, skops, onnx, mlflow or auto")
       ->capture_default_str();
   cmd::declare_sources(*inspect_command, flags);
   try {

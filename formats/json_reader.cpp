@@ -256,15 +256,16 @@ class JsonReader final : public DocumentReader {
     if (token == "null" || token == "NaN") return std::numeric_limits<float>::quiet_NaN();
     if (token == "Infinity") return std::numeric_limits<float>::infinity();
     if (token == "-Infinity") return -std::numeric_limits<float>::infinity();
-    const char* last = token.data() + token.size();
+    const char* first = token.data();
+    const char* last = first + token.size();
     // from_chars would also take "inf" and "nan", which are no JSON; it refuses a leading '+'.
     if (token.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return bad(token, "a number");
     float value = 0;
-    const auto [end, error] = std::from_chars(token.data(), last, value);
+    const auto [end, error] = std::from_chars(first, last, value);
     if (end != last || error == std::errc::invalid_argument) return bad(token, "a number");
     if (error == std::errc::result_out_of_range) {
       double wide = 0;  // below or above float32: 0 or infinity, as the conversion gives
-      if (std::from_chars(token.data(), last, wide).ec != std::errc{}) return bad(token, "a number that float32 holds");
+      if (std::from_chars(first, last, wide).ec != std::errc{}) return bad(token, "a number that float32 holds");
       value = static_cast<float>(wide);
     }
     return value;

@@ -211,7 +211,8 @@ Status read_trees(const Header& header, Lines& lines, std::string_view& line, En
   // Before 2.2 the trees had no end mark of their own.
   if (line != "end of trees" && line != "feature importances:")
     return damaged("the file does not go on after tree " + std::to_string(count - 1) + " (truncated?)");
-  if (header.present[AverageOutput]) model.divisor = static_cast<double>(count / model.outputs);
+  const size_t iterations = count / model.outputs;
+  if (header.present[AverageOutput]) model.divisor = static_cast<double>(iterations);
   return {};
 }
 

@@ -6,8 +6,11 @@
 
 #include "base/file.h"
 #include "formats/lightgbm.h"
+#include "formats/mlmodel.h"
 #include "formats/onnx.h"
+#include "formats/skops.h"
 #include "formats/xgboost.h"
+#include "formats/zip.h"
 
 namespace clops::formats {
 namespace {
@@ -17,12 +20,13 @@ struct Known {
 };
 using namespace std::string_view_literals;
 constexpr std::string_view kSave =
-    "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json')";
+    "load it where it was trained and write it with booster.save_model('model.ubj') or model.save_model('model.json'), "
+    "or let tools/convert do that";
 constexpr std::string_view kSupported =
-    "supported: XGBoost models (.json or .ubj) and LightGBM models (.txt), as save_model writes them, and ONNX models";
+    "supported: XGBoost models (.json or .ubj) and LightGBM models (.txt), as save_model writes them, ONNX models, and "
+    "scikit-learn "
+    "models as skops.io.dump writes them";
 constexpr Known kKnown[] = {
-    {"PK\x03\x04"sv, "a zip archive (skops, PyTorch, Keras or NumPy .npz)",
-     "give the model file itself, as save_model writes it"},
     {"\x1f\x8b"sv, "a gzip file", "give the model uncompressed"},
     {"BZh"sv, "a bzip2 file", "give the model uncompressed"},
     {"\xfd"
@@ -70,9 +74,11 @@ std::unexpected<Error> not_a_model(std::string_view is, std::string_view way_out
 std::unexpected<Error> refuse(std::string_view bytes) {
   if (bytes.empty()) return fail(Code::InvalidArgument, "the file is empty");
   if (is_pickle(bytes))
-    return not_a_model(
-        "a Python pickle (joblib.dump, pickle.dump)",
-        std::string("a pickle runs code when it is opened, so it is never loaded; ") + std::string(kSave));
+    return not_a_model("a Python pickle (joblib.dump, pickle.dump)",
+                       "a pickle runs code when it is opened, so it is never loaded; where you trust it, tools/convert "
+                       "turns it into a "
+                       "file that is, or save the model anew: XGBoost with save_model('model.ubj'), LightGBM with "
+                       "booster_.save_model('model.txt'), scikit-learn with skops.io.dump(model, 'model.skops')");
   for (const Known& known : kKnown)
     if (bytes.starts_with(known.magic)) return not_a_model(known.is, known.way_out);
   if (is_raw_binary(bytes)) return not_a_model("an old XGBoost binary model", kSave);
@@ -94,6 +100,8 @@ std::string_view to_string(Format format) {
       return "lightgbm";
     case Format::Onnx:
       return "onnx";
+    case Format::Skops:
+      return "skops";
   }
   return "?";
 }
@@ -114,6 +122,7 @@ Result<Format> detect(std::string_view bytes) {
     if (text.size() == 1) return fail(Code::InvalidArgument, "the file ends after its first byte (truncated?)");
   }
   if (looks_like_onnx(bytes)) return Format::Onnx;
+  if (looks_like_zip(bytes)) return Format::Skops;
   return refuse(bytes);
 }
 
@@ -123,6 +132,21 @@ Status check_wanted(std::string_view wanted, Format found) {
   return fail(Code::Unsupported, "modelFormat is '" + std::string(wanted) + "', the file is " + std::string(full) +
                                      "; write " + std::string(name) + " or auto");
 }
+
+namespace {
+
+// Nothing where the path is no folder of MLflow's.
+Result<std::optional<MlModel>> mlmodel_of(const std::filesystem::path& path) {
+  constexpr size_t kBytesMax = 4u << 20;
+  std::error_code error;
+  const std::filesystem::path file = path / kMlModelFile;
+  if (!std::filesystem::is_regular_file(file, error)) return std::nullopt;
+  CLOPS_ASSIGN(const std::string yaml, read_file(file, kBytesMax));
+  CLOPS_ASSIGN(MlModel out, read_mlmodel(yaml));
+  return out;
+}
+
+}  // namespace
 
 Result<std::filesystem::path> find_model_file(const std::filesystem::path& path) {
   namespace fs = std::filesystem;
@@ -136,6 +160,12 @@ Result<std::filesystem::path> find_model_file(const std::filesystem::path& path)
   if (status.type() == fs::file_type::regular) return path;
   if (status.type() != fs::file_type::directory)
     return fail(Code::Unsupported, path.string() + ": is neither a file nor a folder");
+  CLOPS_ASSIGN(const auto folder, mlmodel_of(path));
+  if (folder) {
+    const fs::path file = path / folder->file;
+    if (fs::is_regular_file(file, error)) return file;
+    return fail(Code::InvalidArgument, path.string() + ": MLmodel names " + folder->file + ", which is not there");
+  }
   std::vector<fs::path> files, named;
   for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
     std::error_code entry_error;
@@ -162,14 +192,21 @@ Result<Model> read_model(std::string_view bytes, std::string_view wanted) {
   CLOPS_TRY(check_wanted(wanted, format));
   if (format == Format::LightgbmText) return read_lightgbm(bytes);
   if (format == Format::Onnx) return read_onnx(bytes);
+  if (format == Format::Skops) return read_skops(bytes);
   return read_xgboost(bytes, format == Format::XgboostJson ? Encoding::Json : Encoding::Ubjson);
 }
 
 Result<Model> load_model(const std::filesystem::path& path, std::string_view wanted) {
+  CLOPS_ASSIGN(const auto folder, mlmodel_of(path));
+  if (wanted == "mlflow") {
+    if (!folder) return fail(Code::Unsupported, "modelFormat is 'mlflow', but there is no folder with an MLmodel file");
+    wanted = "auto";
+  }
   CLOPS_ASSIGN(const std::filesystem::path file, find_model_file(path));
   CLOPS_ASSIGN(const std::string bytes, read_file(file, kModelBytesMax));
   auto model = read_model(bytes, wanted);
   if (!model) return fail_in(file.filename().string(), model.error());
+  if (folder) CLOPS_TRY(apply_signature(*folder, *model));
   return model;
 }
 

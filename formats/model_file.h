@@ -17,15 +17,17 @@ namespace clops::formats {
 
 inline constexpr size_t kModelBytesMax = 1u << 30;
 
-enum class Format : uint8_t { XgboostJson, XgboostUbj, LightgbmText, Onnx };
+enum class Format : uint8_t { XgboostJson, XgboostUbj, LightgbmText, Onnx, Skops };
 [[nodiscard]] std::string_view to_string(Format format);  // "xgboost-json"
 
 [[nodiscard]] Result<Format> detect(std::string_view bytes);
 
-// `wanted` is spec.modelFormat.name: "auto", "xgboost", "lightgbm", "onnx", or what to_string gives.
+// `wanted` is spec.modelFormat.name: "auto", "xgboost", "lightgbm", "onnx", "skops", or what to_string gives;
+// load_model also takes "mlflow" for a folder with an MLmodel.
 [[nodiscard]] Status check_wanted(std::string_view wanted, Format found);
 
-// The file itself; of a folder the one model in it: the only file, or the only one called model.*.
+// The file itself; of a folder the one model in it: what its MLmodel names (MLflow), else the only file, or the only
+// one called model.*.
 [[nodiscard]] Result<std::filesystem::path> find_model_file(const std::filesystem::path& path);
 
 [[nodiscard]] Result<Model> read_model(std::string_view bytes, std::string_view wanted = "auto");

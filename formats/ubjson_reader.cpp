@@ -87,7 +87,8 @@ class UbjsonReader final : public DocumentReader {
     if (type == 'T' || type == 'F') return type == 'T' ? 1 : 0;
     if (type == 'd' || type == 'D' || type == 'C' || size_of(type) == 0) return fail_here("expected a whole number");
     CLOPS_ASSIGN(const std::string_view raw, take(size_of(type)));
-    return decode_integer(type, raw.data());
+    const char* from = raw.data();
+    return decode_integer(type, from);
   }
 
   Result<float> real() override {
@@ -96,7 +97,8 @@ class UbjsonReader final : public DocumentReader {
     if (type == 'Z') return std::numeric_limits<float>::quiet_NaN();
     if (type == 'C' || size_of(type) == 0) return fail_here("expected a number");
     CLOPS_ASSIGN(const std::string_view raw, take(size_of(type)));
-    return decode_real(type, raw.data());
+    const char* from = raw.data();
+    return decode_real(type, from);
   }
 
   Status integers(std::vector<int32_t>& into) override {

@@ -44,6 +44,7 @@ Result<std::vector<std::string>> string_names(const XgboostCategories& from, siz
 
 std::vector<std::string> number_names(const XgboostCategories& from) {
   std::vector<std::string> names;
+  names.reserve(from.values.size());
   const int bits = unsigned_bits(from.type);
   for (const int64_t value : from.values)
     names.push_back(std::to_string(value < 0 && bits != 0 ? value + (int64_t{1} << bits) : value));

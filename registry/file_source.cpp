@@ -33,7 +33,9 @@ class Copy {
     const fs::file_status status = fs::status(real, error);
     if (error) return failed(path, error);
     if (fs::is_directory(status)) {
-      CLOPS_TRY(folder(real));
+      CLOPS_TRY(visit_folder(
+          real, [this](const fs::path& file, const std::string& name) { return one(file, name); },
+          [this](const fs::path& named, const fs::path& end) { return check_inside(named, end); }));
       return true;
     }
     if (!fs::is_regular_file(status))
@@ -48,30 +50,6 @@ class Copy {
     const fs::path relative = real.lexically_relative(inside_);
     if (!relative.empty() && *relative.begin() != "..") return {};
     return fail(Code::PermissionDenied, named.string() + ": leads out of the claim's folder");
-  }
-
-  Status folder(const fs::path& root) {
-    std::error_code error;
-    bool any = false;
-    for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
-      const fs::path& path = it->path();
-      if (path.filename().string().starts_with("..")) {  // how a kubelet versions the volumes it projects
-        it.disable_recursion_pending();
-        continue;
-      }
-      if (it.depth() > 32) return fail(Code::InvalidArgument, path.string() + ": folders nested deeper than 32");
-      std::error_code entry_error;
-      const bool link = it->is_symlink(entry_error);
-      const fs::path real = link ? fs::canonical(path, entry_error) : path;
-      if (entry_error) return failed(path, entry_error);
-      if (link) CLOPS_TRY(check_inside(path, real));
-      if (!fs::is_regular_file(real, entry_error)) continue;
-      CLOPS_TRY(one(real, path.lexically_relative(root).string()));
-      any = true;
-    }
-    if (error) return failed(root, error);
-    if (!any) return fail(Code::NotFound, root.string() + ": the folder has no files");
-    return {};
   }
 
   Status one(const fs::path& path, const std::string& name) {
@@ -127,6 +105,30 @@ class PvcSource final : public ModelSource {
 };
 
 }  // namespace
+
+Status visit_folder(const fs::path& root, const FolderVisit& each, const LinkCheck& check) {
+  std::error_code error;
+  bool any = false;
+  for (fs::recursive_directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+    const fs::path& path = it->path();
+    if (path.filename().string().starts_with("..")) {
+      it.disable_recursion_pending();
+      continue;
+    }
+    if (it.depth() > 32) return fail(Code::InvalidArgument, path.string() + ": folders nested deeper than 32");
+    std::error_code entry_error;
+    const bool link = it->is_symlink(entry_error);
+    const fs::path real = link ? fs::canonical(path, entry_error) : path;
+    if (entry_error) return failed(path, entry_error);
+    if (link && check) CLOPS_TRY(check(path, real));
+    if (!fs::is_regular_file(real, entry_error)) continue;
+    CLOPS_TRY(each(real, path.lexically_relative(root).string()));
+    any = true;
+  }
+  if (error) return failed(root, error);
+  if (!any) return fail(Code::NotFound, root.string() + ": the folder has no files");
+  return {};
+}
 
 std::unique_ptr<ModelSource> make_file_source(const Clock& clock) {
   return std::make_unique<FileSource>(clock);

@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "formats/model_file.h"
+#include "registry/file_source.h"
 #include "registry/hashed_file.h"
 #include "registry/uri.h"
 
@@ -110,20 +111,33 @@ std::string describe(const Artifact& artifact, std::string_view name, const Insp
   return refusal(reason_of_model(model.error().code), std::string(name) + ": " + message);
 }
 
+// As a store would name it: a folder is all its files.
 Result<Artifact> describe_path(const std::filesystem::path& path) {
-  CLOPS_ASSIGN(const std::filesystem::path file, formats::find_model_file(path));
-  Sha256 hash;
   Artifact artifact;
-  CLOPS_TRY(read_in_pieces(file, [&](std::string_view bytes) -> Status {
-    if (artifact.bytes + bytes.size() > formats::kModelBytesMax)
-      return fail(Code::TooLarge, file.string() + ": larger than 1 GiB");
-    hash.update(bytes);
-    artifact.bytes += bytes.size();
+  artifact.path = path;
+  const auto add = [&artifact](const std::filesystem::path& file, const std::string& name) -> Status {
+    Sha256 hash;
+    uint64_t bytes = 0;
+    CLOPS_TRY(read_in_pieces(file, [&](std::string_view piece) -> Status {
+      bytes += piece.size();
+      artifact.bytes += piece.size();
+      if (artifact.bytes > formats::kModelBytesMax) return fail(Code::TooLarge, file.string() + ": larger than 1 GiB");
+      hash.update(piece);
+      return {};
+    }));
+    artifact.files.push_back({name, hash.finish(), bytes});
     return {};
-  }));
-  artifact.digest = hash.finish();
-  artifact.path = file;
-  artifact.files = {{file.filename().string(), artifact.digest, artifact.bytes}};
+  };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    CLOPS_TRY(visit_folder(path, add));
+    std::ranges::sort(artifact.files, {}, &ArtifactFile::path);
+    artifact.digest = folder_digest(artifact.files);
+    return artifact;
+  }
+  CLOPS_ASSIGN(const std::filesystem::path file, formats::find_model_file(path));
+  CLOPS_TRY(add(file, file.filename().string()));
+  artifact.digest = artifact.files.front().digest;
   return artifact;
 }
 

@@ -337,6 +337,25 @@ def contributions():
         (folder / f"lightgbm-{name}.golden").write_text("\n".join(lines) + "\n")
 
 
+def samples():
+    """samples/models/wine and its rows: those that every shortest-form printer writes alike (no exponents)."""
+    data = load_wine()
+    x, y, xt, _ = split(data, 13)
+    names = [name.replace("/", "_") for name in data.feature_names]
+    booster = train({"objective": "multiclass", "num_class": 3, "num_leaves": 6, "learning_rate": 0.05}, 20, x, y, feature_name=names)
+    path = ROOT / "samples/models/wine/1/model.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text_of(booster))
+    lines = []
+    for row, out in zip(xt, ask(booster, xt)):
+        assert (out > 1e-4).all() and (row < 1e15).all() and ((row == 0) | (row > 1e-4)).all()
+        numbers = ",".join(repr(v)[:-2] if repr(v).endswith(".0") else repr(v) for v in row.tolist())
+        body = f'{{"inputs":[{{"name":"input-0","shape":[1,13],"datatype":"FP64","data":[{numbers}]}}]}}'
+        lines.append("\t".join([f"user-{len(lines):03d}", ",".join(repr(v) for v in out.tolist()), body]))
+    (ROOT / "samples/rows/wine.tsv").write_text("\n".join(lines) + "\n")
+    (ROOT / "samples/rows/wine.json").write_text(lines[0].split("\t")[2] + "\n")
+
+
 def check_older():
     """What older releases wrote and said has to be what this one says, or their files would mean two things."""
     for path in sorted(GOLDEN.glob("lightgbm-v*.golden")):
@@ -375,5 +394,5 @@ if __name__ == "__main__":
     if MAJOR < 4:
         old()
     else:
-        for make in (objectives, shapes, missing, categories, pandas_names, edited, contributions, check_older):
+        for make in (samples, objectives, shapes, missing, categories, pandas_names, edited, contributions, check_older):
             make()

@@ -1,12 +1,11 @@
 """Golden models of one release of XGBoost each: what formats differ in, and what predictions differ in. Part of make_golden.py."""
-import json
-
 import numpy as np
 import xgboost as xgb
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
-from make_golden import F32, GOLDEN, REFUSED, document, golden, matrix_golden, split, train
+from make_golden import F32, GOLDEN, REFUSED, ROOT, bits, finite, golden, matrix_golden, split, train
 
+CONTRIBUTIONS = ROOT / "tests/data/contributions"
 SMALL = {"max_depth": 3}
 DART = {"booster": "dart", "rate_drop": 0.5, "one_drop": 1, "max_depth": 3}
 
@@ -132,6 +131,26 @@ def expectiles(prefix):
     golden(prefix + "expectiles", train({**SMALL, "tree_method": "hist", "objective": "reg:expectileerror", "expectile_alpha": [0.1, 0.5, 0.9]}, 5, x, y), xt, 20, 10)
 
 
+def contributions(*names):
+    """tests/data/contributions: what each column adds to each output, then what is expected of no row (pred_contribs)."""
+    CONTRIBUTIONS.mkdir(exist_ok=True)
+    for name in names:
+        booster = xgb.Booster(model_file=str(GOLDEN / f"{name}.ubj"), params={"nthread": 1})
+        rows = finite(read_rows(GOLDEN / f"{name}.golden"))
+        rows = rows[:: max(1, len(rows) // 16)]
+        data = xgb.DMatrix(rows, feature_names=booster.feature_names, feature_types=booster.feature_types)
+        out = booster.predict(data, pred_contribs=True).reshape(len(rows), -1)
+        lines = [f"model {(GOLDEN / name).relative_to(ROOT)}.ubj", f"columns {rows.shape[1]} outputs {out.shape[1]} rows {len(rows)}"]
+        lines += [f"{bits(row)} | {bits(y)}" for row, y in zip(rows, out)]
+        (CONTRIBUTIONS / f"xgboost-{name}.golden").write_text("\n".join(lines) + "\n")
+        print(f"contributions of {name}: {len(rows)} rows of {out.shape[1]}")
+
+
+def read_rows(path):
+    rows = [line.split("|")[0].split() for line in path.read_text().splitlines() if "|" in line]
+    return np.array([[int(word, 16) for word in row] for row in rows], np.uint32).view(F32)
+
+
 def release_3_4():
     dart("v3.4-", golden)
     dart_multiclass("v3.4-", golden)
@@ -151,6 +170,7 @@ def release_3_4():
     expectiles("v3.4-")
     labels("v3.4-")
     linear("v3.4-")
+    contributions("v3.4-dart", "v3.4-categorical", "v3.4-two-labels")
 
 
 def release_3_3():
@@ -187,6 +207,7 @@ def release_3_2():
     early = xgb.XGBClassifier(n_estimators=40, max_depth=4, learning_rate=0.9, early_stopping_rounds=3, n_jobs=1, random_state=7)
     early.fit(x[:250], y[:250], eval_set=[(x[250:], y[250:])], verbose=False)
     golden("early-stopped", early.get_booster(), xt, 12, 8)
+    contributions("binary-logitraw", "iris-softprob", "categorical", "categorical-wide", "dart", "dart-softprob", "two-targets", "early-stopped", "reg-tweedie")
 
 
 def release_3_1():

@@ -26,7 +26,7 @@ if command -v kubectl >/dev/null; then
 else
   step "clops apply -f samples/" "$clops" apply -f samples/
 fi
-step "wait until both deployments are Ready" "$clops" wait md/breast-cancer md/diabetes --for=condition=Ready --timeout=60s ||
+step "wait until the deployments are Ready" "$clops" wait md/breast-cancer md/diabetes md/wine --for=condition=Ready --timeout=60s ||
   die "not Ready; \`$clops describe md breast-cancer\` says why"
 ready_ms=$(($(now_ms) - applied_at))
 
@@ -49,6 +49,9 @@ say "  … $equal of $total rows equal, to the last digit of float32"
 send_rows "$(url_of diabetes)" diabetes samples/rows/diabetes.tsv | compare_rows samples/rows/diabetes.tsv > "$asked"
 equal_d=$(grep -c 'equal$' "$asked" || true) total_d=$(wc -l < "$asked")
 say "  diabetes: $equal_d of $total_d rows equal"
+send_rows "$(url_of wine)" wine samples/rows/wine.tsv | compare_rows samples/rows/wine.tsv > "$asked"
+equal_w=$(grep -c 'equal$' "$asked" || true) total_w=$(wc -l < "$asked")
+say "  wine, by LightGBM: $equal_w of $total_w rows equal, to the last digit of float64"
 
 title "the split"
 send_rows "$url" breast-cancer "$rows" > "$again"
@@ -58,7 +61,7 @@ say "  asked again, $((total - moved)) of $total users stayed on their side"
 send_rows "$url" breast-cancer "$rows" 'x-clops-variant: challenger' > "$asked"
 say "  with the header x-clops-variant: challenger, $(cut -f2 "$asked" | grep -c '^challenger$' || true) of $total requests went to the challenger"
 
-[ "$equal" = "$total" ] && [ "$equal_d" = "$total_d" ] && [ "$moved" = 0 ] || die "predictions or the split are not as they should be"
+[ "$equal" = "$total" ] && [ "$equal_d" = "$total_d" ] && [ "$equal_w" = "$total_w" ] && [ "$moved" = 0 ] || die "predictions or the split are not as they should be"
 
 title "next"
 cat <<END

@@ -7,6 +7,7 @@
 #   house     the rules of ARCHITECTURE.md             local     end to end on the embedded plane (tests/e2e)
 #   cluster   images, and end to end on a real Kubernetes of one node (tests/cluster); needs root
 #   onnx      ONNX models through the real ONNX Runtime, against its answers in Python
+#   convert   tools/convert on models of every kind, each file made asked about with `clops inspect`
 #   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver; deploy/ on the latter
 #   asan      unit tests and fuzzers, clang with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests labelled `threads`, clang with ThreadSanitizer
@@ -17,8 +18,8 @@
 # Every program's output lies in build/logs, results in build/results.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
-all_lanes=(format house unit onnx local contract cluster asan tsan tidy)
-declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
+all_lanes=(format house unit onnx convert local contract cluster asan tsan tidy)
+declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
 fuzz_seconds=${CLOPS_FUZZ_SECONDS:-20}
 everything='' install=1 lanes=()
@@ -107,6 +108,25 @@ lane_onnx() {
   CLOPS_ONNXRUNTIME=$(scripts/onnxruntime.sh) CLOPS_ONNX_ANSWERS=$answers gtest release onnx_tests
 }
 
+# Its frameworks come from the package index once per version of the list.
+lane_convert() {
+  local requirements=tools/convert/requirements.txt
+  local home=$cache/convert-$(sha256sum "$requirements" | cut -c1-12)
+  if [ ! -f "$home/complete" ]; then
+    rm -rf "$home"
+    step "frameworks of tools/convert (fetched once per version)" timeout "$build_budget" bash -c \
+      'python3 -m venv "$1" && "$1/bin/pip" -q --disable-pip-version-check install -r "$2" && touch "$1/complete"' - "$home" \
+      "$requirements" || { count 0 1; return 0; }
+  fi
+  build_for "build release: clops" release clops || return 0
+  local log=$logs/convert.log ran=0 bad=0
+  step "convert" env CLOPS="$root/build/release/bin/clops" PYTHONDONTWRITEBYTECODE=1 "$home/bin/python" -W ignore \
+    -m unittest discover tools/convert || bad=1
+  ran=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$log" | tail -n 1)
+  [ "${ran:-0}" -gt 0 ] || { count 0 1; return 0; }
+  count $((ran - bad)) "$bad"
+}
+
 # A lane of another script: it prints `N passed, N failed` last.
 scripted() {
   local text=$1 status=0; shift
@@ -165,6 +185,7 @@ lane_asan() {
     case $name in
       xgboost_json | ubjson | lightgbm) corpus+=(tests/data/golden tests/data/refused) ;;
       onnx) corpus+=(tests/data/onnx) ;;
+      skops) corpus+=(tests/data/golden-sklearn tests/data/refused-skops) ;;
       *) [ ! -d "tests/data/fuzz/$name" ] || corpus+=("tests/data/fuzz/$name") ;;
     esac
     mkdir -p "$found/$name"

@@ -44,7 +44,7 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
     case Transform::Ascending:
       std::sort(sums, sums + outputs);
       return each([](Sum x) { return x; });
-    case Transform::Expectiles:
+    case Transform::Expectiles:  // XGBoost: the first, then each softplus(sum) + 1e-6 above the one before
       for (uint32_t i = 1; i < outputs; ++i) {
         const Sum x = sums[i];
         const Sum softplus = x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));

@@ -8,51 +8,72 @@
 namespace clops::serving {
 namespace {
 
+using formats::LinearModel;
+using formats::Number;
+
+template <class Sum>
 class LinearScratch final : public Scratch {
  public:
   explicit LinearScratch(size_t outputs) : sums(outputs) {}
-  std::vector<float> sums;
+  std::vector<Sum> sums;
 };
 
+template <class Real, class Sum>
 class LinearEngine final : public Engine {
  public:
-  LinearEngine(EngineInfo info, const formats::LinearModel& model)
+  LinearEngine(EngineInfo info, const LinearModel& model)
       : info_(std::move(info)),
         order_(model.order),
         transform_(model.transform),
         columns_(model.features),
         out_columns_(formats::output_columns(model.transform, model.outputs)) {
-    for (const double weight : model.weights) weights_.push_back(static_cast<float>(weight));
-    for (const double intercept : model.intercepts) intercepts_.push_back(static_cast<float>(intercept));
-    info_.bytes = (weights_.size() + intercepts_.size()) * sizeof(float);
+    for (const double weight : model.weights) weights_.push_back(static_cast<Sum>(weight));
+    for (const double intercept : model.intercepts) intercepts_.push_back(static_cast<Sum>(intercept));
+    info_.bytes = (weights_.size() + intercepts_.size()) * sizeof(Sum);
     info_.evaluator = "features in order, one row at a time";
   }
 
   const EngineInfo& info() const override { return info_; }
-  std::unique_ptr<Scratch> make_scratch() const override { return std::make_unique<LinearScratch>(intercepts_.size()); }
+  std::unique_ptr<Scratch> make_scratch() const override {
+    return std::make_unique<LinearScratch<Sum>>(intercepts_.size());
+  }
 
   Status infer(std::span<const TensorView> inputs, Scratch& scratch, std::span<TensorBuffer> outputs) const override {
-    const size_t row_count = inputs[0].rows();
-    const auto row_dimension = static_cast<int64_t>(row_count);
-    if (info_.outputs[0].shape.size() == 1) {
-      outputs[0].reset(Datatype::Fp32, {row_dimension});
-    } else {
-      outputs[0].reset(Datatype::Fp32, {row_dimension, static_cast<int64_t>(out_columns_)});
+    const size_t count = inputs[0].rows();
+    const std::span<const Real> rows = inputs[0].as<Real>();
+    if (order_ == LinearModel::Order::Dot) {
+      CLOPS_TRY(check_finite(rows));
     }
-    const std::span<const float> rows = inputs[0].as<float>();
-    const std::span<float> out = outputs[0].as<float>(), sums = static_cast<LinearScratch&>(scratch).sums;
-    for (size_t row = 0; row < row_count; ++row) {
-      linear_sums<float, float>(order_, weights_, intercepts_, rows.subspan(row * columns_, columns_), sums);
+    const auto row_dimension = static_cast<int64_t>(count);
+    const Datatype type = info_.outputs[0].datatype;
+    if (info_.outputs[0].shape.size() == 1)
+      outputs[0].reset(type, {row_dimension});
+    else
+      outputs[0].reset(type, {row_dimension, static_cast<int64_t>(out_columns_)});
+    const std::span<Sum> out = outputs[0].as<Sum>(), sums = static_cast<LinearScratch<Sum>&>(scratch).sums;
+    for (size_t row = 0; row < count; ++row) {
+      linear_sums<Sum, Real>(order_, weights_, intercepts_, rows.subspan(row * columns_, columns_), sums);
       linear_transform(transform_, sums, out.data() + row * out_columns_);
     }
     return {};
   }
 
  private:
+  [[nodiscard]] Status check_finite(std::span<const Real> rows) const {
+    const auto bad = std::ranges::find_if(rows, [](Real x) { return !std::isfinite(x); });
+    if (bad == rows.end()) return {};
+    const auto at = static_cast<size_t>(bad - rows.begin());
+    const size_t column = at % columns_;
+    return fail(Code::InvalidArgument,
+                "row " + std::to_string(at / columns_) + ", column " +
+                    (info_.feature_names.empty() ? std::to_string(column) : info_.feature_names[column]) +
+                    ": a missing or infinite value, which the framework refuses, too");
+  }
+
   EngineInfo info_;
-  formats::LinearModel::Order order_;
+  LinearModel::Order order_;
   formats::Transform transform_;
-  std::vector<float> weights_, intercepts_;
+  std::vector<Sum> weights_, intercepts_;
   size_t columns_, out_columns_;
 };
 
@@ -65,7 +86,7 @@ Result<std::vector<TensorSpec>> to_specs(const std::vector<formats::TensorDescri
   return specs;
 }
 
-Result<EngineInfo> describe(const formats::LinearModel& model) {
+Result<EngineInfo> describe(const LinearModel& model) {
   formats::Summary summary = formats::summarize(model);
   EngineInfo info;
   info.platform = std::move(summary.format);
@@ -77,18 +98,23 @@ Result<EngineInfo> describe(const formats::LinearModel& model) {
   return info;
 }
 
+template <class Real>
+std::unique_ptr<Engine> make(EngineInfo info, const LinearModel& model) {
+  if (model.sums == Number::Float32) return std::make_unique<LinearEngine<Real, float>>(std::move(info), model);
+  return std::make_unique<LinearEngine<Real, double>>(std::move(info), model);
+}
+
 }  // namespace
 
-Result<std::unique_ptr<Engine>> make_linear_engine(const formats::LinearModel& model) {
-  if (model.rows != formats::Number::Float32 || model.sums != formats::Number::Float32)
-    return fail(Code::Unsupported, "a linear model in float64 is not supported yet");
-  if (model.weights.size() != size_t{model.features} * model.outputs || model.intercepts.size() != model.outputs)
+Result<std::unique_ptr<Engine>> make_linear_engine(const LinearModel& model) {
+  if (model.features == 0 || model.outputs == 0 || model.intercepts.size() != model.outputs ||
+      model.weights.size() != size_t{model.features} * model.outputs)
     return fail(Code::InvalidArgument, "there is not one weight for each feature and output");
-  std::vector<float> probe(model.outputs), out(std::max(2U, model.outputs));
-  if (!linear_transform<float>(model.transform, probe, out.data()))
+  std::vector<double> probe(model.outputs), out(std::max(2U, model.outputs));
+  if (!linear_transform<double>(model.transform, probe, out.data()))
     return fail(Code::Unsupported, "a linear model with a transform that only trees have");
   CLOPS_ASSIGN(EngineInfo info, describe(model));
-  return std::make_unique<LinearEngine>(std::move(info), model);
+  return model.rows == Number::Float32 ? make<float>(std::move(info), model) : make<double>(std::move(info), model);
 }
 
 }  // namespace clops::serving

@@ -1,7 +1,8 @@
-// Linear models (XGBoost's gblinear), evaluated bit for bit as the framework does: float32, each product rounded before
-// it is added, features in order, a missing value left out.
+// Linear models: XGBoost's gblinear bit for bit as the framework does it (float32, each product rounded before it is
+// added, features in order, a missing value left out), and scikit-learn's, in its numbers.
 //
-// Thread rule, ownership, errors: those of serving/protocol/engine.h.
+// Thread rule, ownership: those of serving/protocol/engine.h. Errors: so too; infer() refuses a missing or infinite
+// value where the framework does (LinearModel::Order::Dot).
 #pragma once
 
 #include <memory>
@@ -12,7 +13,7 @@
 
 namespace clops::serving {
 
-// Unsupported: a model in float64, which rows of float32 would not give what the framework gives.
+// Unsupported: a transform that only trees have. InvalidArgument: counts that do not fit.
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_linear_engine(const formats::LinearModel& model);
 
 }  // namespace clops::serving

@@ -82,7 +82,7 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
       if (d > 0) out += ',';
       out += std::to_string(tensors[i].shape[d]);
     }
-    out += "]}";
+    out += tensors[i].on_request ? "],\"parameters\":{\"on_request\":true}}" : "]}";
   }
   out += ']';
 }
@@ -173,7 +173,11 @@ void RestFront::model_metadata(std::string_view model, std::string_view version,
   append_tensors(answer.body, info.inputs);
   answer.body += ",\"outputs\":";
   append_tensors(answer.body, info.outputs);
-  answer.body += '}';
+  answer.body += ",\"parameters\":{\"framework\":";  // beyond the protocol's fields: what answers, and how
+  append_json_string(answer.body, info.framework);
+  answer.body += ",\"evaluator\":";
+  append_json_string(answer.body, info.evaluator);
+  answer.body += "}}";
 }
 
 void RestFront::infer(std::string_view model, std::string_view version, const Request& request, Answer& answer) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -23,7 +24,12 @@ struct TensorSpec {
   Datatype datatype = Datatype::Fp32;
   std::vector<int64_t> shape;  // -1 = any; the first is the row count
   bool any_shape = false;      // not even the rank is said
+  bool on_request = false;     // of outputs: given only where a request asks for it
 };
+
+// What each feature adds to each raw score, then what is expected of no row (serving/engines/tree_shap.h): an output on
+// request of engines that can tell.
+inline constexpr std::string_view kContributions = "contributions";
 
 struct EngineInfo {
   std::string platform;   // "xgboost_json", as OIP model metadata's platform

@@ -60,6 +60,24 @@ Status skip_parameters(JsonCursor& json) {
   return {};
 }
 
+// Of the request: {"contributions": true} is known, others are skipped.
+Status read_parameters(JsonCursor& json, bool& contributions) {
+  if (!json.take('{')) return bad("\"parameters\" is not an object");
+  bool first = true, given = false;
+  for (std::string_view key; json.next_key(first, key);) {
+    const char next = json.peek();
+    if (next == '{' || next == '[') return bad("parameter " + quoted(key) + " is not a string, number or boolean");
+    if (!raw_equals(key, kContributions)) {
+      json.skip_value();
+      continue;
+    }
+    if (std::exchange(given, true)) return bad(quoted(key) + " is given twice");
+    if (next != 't' && next != 'f') return bad("parameter " + quoted(key) + " is not true or false");
+    contributions = json.boolean();
+  }
+  return {};
+}
+
 Status once(bool& seen, std::string_view key) {
   if (std::exchange(seen, true)) return bad(quoted(key) + " is given twice");
   return {};
@@ -108,6 +126,9 @@ class InferReader {
     json_.expect_end();
     if (!json_.ok()) return malformed(json_);
     if (!has_inputs_) return bad("\"inputs\" is missing");
+    const auto has = [](const TensorSpec& output) { return output.name == kContributions; };
+    if (out_.contributions && std::ranges::none_of(info_.outputs, has))
+      return bad("this model gives no contributions: it gives " + names_of(info_.outputs));
     out_.finish(info_);
     return {};
   }
@@ -120,7 +141,7 @@ class InferReader {
       out_.id_json = json_.value_text();
     } else if (raw_equals(key, "parameters")) {
       CLOPS_TRY(once(has_parameters_, key));
-      CLOPS_TRY(skip_parameters(json_));
+      CLOPS_TRY(read_parameters(json_, out_.contributions));
     } else if (raw_equals(key, "inputs")) {
       CLOPS_TRY(once(has_inputs_, key));
       CLOPS_TRY(read_inputs());
@@ -261,6 +282,7 @@ void InferRequest::begin(const EngineInfo& info) {
   id_json = {};
   row_count = 0;
   outputs.clear();
+  contributions = false;
   views.clear();
   if (inputs.size() < info.inputs.size()) inputs.resize(info.inputs.size());
   given.assign(info.inputs.size(), 0);
@@ -270,7 +292,14 @@ void InferRequest::finish(const EngineInfo& info) {
   for (size_t i = 0; i < info.inputs.size(); ++i) views.push_back(inputs[i].view());
   row_count = views.empty() ? 0 : views.front().rows();
   const bool all = outputs.empty();
-  for (uint32_t i = 0; all && i < info.outputs.size(); ++i) outputs.push_back(i);
+  for (uint32_t i = 0; i < info.outputs.size(); ++i) {
+    const TensorSpec& output = info.outputs[i];
+    if (output.on_request && contributions && output.name == kContributions) {
+      if (std::ranges::find(outputs, i) == outputs.end()) outputs.push_back(i);
+    } else if (all && !output.on_request) {
+      outputs.push_back(i);
+    }
+  }
 }
 
 void InferRequest::trim(size_t bytes) {

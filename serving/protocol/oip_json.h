@@ -26,9 +26,11 @@ struct InferRequest {
   std::string_view id_json;          // with its quotes, as sent; empty: absent
   size_t row_count = 0;              // of the first input
   std::vector<TensorView> views;     // one per input of the model, in its order
-  std::vector<uint32_t> outputs;     // which of the model's to give, in the order asked for; all if none was
+  std::vector<uint32_t> outputs;     // which of the model's to give, in the order asked for; if none was, all but
+                                     // those on request; last, contributions if the request's parameter asks for them
   std::vector<TensorBuffer> inputs;  // what the views view; as many as the widest model so far
   std::vector<uint8_t> given;        // while reading: per input
+  bool contributions = false;        // while reading: the parameter
 
   void begin(const EngineInfo& info);
   void finish(const EngineInfo& info);

@@ -209,20 +209,21 @@ children_there() {
 case_the_operator_reconciles_the_samples() {
   start_operator clops-system
   k apply -n models -f samples > "$work/out" 2>&1; clean "$work/out"
-  until_true 20 there pod/breast-cancer-1-inspect pod/breast-cancer-2-inspect pod/diabetes-1-inspect -n models
+  until_true 20 there pod/breast-cancer-1-inspect pod/breast-cancer-2-inspect pod/diabetes-1-inspect pod/wine-1-inspect -n models
   k patch pod diabetes-1-inspect -n models --subresource=status --type=merge -p '{"status":{"phase":"Succeeded"}}'   # its log is asked for
   read_failed() { kubectl get mv diabetes-1 -n models -o json | jq -e '.status.conditions[] | select(.type == "Ready" and .reason == "VerifyingPodFailed")'; }
   until_true 15 read_failed
   note_health
   local mv
-  for mv in breast-cancer-1 breast-cancer-2 diabetes-1; do
+  for mv in breast-cancer-1 breast-cancer-2 diabetes-1 wine-1; do
     verdict models $mv True Verified
     k label mv $mv -n models looked=at   # a look at once, instead of at its next try
   done
   until_true 15 gone pods -n models -l clops.dev/model-version
   until_true 15 children_there breast-cancer
   until_true 15 children_there diabetes
-  serving_pods() { [ "$(kubectl get pods -n models -l app.kubernetes.io/name=clops-server -o name | wc -l)" = 2 ]; }
+  until_true 15 children_there wine
+  serving_pods() { [ "$(kubectl get pods -n models -l app.kubernetes.io/name=clops-server -o name | wc -l)" = 3 ]; }
   until_true 15 serving_pods
   note_health
 }

@@ -10,7 +10,7 @@ rows=$root/samples/rows/breast-cancer.tsv
 case_samples_become_ready() {
   copy_models
   k apply -f "$root/samples"
-  k wait md/breast-cancer md/diabetes --for=condition=Ready --timeout="$(within 30)s"
+  k wait md/breast-cancer md/diabetes md/wine --for=condition=Ready --timeout="$(within 30)s"
   k get md breast-cancer | expect "the printer columns" 'breast-cancer +http://[a-z0-9.-]+:8080 +True +champion=90,challenger=10 +1 +'
   k get mv breast-cancer-1 | expect "the printer columns" 'breast-cancer-1 +breast-cancer +1 +xgboost-ubj +sha256:[0-9a-f]+ +True'
 }
@@ -23,6 +23,7 @@ case_predictions_equal_the_framework() {
   all_equal "$rows" "$(url_of breast-cancer)" breast-cancer
   all_equal "$rows" "$(url_of breast-cancer)" breast-cancer 'x-clops-variant: challenger'
   all_equal "$root/samples/rows/diabetes.tsv" "$(url_of diabetes)" diabetes
+  all_equal "$root/samples/rows/wine.tsv" "$(url_of wine)" wine   # LightGBM: float64
 }
 
 sides() { send_rows "$(url_of breast-cancer)" breast-cancer "$rows" | cut -f1,2; }

@@ -35,6 +35,20 @@ case_images_are_reproducible_and_hold_nothing_else() {
       "./etc/group ./etc/passwd ./etc/ssl/certs/ca-certificates.crt " "other files"
   done
 }
+case_the_onnx_image_serves_onnx() {
+  local line; line=$("$root/deploy/images/build.sh" --version test --out "$work/onnx" --onnxruntime "$("$root/scripts/onnxruntime.sh")" clops-server)
+  expect "the image" '^clops-server-onnx:test' <<<"$line"
+  cut -f1-3 <<<"$line"
+  "$root/deploy/images/rootfs.sh" "$bin/clops-server" "$work/with" "$("$root/scripts/onnxruntime.sh")"
+  "$root/deploy/images/rootfs.sh" "$bin/clops-server" "$work/without"
+  local folder
+  for folder in with without; do
+    install -D -m 644 "$root/tests/data/onnx/pipeline-strings.onnx" "$work/$folder/models/model.onnx"
+    chroot --userspec=65532:65532 "$work/$folder" /usr/bin/clops-server inspect --uri=file:///models/model.onnx --allow-file-uris --cache=/tmp/cache > "$work/$folder.json" || true
+  done
+  expect "inspection with the library" '"ok":true' < "$work/with.json"
+  expect "inspection without it" '"reason":"UnsupportedFormat".*ONNX Runtime is not installed|ONNX Runtime is not installed.*"reason":"UnsupportedFormat"' < "$work/without.json"
+}
 case_a_node_comes_up() {
   "$root/tests/cluster/build.sh" files > /dev/null
   sysctl -n vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward > "$work/sysctl"
@@ -89,7 +103,7 @@ case_down_leaves_nothing_behind() {
   sysctl -n vm.overcommit_memory kernel.panic kernel.panic_on_oops net.ipv4.ip_forward | diff "$work/sysctl" -
 }
 
-cases=(images_are_reproducible_and_hold_nothing_else a_node_comes_up a_pod_reaches_another_by_its_service_s_name
+cases=(images_are_reproducible_and_hold_nothing_else the_onnx_image_serves_onnx a_node_comes_up a_pod_reaches_another_by_its_service_s_name
   nothing_leaves_the_node parts_restart_under_running_pods pods_are_measured down_leaves_nothing_behind)
 all_listed "${cases[@]}"
 [ $# -eq 0 ] || cases=("$@")

@@ -43,7 +43,7 @@ TEST(Inspect, tells_people_what_a_model_takes) {
   for (const char* text :
        {"format     xgboost-ubj (xgboost 3.2.0)\n", "digest     sha256:", "objective  reg:squarederror\n",
         "trees      60, up to 4 deep", "input      input-0 FP32 [rows, 10]\n", "output     predict FP32 [rows]\n",
-        "columns    age, sex, bmi"})
+        "columns    age, sex, bmi", "engine     ", "single rows: ", "measured at load"})
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
 }
 
@@ -58,7 +58,7 @@ TEST(Inspect, says_why_a_file_is_refused_and_how_to_go_on) {
   const Outcome text = inspect({pickle});
   EXPECT_EQ(text.exit_code, 1);
   EXPECT_NE(text.err.find("model.pkl: this is a Python pickle"), std::string::npos) << text.err;
-  EXPECT_NE(text.err.find("booster.save_model('model.ubj')"), std::string::npos) << text.err;
+  EXPECT_NE(text.err.find("XGBoost with save_model('model.ubj')"), std::string::npos) << text.err;
   const Outcome json = inspect({pickle, "-o", "json"});
   EXPECT_EQ(json.exit_code, 1);
   EXPECT_EQ(string_at(*parse_json(json.out), {"reason"}), "UnsupportedFormat");

@@ -28,6 +28,7 @@ struct Golden {
   std::string name;
   std::vector<std::string> models;  // paths from the repository's root, one per encoding
   size_t columns = 0, outputs = 0, rows = 0, bits = 32;
+  uint64_t ulps = 0;  // how far a prediction may be off, where the framework's own differ from machine to machine
   std::vector<float> input, predicted;       // row-major; empty where bits is 64
   std::vector<double> input64, predicted64;  // likewise; empty where bits is 32
 };
@@ -56,6 +57,8 @@ inline Golden read(const std::filesystem::path& path) {
     std::string word;
     if (line.starts_with("model ")) {
       golden.models.push_back(line.substr(6));
+    } else if (line.starts_with("ulps ")) {
+      words >> word >> golden.ulps;
     } else if (line.starts_with("columns ")) {
       words >> word >> golden.columns >> word >> golden.outputs >> word >> golden.rows >> word >> golden.bits;
     } else if (golden.bits == 64) {

@@ -32,7 +32,8 @@ TEST(Detect, says_what_else_it_is) {
       {"{", "truncated", Code::InvalidArgument},
       {"\x80\x04\x95"sv, "a Python pickle"},
       {"\x80\x05\x95"sv, "save_model('model.ubj')"},
-      {"PK\x03\x04...", "a zip archive"},
+      {"\x80\x05\x95"sv, "tools/convert"},
+      {"binf", "tools/convert"},
       {"\x1f\x8b\x08", "a gzip file"},
       {"binf", "an old XGBoost binary model"},
       {R"({"name": "tree", "version": "v4")", "save_model('model.txt')"},
@@ -50,6 +51,18 @@ TEST(Detect, says_what_else_it_is) {
     EXPECT_EQ(format.error().code, c.code) << c.says;
     EXPECT_NE(format.error().message.find(c.says), std::string::npos) << format.error().message;
   }
+}
+
+TEST(Detect, a_zip_archive_is_a_skops_file_or_says_what_else_it_may_be) {
+  const auto format = detect("PK\x03\x04...");
+  ASSERT_TRUE(format);
+  EXPECT_EQ(*format, Format::Skops);
+  EXPECT_FALSE(read_model("PK\x03\x04..."));
+  // An archive of nothing at all.
+  const auto model =
+      read_model(std::string("PK\x03\x04", 4) + "PK\x05\x06" + std::string(12, '\0') + "\x04" + std::string(5, '\0'));
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().message.find("without schema.json"), std::string::npos) << model.error().message;
 }
 
 TEST(Detect, what_the_spec_asks_for_must_be_what_is_there) {

@@ -66,6 +66,19 @@ TEST_F(Inspection, softmax_probabilities_have_a_column_per_class) {
   EXPECT_EQ(document["schema"]["outputs"][0]["shape"], Json::parse("[-1,3]"));
 }
 
+// The digest that is told of a folder here is the one that a fetch of it will have.
+TEST_F(Inspection, a_folder_of_mlflow_is_told_alike_here_and_from_its_source) {
+  const auto folder = kRoot / "tests/data/mlflow/xgboost";
+  const Json fetched = inspect({.uri = uri(folder)});
+  ASSERT_TRUE(bool_at(fetched, {"ok"})) << dump_json(fetched);
+  EXPECT_EQ(fetched["format"], "xgboost-ubj");
+  EXPECT_EQ(fetched["files"].size(), 2U);
+  EXPECT_EQ(fetched, *parse_json(inspect_path(folder)));
+  const Json pickle = inspect({.uri = uri(kRoot / "tests/data/mlflow/sklearn-pickle")});
+  EXPECT_EQ(pickle["reason"], "UnsupportedFormat");
+  EXPECT_NE(string_at(pickle, {"message"}).find("tools/convert"), std::string::npos);
+}
+
 TEST_F(Inspection, what_cannot_be_loaded_is_refused) {
   const auto path = kRoot / "samples/models/breast-cancer/1/model.ubj";
   std::string asked;
@@ -104,7 +117,7 @@ TEST_F(Inspection, says_why_a_model_is_refused) {
       {{.uri = uri(temp_.path() / "empty.json")}, "InvalidModel", "the file is empty"},
       {{.uri = uri(temp_.path() / "page.json")}, "UnsupportedFormat", "a web page"},
       {{.uri = uri(temp_.path() / "other.json")}, "UnsupportedFormat", "no field 'learner'"},
-      {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "booster.save_model('model.ubj')"},
+      {{.uri = uri(refused / "model.pkl")}, "UnsupportedFormat", "XGBoost with save_model('model.ubj')"},
       {{.uri = uri(refused / "unknown-objective.json")}, "UnsupportedFormat", "objective 'mylogistic'"},
       {{.uri = uri(refused / "newer-field.json")}, "UnsupportedFormat", "field 'calibration'"},
       {{.uri = uri(kRoot / "tests/data/golden/diabetes.json"), .digest = zero},

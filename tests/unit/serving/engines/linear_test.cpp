@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <bit>
+#include <cmath>
 
 #include "formats/model_file.h"
 #include "serving/engines/forest.h"
@@ -27,10 +29,10 @@ TEST(Linear, predictions_equal_the_framework) {
       ASSERT_EQ(test::output_columns(**engine), golden.outputs);
       const auto scratch = (*engine)->make_scratch();
       std::vector<float> together(golden.rows * golden.outputs), alone(golden.rows * golden.outputs);
-      test::infer_rows(**engine, std::span(std::as_const(golden.input)), golden.rows, *scratch, std::span(together));
+      test::infer_rows(**engine, std::span(golden.input), golden.rows, *scratch, std::span(together));
       for (size_t row = 0; row < golden.rows; ++row)
-        test::infer_rows(**engine, std::span(std::as_const(golden.input)).subspan(row * golden.columns, golden.columns),
-                         1, *scratch, std::span(alone).subspan(row * golden.outputs, golden.outputs));
+        test::infer_rows(**engine, std::span(golden.input).subspan(row * golden.columns, golden.columns), 1, *scratch,
+                         std::span(alone).subspan(row * golden.outputs, golden.outputs));
       for (size_t i = 0; i < together.size(); ++i) {
         ASSERT_EQ(std::bit_cast<uint32_t>(together[i]), std::bit_cast<uint32_t>(golden.predicted[i])) << "value " << i;
         ASSERT_EQ(std::bit_cast<uint32_t>(alone[i]), std::bit_cast<uint32_t>(golden.predicted[i])) << "value " << i;
@@ -56,15 +58,58 @@ TEST(Linear, orders_differ_as_the_frameworks_do) {
   EXPECT_TRUE(std::isnan(sum[0]));
 }
 
-TEST(Linear, what_float32_rows_would_not_give_is_refused) {
+formats::LinearModel one_feature() {
   formats::LinearModel model{.format = "skops", .framework = "scikit-learn", .objective = "LinearRegression"};
   model.features = 1;
   model.weights = {0.1};
   model.intercepts = {0.2};
-  EXPECT_TRUE(make_linear_engine(model));
+  model.feature_names = {"age"};
+  return model;
+}
+
+TEST(Linear, sums_in_the_models_own_numbers) {
+  formats::LinearModel model = one_feature();
+  const std::vector<float> narrow = {3};
+  const std::vector<double> wide = {3};
+  std::vector<float> of_float(1);
+  std::vector<double> of_double(1);
+  const auto sums_of = [&](auto& rows, auto& out) {
+    const auto engine = make_linear_engine(model);
+    ASSERT_TRUE(engine) << engine.error().message;
+    test::infer_rows(**engine, std::span(rows), 1, *(*engine)->make_scratch(), std::span(out));
+  };
+  sums_of(narrow, of_float);
+  EXPECT_EQ(of_float[0], 0.2F + 3.0F * 0.1F);
   model.sums = formats::Number::Float64;
-  EXPECT_EQ(make_linear_engine(model).error().code, Code::Unsupported);
-  model.sums = formats::Number::Float32;
+  sums_of(narrow, of_double);
+  EXPECT_EQ(of_double[0], 0.2 + 3.0 * 0.1);
+  model.rows = formats::Number::Float64;
+  sums_of(wide, of_double);
+  EXPECT_EQ(of_double[0], 0.2 + 3.0 * 0.1);
+}
+
+TEST(Linear, what_the_framework_refuses_is_refused) {
+  formats::LinearModel model = one_feature();
+  model.order = formats::LinearModel::Order::Dot;
+  const auto engine = make_linear_engine(model);
+  ASSERT_TRUE(engine);
+  const auto scratch = (*engine)->make_scratch();
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    const std::vector<float> rows = {1, bad};
+    const std::array<int64_t, 2> shape = {2, 1};
+    const TensorView view{Datatype::Fp32, shape, rows.data(), rows.size()};
+    TensorBuffer out;
+    const Status refused = (*engine)->infer({&view, 1}, *scratch, {&out, 1});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::InvalidArgument);
+    EXPECT_EQ(refused.error().message,
+              "row 1, column age: a missing or infinite value, which the framework refuses, too");
+  }
+}
+
+TEST(Linear, models_that_do_not_add_up_are_refused) {
+  formats::LinearModel model = one_feature();
+  EXPECT_TRUE(make_linear_engine(model));
   model.transform = formats::Transform::Normalize;
   EXPECT_EQ(make_linear_engine(model).error().code, Code::Unsupported);
   model.transform = formats::Transform::Identity;

@@ -1,0 +1,58 @@
+// Linear models of scikit-learn.
+#include "formats/skops_models.h"
+
+namespace clops::formats {
+namespace {
+
+// coef_ is one row, or one row per output; intercept_ one number, or one per output.
+Status read_weights(const SkopsObject& model, LinearModel& out) {
+  CLOPS_ASSIGN(const SkopsObject coef_at, model.get("coef_"));
+  CLOPS_ASSIGN(const NpyArray coef, coef_at.array());
+  const bool flat = coef.shape().size() == 1;
+  if (coef.field("") < 0 || coef.shape().empty() || coef.shape().size() > 2 || coef.shape().back() != out.features)
+    return fail(Code::InvalidArgument, "coef_ is of another size than n_features_in_");
+  const size_t outputs = flat ? 1 : coef.shape()[0];
+  if (outputs == 0 || outputs > 100'000) return fail(Code::InvalidArgument, "coef_ has no rows");
+  out.outputs = static_cast<uint32_t>(outputs);
+  out.weights.resize(coef.count());
+  for (size_t o = 0; o < outputs; ++o)
+    for (size_t f = 0; f < out.features; ++f) out.weights[f * outputs + o] = coef.real(flat ? f : coef.index(o, f));
+  CLOPS_ASSIGN(const SkopsObject intercept_at, model.get("intercept_"));
+  if (const auto one = intercept_at.real()) {
+    out.intercepts.assign(outputs, *one);
+    return {};
+  }
+  CLOPS_ASSIGN(const NpyArray intercept, intercept_at.array());
+  if (intercept.field("") < 0 || intercept.count() != outputs)
+    return fail(Code::InvalidArgument, "intercept_ is of another size than coef_");
+  for (size_t o = 0; o < outputs; ++o) out.intercepts.push_back(intercept.real(o));
+  return {};
+}
+
+}  // namespace
+
+Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out) {
+  out.rows = out.sums = Number::Float64;
+  out.order = LinearModel::Order::Dot;
+  CLOPS_TRY(read_weights(model, out));
+  if (!model.has("classes_")) return out;
+  CLOPS_ASSIGN(const SkopsObject classes_at, model.get("classes_"));
+  CLOPS_ASSIGN(const auto classes, classes_at.labels());
+  const bool binary = classes.size() == 2;
+  if (out.outputs != (binary ? 1 : classes.size()))
+    return fail(Code::InvalidArgument, "coef_ is of another size than classes_");
+  if (model.type() == "SGDClassifier") {
+    const std::string loss = model.string_or("loss", "?");
+    if (loss != "log_loss") return refused("a SGDClassifier of the loss " + loss + ", which has no probabilities");
+    if (!binary) return refused("a SGDClassifier of several classes");
+  }
+  // Which of its two ways to probabilities scikit-learn takes.
+  const std::string several = model.string_or("multi_class", "auto");
+  if (binary && several == "multinomial") return refused("multi_class='multinomial' of two classes");
+  if (!binary && (several == "ovr" || model.string_or("solver", "") == "liblinear"))
+    return refused("one-vs-rest probabilities of several classes");
+  out.transform = binary ? Transform::Pair : Transform::Softmax;
+  return out;
+}
+
+}  // namespace clops::formats

@@ -1,0 +1,24 @@
+// Readers of the kinds of scikit-learn models, and what they share. Inner to formats/.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include "formats/model.h"
+#include "formats/skops_object.h"
+
+namespace clops::formats {
+
+// `out` has what every model has: format, framework, objective, features and their names.
+[[nodiscard]] Result<Model> read_skops_forest(const SkopsObject& model, Ensemble out, bool single);
+[[nodiscard]] Result<Model> read_skops_boosting(const SkopsObject& model, Ensemble out);
+[[nodiscard]] Result<Model> read_skops_histogram(const SkopsObject& model, Ensemble out);
+[[nodiscard]] Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out);
+
+// Unsupported: "this model has WHAT, which ...", with the way out.
+[[nodiscard]] std::unexpected<Error> refused(std::string_view what);
+[[nodiscard]] Status need_version(const SkopsObject& model, int major, int minor);
+[[nodiscard]] Status refuse_unknown_fields(const NpyArray& nodes, std::initializer_list<std::string_view> known);
+
+}  // namespace clops::formats

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""scikit-learn models in skops files and what scikit-learn itself predicts with them: tests/data/golden-sklearn.
+
+    python3 -m venv venv && venv/bin/pip install -r scripts/requirements-golden-sklearn.txt
+    venv/bin/python scripts/make_golden_sklearn.py
+
+NAME.golden is as scripts/make_golden.py says, of 64 bits, with a line `ulps N` where predictions rest on BLAS or NumPy's exp,
+which round differently from one machine to the next. Classifiers: predict_proba; regressors: predict. Rows are on, just
+below and just above thresholds, or have missing values, zeros of both signs, and (boosting by histogram) infinities.
+"""
+import pathlib
+import struct
+import warnings
+import zipfile
+
+import numpy as np
+import skops.io
+from sklearn import ensemble, linear_model, tree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "tests/data/golden-sklearn"
+F32, F64 = np.float32, np.float64
+warnings.filterwarnings("ignore")
+
+
+def data(seed, rows=240, columns=5, classes=2, targets=1, missing=0.0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, columns)).astype(F32).astype(F64)
+    x[:, 0] = np.round(x[:, 0], 1)  # many equal values
+    score = x[:, 0] + x[:, 1] * x[:, 2] - np.abs(x[:, 3])
+    if missing:
+        x[rng.random(x.shape) < missing] = np.nan
+    label = np.digitize(score, np.quantile(score, np.linspace(0, 1, classes + 1)[1:-1]))
+    y = score if targets == 1 else np.column_stack([score * (t + 1) + x[:, t] for t in range(targets)])
+    return x, y, label
+
+
+def thresholds(model):
+    for one in np.ravel(getattr(model, "estimators_", [model])):
+        if hasattr(one, "tree_"):
+            inner = one.tree_.children_left >= 0
+            yield from zip(one.tree_.feature[inner], one.tree_.threshold[inner])
+    for iteration in getattr(model, "_predictors", []):
+        for predictor in iteration:
+            inner = predictor.nodes[predictor.nodes["is_leaf"] == 0]
+            yield from zip(inner["feature_idx"], inner["num_threshold"])
+
+
+def hard_rows(model, x, kind, missing, count=60):
+    rng = np.random.default_rng(17)
+    splits = [s for s in thresholds(model) if np.isfinite(s[1])]
+    rows = x[rng.integers(0, len(x), count)].copy()
+    for i, row in enumerate(rows):
+        if splits:
+            for j in rng.integers(0, len(splits), 3):
+                feature, value = splits[j]
+                value = kind(value)
+                row[feature] = (value, np.nextafter(value, kind(-np.inf)), np.nextafter(value, kind(np.inf)))[i % 3]
+        if i % 7 == 0:
+            row[rng.integers(len(row))] = (0.0, -0.0)[i % 2]
+        if missing and i % 4 == 0:
+            row[rng.integers(len(row))] = np.nan
+    if missing:
+        rows[-1] = np.nan
+    if hasattr(model, "_predictors"):
+        rows[-2, 0], rows[-3, 1] = np.inf, -np.inf
+    if not missing:
+        rows = np.nan_to_num(rows)
+    return rows.astype(kind).astype(F64)
+
+
+def write(name, model, x, kind=F32, missing=False, ulps=0):
+    path = FOLDER / (name + ".skops")
+    compressed = not name.startswith(("tree", "linear", "lasso"))  # both ways of packing
+    skops.io.dump(model, path, compression=zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED)
+    rows = hard_rows(model, x, kind, missing)
+    predicted = model.predict_proba(rows) if hasattr(model, "classes_") else model.predict(rows)
+    predicted = np.asarray(predicted, dtype=F64).reshape(len(rows), -1)
+    bits = lambda value: struct.pack(">d", value).hex()
+    lines = [f"model {path.relative_to(ROOT)}", f"columns {x.shape[1]} outputs {predicted.shape[1]} rows {len(rows)} bits 64"]
+    lines[1:1] = [f"ulps {ulps}"] if ulps else []
+    lines += [" ".join(map(bits, row)) + " | " + " ".join(map(bits, out)) for row, out in zip(rows, predicted)]
+    (FOLDER / (name + ".golden")).write_text("\n".join(lines) + "\n")
+    print(name, path.stat().st_size)
+
+
+def main():
+    import pandas
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    x, y, label = data(1)
+    m, my, mlabel = data(2, missing=0.1)
+    x3, _, label3 = data(3, classes=4)
+    xt, yt, _ = data(4, targets=3)
+    names = np.array(["no", "yes"])
+    write("tree-classifier", tree.DecisionTreeClassifier(max_depth=5, random_state=1).fit(x3, label3), x3)
+    write("tree-regressor", tree.DecisionTreeRegressor(max_depth=6, random_state=1).fit(m, my), m, missing=True)
+    write("tree-negative-zero", tree.DecisionTreeRegressor(max_depth=2).fit(x, np.where(y > 0, -0.0, y)), x)
+    write("tree-targets", tree.DecisionTreeRegressor(max_depth=4, random_state=1).fit(xt, yt), xt)
+    write("tree-stump", tree.DecisionTreeRegressor(max_depth=1).fit(x[:3], np.ones(3)), x)
+    write("extra-tree", tree.ExtraTreeRegressor(max_depth=6, random_state=2).fit(x, y), x)
+    frame = pandas.DataFrame(x, columns=["age", "income", "größe", "visits", "e"])
+    write("forest-binary", ensemble.RandomForestClassifier(11, max_depth=5, random_state=1).fit(frame, names[label]), x)
+    write("forest-classes", ensemble.RandomForestClassifier(8, max_depth=5, random_state=2).fit(x3, label3 * 10 - 5), x3)
+    write("forest-missing", ensemble.RandomForestClassifier(7, max_depth=5, random_state=3).fit(m, mlabel), m, missing=True)
+    write("forest-regressor", ensemble.RandomForestRegressor(9, max_depth=6, random_state=4).fit(x, y), x)
+    write("forest-targets", ensemble.RandomForestRegressor(6, max_depth=4, random_state=5).fit(xt, yt), xt)
+    write("extra-classes", ensemble.ExtraTreesClassifier(8, max_depth=5, random_state=6).fit(x3, label3), x3)
+    write("extra-regressor", ensemble.ExtraTreesRegressor(8, max_depth=5, random_state=7).fit(m, my), m, missing=True)
+    boost = ensemble.GradientBoostingClassifier
+    write("boosting-binary", boost(n_estimators=20, max_depth=3, random_state=8).fit(x, label), x, ulps=2)
+    write("boosting-skewed", boost(n_estimators=8, random_state=8).fit(x, (y > np.quantile(y, 0.85)).astype(int)), x, ulps=2)
+    write("boosting-zero", boost(n_estimators=8, init="zero", random_state=8).fit(x, label), x, ulps=2)
+    write("boosting-classes", boost(n_estimators=8, max_depth=3, random_state=9).fit(x3, label3), x3, ulps=8)
+    for loss in ("squared_error", "huber", "quantile"):
+        model = ensemble.GradientBoostingRegressor(n_estimators=15, loss=loss, learning_rate=0.07, random_state=10)
+        write("boosting-" + loss.replace("_", "-"), model.fit(x, y), x)
+    histogram = dict(max_iter=12, min_samples_leaf=5, random_state=11)
+    write("histogram-binary", ensemble.HistGradientBoostingClassifier(**histogram).fit(m, mlabel), m, F64, True, ulps=2)
+    write("histogram-classes", ensemble.HistGradientBoostingClassifier(**histogram).fit(x3, label3), x3, F64, True, ulps=8)
+    write("histogram-regressor", ensemble.HistGradientBoostingRegressor(**histogram).fit(m, my), m, F64, True)
+    only_missing = np.where(np.random.default_rng(5).random((200, 2)) < 0.5, np.nan, 1.0)
+    write("histogram-missing-only", ensemble.HistGradientBoostingRegressor(**histogram).fit(
+        only_missing, np.isnan(only_missing[:, 0]) * 2.0), only_missing, F64, True)
+    write("histogram-poisson", ensemble.HistGradientBoostingRegressor(loss="poisson", **histogram).fit(x, np.exp(y)), x, F64,
+          True, ulps=4)
+    write("linear", linear_model.LinearRegression().fit(frame, y), x, F64, ulps=512)
+    write("linear-targets", linear_model.LinearRegression().fit(xt, yt), xt, F64, ulps=512)
+    write("linear-no-intercept", linear_model.Ridge(fit_intercept=False).fit(x, y), x, F64, ulps=512)
+    write("lasso", linear_model.Lasso(0.05).fit(x, y), x, F64, ulps=512)
+    write("elastic-net", linear_model.ElasticNet(0.05).fit(x, y), x, F64, ulps=512)
+    write("logistic", linear_model.LogisticRegression().fit(x, names[label]), x, F64, ulps=512)
+    write("logistic-classes", linear_model.LogisticRegression().fit(x3, label3), x3, F64, ulps=512)
+    write("sgd-regressor", linear_model.SGDRegressor(random_state=1).fit(x, y), x, F64, ulps=512)
+    write("sgd-classifier", linear_model.SGDClassifier(loss="log_loss", random_state=1).fit(x, label), x, F64, ulps=512)
+    refused(x, y, label, x3, label3)
+
+
+def refused(x, y, label, x3, label3):
+    from sklearn import neighbors, pipeline, preprocessing
+    folder = ROOT / "tests/data/refused-skops"
+    folder.mkdir(exist_ok=True)
+    categories = np.column_stack([np.abs(np.round(x[:, 0])), x[:, 1]])
+    few = dict(n_estimators=2, max_depth=1, random_state=1)
+    models = {
+        "pipeline": pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.Ridge()).fit(x, y),
+        "exponential": ensemble.GradientBoostingClassifier(loss="exponential", **few).fit(x, label),
+        "other-start": ensemble.GradientBoostingRegressor(init=linear_model.Ridge(), **few).fit(x, y),
+        "categories": ensemble.HistGradientBoostingRegressor(max_iter=2, categorical_features=[0]).fit(categories, y),
+        "neighbours": neighbors.KNeighborsClassifier().fit(x[:20], label[:20]),
+        "one-vs-rest": linear_model.SGDClassifier(loss="log_loss", random_state=1).fit(x3, label3),
+        "hinge": linear_model.SGDClassifier(random_state=1).fit(x, label),
+    }
+    for name, model in models.items():
+        skops.io.dump(model, folder / (name + ".skops"), compression=zipfile.ZIP_DEFLATED)
+
+
+if __name__ == "__main__":
+    main()

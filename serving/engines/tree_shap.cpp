@@ -1,0 +1,193 @@
+#include "serving/engines/tree_shap.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "serving/engines/tree_shap_layout.h"
+
+namespace clops::serving {
+namespace {
+
+constexpr size_t kBlocks = 4;  // of rows, over which a tree is walked while it is in the nearest cache
+constexpr size_t kWorkBytes = 256u << 10;
+
+Status check_covers(const formats::Tree& tree, const std::string& where) {
+  if (tree.covers.size() != tree.nodes.size())
+    return fail(Code::Unsupported, where + " has no covers (how much training data came by each node)");
+  for (const double cover : tree.covers)
+    if (!(cover >= 0) || !std::isfinite(cover))
+      return fail(Code::Unsupported, where + " has a cover that is negative or no number");
+  return {};
+}
+
+// Edges on the longest path, from the nodes themselves: children come after their parents.
+uint32_t depth_of(const formats::Tree& tree) {
+  std::vector<uint32_t> depths(tree.nodes.size(), 0);
+  for (size_t at = tree.nodes.size(); at-- > 0;) {
+    const formats::TreeNode& node = tree.nodes[at];
+    if (!node.leaf())
+      depths[at] = 1 + std::max(depths[static_cast<size_t>(node.left)], depths[static_cast<size_t>(node.right)]);
+  }
+  return depths[0];
+}
+
+Result<const shap::Kernels*> choose(ShapInstructions instructions) {
+  const shap::Kernels* kernels = nullptr;
+  switch (instructions) {
+    case ShapInstructions::Portable:
+      kernels = shap::portable_kernels();
+      break;
+    case ShapInstructions::Avx2:
+      kernels = shap::avx2_kernels();
+      break;
+    case ShapInstructions::Avx512:
+      kernels = shap::avx512_kernels();
+      break;
+    case ShapInstructions::Best:
+      kernels = shap::avx512_kernels();
+      if (kernels == nullptr) kernels = shap::avx2_kernels();
+      if (kernels == nullptr) kernels = shap::portable_kernels();
+      break;
+  }
+  if (kernels == nullptr) return fail(Code::Unsupported, "this processor does not have these instructions");
+  return kernels;
+}
+
+}  // namespace
+
+class TreeShap::Work {
+ public:
+  std::vector<double> rows, sums;
+};
+void TreeShap::WorkDelete::operator()(Work* work) const {
+  delete work;
+}
+
+struct TreeShap::Inner {
+  shap::Layout layout;
+  const shap::Kernels* kernels = nullptr;
+  uint32_t features = 0, outputs = 0;
+  size_t blocks = 1;
+  double divisor = 1;
+  bool narrow = false;  // the model compares float32
+
+  size_t row_numbers() const { return layout.features.size() * shap::kBlock; }  // of one block
+  size_t sum_numbers() const { return row_numbers() * outputs; }
+
+  template <class In, class Out>
+  void explain(const In* rows, size_t count, Work& work, Out* out) const {
+    const size_t columns = features, wide = size_t{outputs} * (columns + 1);
+    work.rows.resize(row_numbers() * blocks);
+    work.sums.resize(sum_numbers() * blocks);
+    for (size_t first = 0; first < count; first += blocks * shap::kBlock) {
+      const size_t here = std::min(count - first, blocks * shap::kBlock);
+      const size_t used = (here + shap::kBlock - 1) / shap::kBlock;
+      for (size_t block = 0; block < used; ++block) {
+        const size_t at = block * shap::kBlock;
+        gather(rows + (first + at) * columns, std::min<size_t>(shap::kBlock, here - at),
+               work.rows.data() + block * row_numbers());
+      }
+      std::fill_n(work.sums.begin(), used * sum_numbers(), 0.0);
+      for (const shap::Pass& pass : layout.passes) {
+        for (size_t block = 0; block < used; ++block)
+          kernels->run[pass.count](layout, pass, work.rows.data() + block * row_numbers(),
+                                   work.sums.data() + block * sum_numbers() + pass.output * row_numbers());
+      }
+      for (size_t row = 0; row < here; ++row)
+        scatter(work.sums.data() + row / shap::kBlock * sum_numbers() + row % shap::kBlock, out + (first + row) * wide);
+    }
+  }
+
+  template <class In>
+  void gather(const In* rows, size_t count, double* to) const {
+    for (size_t lane = 0; lane < shap::kBlock; ++lane) {
+      const In* row = rows + std::min(lane, count - 1) * features;  // idle lanes walk the last row again, unheard
+      for (size_t slot = 0; slot < layout.features.size(); ++slot) {
+        const In x = row[layout.features[slot]];
+        to[slot * shap::kBlock + lane] = narrow ? static_cast<double>(static_cast<float>(x)) : static_cast<double>(x);
+      }
+    }
+  }
+
+  template <class Out>
+  void scatter(const double* sums, Out* out) const {
+    std::fill_n(out, size_t{outputs} * (size_t{features} + 1), Out{0});
+    for (uint32_t o = 0; o < outputs; ++o, out += features + 1) {
+      for (const uint32_t feature : layout.features) {
+        out[feature] = static_cast<Out>(divisor == 1 ? *sums : *sums / divisor);
+        sums += shap::kBlock;
+      }
+      out[features] = static_cast<Out>(divisor == 1 ? layout.bias[o] : layout.bias[o] / divisor);
+    }
+  }
+};
+
+double explained_divisor(const formats::Ensemble& model) {
+  return model.format == "lightgbm" ? 1 : model.divisor;  // its raw scores and contributions are of the sum
+}
+
+Status check_explainable(const formats::Ensemble& model, bool covers) {
+  for (size_t t = 0; t < model.trees.size(); ++t) {
+    const formats::Tree& tree = model.trees[t];
+    const std::string where = "tree " + std::to_string(t);
+    if (!tree.linear.empty())
+      return fail(Code::Unsupported, where + " has linear leaves: what they add has no exact contributions");
+    const uint32_t depth = depth_of(tree);
+    if (depth > kShapDepthMax)
+      return fail(Code::Unsupported, where + " is " + std::to_string(depth) + " deep: contributions are given to " +
+                                         std::to_string(kShapDepthMax));
+    if (covers && !tree.nodes[0].leaf()) CLOPS_TRY(check_covers(tree, where));
+  }
+  return {};
+}
+
+Result<TreeShap> TreeShap::make(const formats::Ensemble& model, ShapInstructions instructions) {
+  CLOPS_TRY(check_explainable(model));
+  auto inner = std::make_unique<Inner>();
+  CLOPS_ASSIGN(inner->kernels, choose(instructions));
+  CLOPS_ASSIGN(inner->layout, shap::lay_out(model));
+  inner->features = model.features;
+  inner->outputs = model.outputs;
+  inner->divisor = explained_divisor(model);
+  inner->narrow = model.rows == formats::Number::Float32;
+  const size_t bytes = (inner->row_numbers() + inner->sum_numbers()) * sizeof(double);
+  inner->blocks = bytes * kBlocks <= kWorkBytes ? kBlocks : 1;
+  return TreeShap(std::move(inner));
+}
+
+TreeShap::TreeShap(std::unique_ptr<const Inner> inner) : inner_(std::move(inner)) {}
+TreeShap::TreeShap(TreeShap&&) noexcept = default;
+TreeShap& TreeShap::operator=(TreeShap&&) noexcept = default;
+TreeShap::~TreeShap() = default;
+
+TreeShap::WorkPtr TreeShap::make_work() const {
+  return WorkPtr(new Work);
+}
+void TreeShap::explain(const float* rows, size_t count, Work& work, float* out) const {
+  inner_->explain(rows, count, work, out);
+}
+void TreeShap::explain(const float* rows, size_t count, Work& work, double* out) const {
+  inner_->explain(rows, count, work, out);
+}
+void TreeShap::explain(const double* rows, size_t count, Work& work, float* out) const {
+  inner_->explain(rows, count, work, out);
+}
+void TreeShap::explain(const double* rows, size_t count, Work& work, double* out) const {
+  inner_->explain(rows, count, work, out);
+}
+
+uint32_t TreeShap::features() const {
+  return inner_->features;
+}
+uint32_t TreeShap::outputs() const {
+  return inner_->outputs;
+}
+size_t TreeShap::bytes() const {
+  return inner_->layout.bytes();
+}
+std::string TreeShap::evaluator() const {
+  return std::string("exact contributions, ") + inner_->kernels->name + ", at most " +
+         std::to_string(inner_->layout.points_max) + " points a tree";
+}
+
+}  // namespace clops::serving
