@@ -52,8 +52,7 @@ class OnnxPeer final : public Peer {
     const auto& call = runtime_->functions();
     if (out_ != nullptr) call.release_value(out_);
     out_ = nullptr;
-    const char* input = "input";
-    const char* output = output_.c_str();
+    const char *input = "input", *output = output_.c_str();
     check(call.run(session_, nullptr, &input, &in, 1, &output, 1, &out_));
     void* data = nullptr;
     check(call.tensor_data(out_, &data));
@@ -63,8 +62,7 @@ class OnnxPeer final : public Peer {
   std::vector<float> row_;
   std::shared_ptr<const serving::ort::Runtime> runtime_;
   serving::ort::Session* session_ = nullptr;
-  serving::ort::Value* one_ = nullptr;
-  serving::ort::Value* out_ = nullptr;
+  serving::ort::Value *one_ = nullptr, *out_ = nullptr;
   const float* answers_ = nullptr;
 };
 

@@ -89,7 +89,7 @@ DAAL = """
 import json, sys, time, numpy as np
 sys.path.insert(0, sys.argv[3])
 from engines_models import load, read_rows
-import pathlib, daal4py
+import pathlib, daal4py, daal4py.mb
 daal4py.daalinit(1)
 folder, name, seconds = pathlib.Path(sys.argv[1]), sys.argv[2], float(sys.argv[4])
 outputs = json.loads((folder / f"{name}.about").read_text())["outputs"]
