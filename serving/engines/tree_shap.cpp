@@ -77,8 +77,9 @@ struct TreeShap::Inner {
   template <class In, class Out>
   void explain(const In* rows, size_t count, Work& work, Out* out) const {
     const size_t columns = features, wide = size_t{outputs} * (columns + 1);
-    work.rows.resize(row_numbers() * blocks);
-    work.sums.resize(sum_numbers() * blocks);
+    work.rows.resize(row_numbers() * blocks +
+                     shap::kBlock);  // a forest of stumps uses no feature: there is still a place
+    work.sums.resize(sum_numbers() * blocks + shap::kBlock);
     for (size_t first = 0; first < count; first += blocks * shap::kBlock) {
       const size_t here = std::min(count - first, blocks * shap::kBlock);
       const size_t used = (here + shap::kBlock - 1) / shap::kBlock;
