@@ -1,5 +1,6 @@
 // The libraries that bench/engines.sh measures beside clops, called through their C interfaces as their authors mean
 // them to be: everything that can be set up before the first call is. Each is opened while running.
+//
 // Thread rule: one thread. Errors: a text on stderr and exit 2, which the table shows as a refusal.
 #pragma once
 

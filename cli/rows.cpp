@@ -102,8 +102,9 @@ Result<Rows> parse_rows(std::string_view text) {
   return rows;
 }
 
+// FP64: the decimals as written, whatever the model turns them into.
 std::string infer_request(const Rows& rows, size_t first, size_t count, std::string_view input_name) {
-  std::string body = "{\"inputs\":[{\"name\":" + dump_json(Json(input_name)) + ",\"datatype\":\"FP32\",\"shape\":[" +
+  std::string body = "{\"inputs\":[{\"name\":" + dump_json(Json(input_name)) + ",\"datatype\":\"FP64\",\"shape\":[" +
                      std::to_string(count) + "," + std::to_string(rows.columns) + "],\"data\":[";
   for (size_t i = first * rows.columns; i < (first + count) * rows.columns; ++i) {
     if (i != first * rows.columns) body += ',';

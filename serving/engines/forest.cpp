@@ -34,7 +34,7 @@ class ForestEngine final : public Engine {
     else
       outputs[0].reset(type, {static_cast<int64_t>(rows), static_cast<int64_t>(forest_.out_columns())});
     if (outputs.size() > 1 && outputs[1].wanted)
-      explain(inputs[0], *static_cast<ForestScratch&>(scratch).shap_work, outputs[1]);
+      CLOPS_TRY(explain(inputs[0], *static_cast<ForestScratch&>(scratch).shap_work, outputs[1]));
     ForestWork& work = static_cast<ForestScratch&>(scratch).work;
     if (info_.inputs[0].datatype == Datatype::Fp32)
       infer_rows(inputs[0].as<float>().data(), rows, work, outputs[0]);
@@ -52,8 +52,16 @@ class ForestEngine final : public Engine {
       forest_.predict(rows, count, work, out.as<double>().data());
   }
 
-  void explain(const TensorView& rows, TreeShap::Work& work, TensorBuffer& out) const {
+  // A prediction takes microseconds and answers with a few numbers a row; contributions can take a thousand times that,
+  // on a thread that others wait for.
+  static constexpr int64_t kContributionsMax = 1 << 20;
+
+  Status explain(const TensorView& rows, TreeShap::Work& work, TensorBuffer& out) const {
     const auto count = static_cast<int64_t>(rows.rows()), columns = int64_t{shap_->features()} + 1;
+    if (const int64_t most = std::max<int64_t>(1, kContributionsMax / (columns * shap_->outputs())); count > most)
+      return fail(Code::InvalidArgument, "contributions of " + std::to_string(count) +
+                                             " rows are asked for: this model gives " + std::to_string(most) +
+                                             " at a time");
     if (shap_->outputs() == 1)
       out.reset(info_.outputs[1].datatype, {count, columns});
     else
@@ -68,6 +76,7 @@ class ForestEngine final : public Engine {
       write(rows.as<float>().data());
     else
       write(rows.as<double>().data());
+    return {};
   }
 
   EngineInfo info_;

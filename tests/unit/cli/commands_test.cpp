@@ -251,7 +251,7 @@ TEST(Predict, sends_rows_and_prints_who_answered) {
   const auto sent = cluster.requests("POST /v2/models/fraud/infer");
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].headers.get("x-user-id").value_or(""), "u1");
-  EXPECT_EQ(sent[0].body, R"({"inputs":[{"name":"input-0","datatype":"FP32","shape":[2,2],"data":[1,2.5,null,3]}]})");
+  EXPECT_EQ(sent[0].body, R"({"inputs":[{"name":"input-0","datatype":"FP64","shape":[2,2],"data":[1,2.5,null,3]}]})");
 }
 
 TEST(Predict, repeats_what_the_server_said) {

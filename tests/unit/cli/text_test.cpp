@@ -50,7 +50,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(InferRequest, takes_a_part_of_the_rows) {
   const Rows rows{.columns = 2, .cells = {"1", "2", "3", "4", "5", "6"}};
   EXPECT_EQ(infer_request(rows, 1, 2, "in\"put"),
-            R"({"inputs":[{"name":"in\"put","datatype":"FP32","shape":[2,2],"data":[3,4,5,6]}]})");
+            R"({"inputs":[{"name":"in\"put","datatype":"FP64","shape":[2,2],"data":[3,4,5,6]}]})");
 }
 
 TEST(Age, is_short) {

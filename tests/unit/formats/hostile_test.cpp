@@ -42,7 +42,7 @@ bool all_trees_are_there(std::string_view cut, std::string_view whole) {
 TEST(HostileModels, every_cut_is_an_error) {
   size_t cuts = 0;
   for (const std::string& whole : corpus()) {
-    const size_t step = std::max<size_t>(1, whole.size() / 40);
+    const size_t step = std::max<size_t>(1, whole.size() / 12);
     for (size_t size = 0; size < whole.size(); size += step) {
       const std::string_view cut = std::string_view(whole).substr(0, size);
       ASSERT_TRUE(!read_model(cut) || all_trees_are_there(cut, whole)) << "cut to " << size << " of " << whole.size();

@@ -178,6 +178,60 @@ TEST_F(ServerTest, predictions_equal_the_framework) {
   EXPECT_EQ(wrong, 0u);
 }
 
+// By parameter and by name; a client that does not ask gets what it always got.
+TEST_F(ServerTest, contributions_are_given_on_request) {
+  crds::ServingConfig config{.generation = 1};
+  std::vector<golden::Golden> all;
+  for (const char* name : {"xgboost-iris-softprob", "xgboost-dart", "lightgbm-binary"})
+    all.push_back(golden::read(golden::data("contributions") / (std::string(name) + ".golden")));
+  for (const golden::Golden& golden : all)
+    config.models.push_back(model_of(
+        golden.name,
+        {{{.name = "v", .weight = 100, .model = ref_of("1", golden::root() / golden.models[0])}, crds::kBuckets}}));
+  start_ready(config);
+  for (const golden::Golden& golden : all) {
+    SCOPED_TRACE(golden.name);
+    const std::vector<float> row32(golden.input64.begin(),
+                                   golden.input64.begin() + (golden.bits == 64 ? golden.columns : 0));
+    const float* row = golden.bits == 64 ? row32.data() : golden.input.data();
+    std::string plain = body_of(row, golden.columns);
+    ASSERT_EQ(plain.back(), '}');
+    plain.pop_back();
+    const auto outputs_of = [&](const std::string& more) {
+      const HttpResponse answer = send("POST", infer_path(golden.name), plain + more + "}");
+      EXPECT_EQ(answer.status, 200) << answer.body;
+      const auto json = parse_json(answer.body);
+      return json ? json->at("outputs") : Json();
+    };
+    EXPECT_EQ(outputs_of("").size(), 1U);
+    const Json both = outputs_of(R"(,"parameters":{"contributions":true})");
+    const Json named = outputs_of(R"(,"outputs":[{"name":"contributions"}])");
+    ASSERT_EQ(both.size(), 2U);
+    ASSERT_EQ(named.size(), 1U);
+    EXPECT_EQ(both.at(1), named.at(0));
+    EXPECT_EQ(named.at(0).at("name"), "contributions");
+    EXPECT_EQ(named.at(0).at("datatype"), golden.bits == 64 ? "FP64" : "FP32");
+    const size_t width = golden.columns + 1, outputs = golden.outputs / width;
+    EXPECT_EQ(named.at(0).at("shape"), outputs == 1 ? Json({1, width}) : Json({1, outputs, width}));
+    const Json& data = named.at(0).at("data");
+    ASSERT_EQ(data.size(), golden.outputs);
+    for (size_t i = 0; i < golden.outputs && golden.bits == 32; ++i)
+      EXPECT_NEAR(data.at(i).get<double>(), static_cast<double>(golden.predicted[i]), 1e-5) << i;
+    const auto metadata = parse_json(send("GET", "/v2/models/" + golden.name).body);
+    ASSERT_TRUE(metadata);
+    const Json& output = metadata->at("outputs").at(1);
+    EXPECT_EQ(output.at("name"), "contributions");
+    EXPECT_EQ(output.at("parameters"), Json({{"on_request", true}}));
+  }
+  // Of so many rows that a thread would be busy for long: in parts.
+  std::string many =
+      R"({"parameters":{"contributions":true},"inputs":[{"name":"input-0","datatype":"FP32","shape":[70000,4],"data":[0)";
+  for (size_t i = 1; i < 280'000; ++i) many += ",0";
+  const HttpResponse answer = send("POST", infer_path("xgboost-iris-softprob"), many + "]}]}");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_NE(answer.body.find("this model gives 69905 at a time"), std::string::npos) << answer.body.substr(0, 200);
+}
+
 TEST_F(ServerTest, says_who_answered) {
   start_ready(two(1));
   const std::string body = *read_file(golden::root() / "samples/rows/breast-cancer.json");

@@ -264,6 +264,39 @@ TEST(Tensors, a_float32_stays_the_float32_it_is) {
   EXPECT_EQ(got.outputs, (std::vector<uint32_t>{0}));
 }
 
+TEST(Contributions, are_given_only_where_they_are_asked_for) {
+  EngineInfo info{
+      .inputs = {{"x", Datatype::Fp64, {-1}}},
+      .outputs = {{"predict", Datatype::Fp64, {-1}},
+                  {.name = "contributions", .datatype = Datatype::Fp64, .shape = {-1, 2}, .on_request = true}}};
+  struct Case {
+    std::string more;
+    std::vector<uint32_t> outputs;
+  };
+  const std::string named = R"(,"outputs":[{"name":"contributions"}])", predict = R"(,"outputs":[{"name":"predict"}])";
+  const std::string yes = R"(,"parameters":{"a":1,"contributions":true})",
+                    no = R"(,"parameters":{"contributions":false})";
+  InferRequest got;
+  for (const Case& c : {Case{"", {0}}, Case{named, {1}}, Case{yes, {0, 1}}, Case{no, {0}}, Case{predict, {0}},
+                        Case{predict + yes, {0, 1}}, Case{named + yes, {1}}, Case{yes + named, {1}}, Case{"", {0}}}) {
+    const Status status = decode_infer(request({input("x", "FP64", "[1]", "[1]")}, c.more), info, {}, got);
+    ASSERT_TRUE(status) << c.more << ": " << status.error().message;
+    EXPECT_EQ(got.outputs, c.outputs) << c.more;
+  }
+  const auto refused = [&](const std::string& more, std::string_view why) {
+    const Status status = decode_infer(request({input("x", "FP64", "[1]", "[1]")}, more), info, {}, got);
+    ASSERT_FALSE(status) << more;
+    EXPECT_NE(status.error().message.find(why), std::string::npos) << status.error().message;
+  };
+  refused(R"(,"parameters":{"contributions":"yes"})", "is not true or false");
+  refused(R"(,"parameters":{"contributions":1})", "is not true or false");
+  refused(R"(,"parameters":{"contributions":tru})", "at byte");
+  refused(R"(,"parameters":{"contributions":true,"contributions":false})", "given twice");
+  info.outputs.pop_back();
+  refused(yes, "this model gives no contributions");
+  refused(named, "output \"contributions\" is not known");
+}
+
 TEST(Tensors, what_does_not_fit_is_named) {
   const auto said = [](size_t index, const std::string& text) {
     auto inputs = all_inputs();
