@@ -159,10 +159,9 @@ void rank_block_float(const RankView& view, const float* rows, uint32_t count, i
   rank_block_rest<Count, float>(view, rows, count, columns);
 }
 
-// Values of the leaves that bytes name, a vector of sums at a time: from registers while they hold the tree.
+// Values of the leaves that bytes name, a vector of sums at a time, from registers: up to 64 of float, 32 of double.
 CLOPS_INLINE __m512 values_of(const float* values, uint32_t leaves, __m128i bytes) {
   const __m512i leaf = _mm512_cvtepu8_epi32(bytes);
-  if (leaves > 64) return _mm512_i32gather_ps(leaf, values, 4);
   const __m512 low = _mm512_permutex2var_ps(_mm512_loadu_ps(values), leaf, _mm512_loadu_ps(values + 16));
   if (leaves <= 32) return low;
   const __m512 high = _mm512_permutex2var_ps(_mm512_loadu_ps(values + 32), leaf, _mm512_loadu_ps(values + 48));
@@ -170,7 +169,6 @@ CLOPS_INLINE __m512 values_of(const float* values, uint32_t leaves, __m128i byte
 }
 CLOPS_INLINE __m512d values_of(const double* values, uint32_t leaves, __m128i bytes) {
   const __m512i leaf = _mm512_cvtepu8_epi64(bytes);
-  if (leaves > 32) return _mm512_i64gather_pd(leaf, values, 8);
   const __m512d low = _mm512_permutex2var_pd(_mm512_loadu_pd(values), leaf, _mm512_loadu_pd(values + 8));
   if (leaves <= 16) return low;
   const __m512d high = _mm512_permutex2var_pd(_mm512_loadu_pd(values + 16), leaf, _mm512_loadu_pd(values + 24));
@@ -191,6 +189,19 @@ struct Masks : Isa {
   static CLOPS_INLINE Bytes add_where(Bytes leaf, Reach where, uint32_t bit) {
     return _mm512_mask_add_epi8(leaf, where, leaf, _mm512_set1_epi8(static_cast<char>(bit)));
   }
+  static CLOPS_INLINE Bytes lowest(Bytes bytes) {
+    return _mm512_and_si512(bytes, _mm512_sub_epi8(_mm512_setzero_si512(), bytes));
+  }
+  static CLOPS_INLINE Reach has_bits(Bytes bytes, uint32_t bits) {
+    return _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(static_cast<char>(bits)));
+  }
+  static CLOPS_INLINE Bytes clear_where(Bytes open, const int8_t* column, uint32_t rank4, uint32_t clear4) {
+    const Reach right = _mm512_cmplt_epi8_mask(four_times(rank4), load(column));
+    return _mm512_andnot_si512(_mm512_maskz_mov_epi8(right, four_times(clear4)), open);
+  }
+  static CLOPS_INLINE Bytes choose(Bytes leaf, Reach where, Bytes place, uint32_t first) {
+    return _mm512_mask_add_epi8(leaf, where, place, _mm512_set1_epi8(static_cast<char>(first)));
+  }
   static CLOPS_INLINE Noted noted_right(Noted here, const int8_t* column, uint32_t rank4) {
     return here & _cvtmask64_u64(_mm512_cmplt_epi8_mask(four_times(rank4), load(column)));
   }
@@ -201,7 +212,9 @@ struct Masks : Isa {
   static CLOPS_INLINE Bytes put_where(Bytes leaf, Noted where, uint32_t leaf4) {
     return _mm512_mask_blend_epi8(_cvtu64_mask64(where), leaf, four_times(leaf4));
   }
+  // Leaves beyond the registers are loaded one by one: a gather is no faster, on some processors slower.
   static CLOPS_INLINE void add_values(const float* values, uint32_t leaves, const uint8_t* named, float* sums) {
+    if (leaves > 64) return VectorSet<kBlock>::add_values(values, leaves, named, sums);
     for (uint32_t i = 0; i < kBlock; i += 16)
       _mm512_storeu_ps(
           sums + i,
@@ -209,6 +222,7 @@ struct Masks : Isa {
                         values_of(values, leaves, _mm_loadu_si128(reinterpret_cast<const __m128i*>(named + i)))));
   }
   static CLOPS_INLINE void add_values(const double* values, uint32_t leaves, const uint8_t* named, double* sums) {
+    if (leaves > 32) return VectorSet<kBlock>::add_values(values, leaves, named, sums);
     for (uint32_t i = 0; i < kBlock; i += 8)
       _mm512_storeu_pd(
           sums + i,

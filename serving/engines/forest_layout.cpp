@@ -8,22 +8,6 @@ namespace {
 
 constexpr uint32_t kHeapDepthMax = 8, kBitsLeavesMax = 64;
 constexpr size_t kHeapBytesMax = 64u << 20;
-constexpr uint32_t kFullPercent = 40;
-
-uint32_t four_times(uint32_t byte) {
-  return (byte & 0xff) * 0x01010101U;
-}
-
-// Nodes of a tree level by level: place → node. Left child first.
-void breadth_first(const RankedNode* nodes, std::vector<int32_t>& order) {
-  order.assign(1, 0);
-  for (size_t at = 0; at < order.size(); ++at) {
-    const RankedNode& node = nodes[order[at]];
-    if (node.is_leaf()) continue;
-    order.push_back(node.left);
-    order.push_back(node.right);
-  }
-}
 
 template <class Node>
 void lay_out_walk_nodes(const Ranked& ranked, Aligned<Node>& out, std::vector<uint32_t>& leaf_of) {
@@ -108,6 +92,16 @@ void fill_bits(const RankedNode* nodes, uint32_t count, uint32_t lane, uint32_t 
 
 }  // namespace
 
+void breadth_first(const RankedNode* nodes, std::vector<int32_t>& order) {
+  order.assign(1, 0);
+  for (size_t at = 0; at < order.size(); ++at) {
+    const RankedNode& node = nodes[order[at]];
+    if (node.is_leaf()) continue;
+    order.push_back(node.left);
+    order.push_back(node.right);
+  }
+}
+
 WalkLayout lay_out_walk(const Ranked& ranked, bool large) {
   WalkLayout out{.trees = ranked.trees};
   if (!large && fits_small(ranked))
@@ -130,144 +124,6 @@ WalkView WalkLayout::view(const Ranked& ranked, uint32_t outputs) const {
 size_t WalkLayout::bytes() const {
   return trees.size() * sizeof(TreeView) + small.size() * sizeof(SmallNode) + large.size() * sizeof(LargeNode) +
          leaf_of.size() * sizeof(uint32_t);
-}
-
-bool fits_masks(const Ranked& ranked) {
-  return ranked.sets_fit &&
-         std::ranges::all_of(ranked.trees, [](const TreeView& tree) { return tree.leaves <= kMaskLeaves; });
-}
-
-namespace {
-
-// A filled up tree does without bookkeeping, which is most of the work: worth it down to this share of inner nodes.
-bool nearly_full(const Ranked& ranked, const TreeView& tree) {
-  if (tree.depth == 0 || tree.depth > kHeapDepthMax) return false;
-  const RankedNode* nodes = ranked.nodes.data() + tree.first;
-  return (tree.leaves - 1) * 100 >= kFullPercent * ((1U << tree.depth) - 1) &&
-         std::none_of(nodes, nodes + tree.count, [](const RankedNode& node) { return node.set != kNoSet; });
-}
-
-class MaskMaker {
- public:
-  MaskMaker(const Ranked& ranked, bool numbers) : ranked_(ranked), numbers_(numbers) {}
-
-  MaskLayout run() {
-    out_.trees = ranked_.trees;
-    for (TreeView& tree : out_.trees) {
-      if (!numbers_ && nearly_full(ranked_, tree))
-        add_full(tree);
-      else
-        add_any(tree);
-    }
-    // A kernel may load the values of 64 leaves at once.
-    if (!out_.float_values.empty()) out_.float_values.resize(out_.float_values.size() + 64);
-    if (!out_.double_values.empty()) out_.double_values.resize(out_.double_values.size() + 64);
-    return std::move(out_);
-  }
-
- private:
-  // Where a tree's values begin; they are zeros to be filled.
-  template <class Values>
-  static size_t grow(Values& values, size_t count) {
-    values.resize(values.size() + count);
-    return values.size() - count;
-  }
-
-  void set_values(TreeView& tree, uint32_t leaves, const std::vector<uint32_t>& places) {
-    if (numbers_) return;
-    const uint32_t from = tree.leaf_first;
-    tree.leaves = leaves;
-    if (!ranked_.float_values.empty()) {
-      tree.leaf_first = static_cast<uint32_t>(grow(out_.float_values, leaves));
-      for (size_t leaf = 0; leaf < places.size(); ++leaf)
-        out_.float_values[tree.leaf_first + places[leaf]] = ranked_.float_values[from + leaf];
-    } else {
-      tree.leaf_first = static_cast<uint32_t>(grow(out_.double_values, leaves));
-      for (size_t leaf = 0; leaf < places.size(); ++leaf)
-        out_.double_values[tree.leaf_first + places[leaf]] = ranked_.double_values[from + leaf];
-    }
-  }
-
-  void add_full(TreeView& tree) {
-    struct Place {
-      int32_t node;
-      uint32_t level, at;
-    };
-    const RankedNode* nodes = ranked_.nodes.data() + tree.first;
-    const size_t first = out_.full.size();
-    out_.full.resize(first + (size_t{1} << tree.depth) - 1,
-                     {.rank4 = four_times(static_cast<uint8_t>(kNever)), .column = 0});
-    std::vector<uint32_t> places(tree.leaves);
-    std::vector<Place> open{{0, 0, 0}};
-    while (!open.empty()) {
-      const Place place = open.back();
-      open.pop_back();
-      const RankedNode& node = nodes[place.node];
-      if (node.is_leaf()) {
-        places[node.leaf] = place.at << (tree.depth - place.level);
-        continue;
-      }
-      out_.full[first + (1U << place.level) - 1 + place.at] = {four_times(static_cast<uint8_t>(node.rank)),
-                                                               node.column};
-      open.push_back({node.right, place.level + 1, 2 * place.at + 1});
-      open.push_back({node.left, place.level + 1, 2 * place.at});
-    }
-    tree.first = static_cast<uint32_t>(first);
-    tree.count = (1U << tree.depth) - 1;
-    set_values(tree, 1U << tree.depth, places);
-  }
-
-  void add_any(TreeView& tree) {
-    const RankedNode* nodes = ranked_.nodes.data() + tree.first;
-    breadth_first(nodes, order_);
-    number_.assign(tree.count, static_cast<uint16_t>(kMaskLeaves));  // leaves: nobody hears
-    uint32_t count = 0;
-    for (const int32_t node : order_)
-      if (!nodes[node].is_leaf()) number_[static_cast<size_t>(node)] = static_cast<uint16_t>(count++);
-    tree.first = static_cast<uint32_t>(out_.nodes.size());
-    tree.count = count;
-    tree.depth = 0;
-    for (const int32_t at : order_) {
-      const RankedNode& node = nodes[at];
-      if (node.is_leaf()) continue;
-      out_.nodes.push_back({.rank4 = four_times(static_cast<uint8_t>(node.rank)),
-                            .leaf4 = four_times(node.leaf),
-                            .column = node.column,
-                            .set = node.set,
-                            .left = number_[static_cast<size_t>(node.left)],
-                            .right = number_[static_cast<size_t>(node.right)]});
-    }
-    std::vector<uint32_t> places(tree.leaves);
-    for (uint32_t leaf = 0; leaf < tree.leaves; ++leaf) places[leaf] = leaf;
-    set_values(tree, tree.leaves, places);
-  }
-
-  const Ranked& ranked_;
-  bool numbers_;
-  MaskLayout out_;
-  std::vector<int32_t> order_;
-  std::vector<uint16_t> number_;  // of an inner node, by node
-};
-
-}  // namespace
-
-MaskLayout lay_out_masks(const Ranked& ranked, bool numbers) {
-  return MaskMaker(ranked, numbers).run();
-}
-
-MaskView MaskLayout::view(const Ranked& ranked, uint32_t outputs) const {
-  return {.trees = trees.data(),
-          .nodes = nodes.data(),
-          .full = full.data(),
-          .sets = ranked.sets.empty() ? nullptr : ranked.sets.data(),
-          .values = float_values.empty() ? static_cast<const void*>(double_values.data()) : float_values.data(),
-          .tree_count = static_cast<uint32_t>(trees.size()),
-          .outputs = outputs};
-}
-
-size_t MaskLayout::bytes() const {
-  return trees.size() * sizeof(TreeView) + nodes.size() * sizeof(MaskNode) + full.size() * sizeof(FullNode) +
-         float_values.size() * sizeof(float) + double_values.size() * sizeof(double);
 }
 
 void LeafValues::resize(const Ranked& ranked, bool as_numbers, size_t count) {

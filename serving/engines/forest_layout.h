@@ -65,6 +65,9 @@ struct Ranked {
 };
 [[nodiscard]] Result<Ranked> rank(const formats::Ensemble& model);
 
+// Nodes of a tree level by level: place → node. Left child first.
+void breadth_first(const RankedNode* nodes, std::vector<int32_t>& order);
+
 struct WalkLayout {
   std::vector<TreeView> trees;
   Aligned<SmallNode> small;  // one of the two
@@ -76,7 +79,9 @@ struct WalkLayout {
 [[nodiscard]] WalkLayout lay_out_walk(const Ranked& ranked, bool large = false);
 
 struct MaskLayout {
-  std::vector<TreeView> trees;
+  std::vector<MaskTreeView> trees;
+  Aligned<ClearNode> cleared;
+  std::vector<uint32_t> counts;
   Aligned<MaskNode> nodes;
   Aligned<FullNode> full;
   Aligned<float> float_values;  // as the trees name them; empty where leaves are numbered

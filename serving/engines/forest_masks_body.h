@@ -28,9 +28,9 @@ __attribute__((noinline)) typename Set::Bytes full_leaves(const FullNode* nodes,
 }
 
 template <class Set>
-CLOPS_INLINE typename Set::Bytes full_leaves(const MaskView& view, const TreeView& tree, const int8_t* columns) {
+CLOPS_INLINE typename Set::Bytes full_leaves(const MaskView& view, const MaskTreeView& tree, const int8_t* columns) {
   const FullNode* nodes = view.full + tree.first;
-  switch (tree.depth) {
+  switch (tree.count) {
     case 1:
       return full_leaves<Set, 1>(nodes, columns);
     case 2:
@@ -52,7 +52,7 @@ CLOPS_INLINE typename Set::Bytes full_leaves(const MaskView& view, const TreeVie
 
 // Any tree: who reaches a node is noted where the node will look.
 template <class Set, bool has_sets>
-CLOPS_INLINE typename Set::Bytes any_leaves(const MaskView& view, const TreeView& tree, const int8_t* columns,
+CLOPS_INLINE typename Set::Bytes any_leaves(const MaskView& view, const MaskTreeView& tree, const int8_t* columns,
                                             typename Set::Noted* reach) {
   typename Set::Bytes leaf = Set::zero();
   reach[0] = Set::all_noted();
@@ -71,15 +71,46 @@ CLOPS_INLINE typename Set::Bytes any_leaves(const MaskView& view, const TreeView
   return leaf;
 }
 
+// The place of the lowest bit of each byte; 0 where there is none.
+template <class Set>
+CLOPS_INLINE typename Set::Bytes lowest_bit(typename Set::Bytes bytes) {
+  const typename Set::Bytes lowest = Set::lowest(bytes);
+  typename Set::Bytes place = Set::zero();
+  place = Set::add_where(place, Set::has_bits(lowest, 0xf0), 4);
+  place = Set::add_where(place, Set::has_bits(lowest, 0xcc), 2);
+  return Set::add_where(place, Set::has_bits(lowest, 0xaa), 1);
+}
+
+template <class Set>
+CLOPS_INLINE typename Set::Bytes left_leaves(const MaskView& view, const MaskTreeView& tree, const int8_t* columns) {
+  const ClearNode* node = view.cleared + tree.first;
+  const uint32_t* counts = view.counts + tree.counts_at;
+  typename Set::Bytes leaf = Set::zero();
+  for (uint32_t eight = tree.count; eight-- > 0;) {
+    typename Set::Bytes open = Set::ones();
+    for (const ClearNode* end = node + *counts++; node != end; ++node)
+      open = Set::clear_where(open, columns + node->column, node->rank4, node->clear4);
+    leaf = Set::choose(leaf, Set::has_bits(open, 0xff), lowest_bit<Set>(open), 8 * eight);
+  }
+  return leaf;
+}
+
+template <class Set, class Value, bool has_sets>
+CLOPS_INLINE typename Set::Bytes leaves_of(const MaskView& view, const MaskTreeView& tree, const int8_t* columns,
+                                           typename Set::Noted* reach) {
+  if (tree.kind == MaskTree::Cleared) return left_leaves<Set>(view, tree, columns);
+  return tree.kind == MaskTree::Full ? full_leaves<Set>(view, tree, columns)
+                                     : any_leaves<Set, has_sets>(view, tree, columns, reach);
+}
+
 template <class Set, class Value, bool has_sets>
 CLOPS_INLINE void mask_trees(const MaskView& view, const int8_t* columns, uint32_t count, void* out) {
   typename Set::Noted reach[kMaskLeaves + 1];
   for (uint32_t t = 0; t < view.tree_count; ++t) {
-    const TreeView& tree = view.trees[t];
+    const MaskTreeView& tree = view.trees[t];
     for (uint32_t first = 0; first < count; first += Set::kLanes) {
       alignas(64) uint8_t leaves[Set::kLanes];
-      Set::store(leaves, tree.depth != 0 ? full_leaves<Set>(view, tree, columns + first)
-                                         : any_leaves<Set, has_sets>(view, tree, columns + first, reach));
+      Set::store(leaves, leaves_of<Set, Value, has_sets>(view, tree, columns + first, reach));
       if constexpr (Of<Value>::kNotes) {
         Value* to = static_cast<Value*>(out) + size_t{t} * kBlock + first;
         for (uint32_t i = 0; i < Set::kLanes; ++i) to[i] = leaves[i];
@@ -135,6 +166,17 @@ struct VectorSet {
   }
   static CLOPS_INLINE Noted noted_right(Noted here, const int8_t* column, uint32_t rank4) {
     return right(here, column, rank4);
+  }
+  static CLOPS_INLINE Bytes ones() { return ~Bytes{}; }
+  static CLOPS_INLINE Bytes lowest(Bytes bytes) { return bytes & -bytes; }
+  static CLOPS_INLINE Reach has_bits(Bytes bytes, uint32_t bits) {
+    return reinterpret_cast<Bytes>((bytes & (Bytes{} + static_cast<int8_t>(bits))) != Bytes{});
+  }
+  static CLOPS_INLINE Bytes clear_where(Bytes open, const int8_t* column, uint32_t rank4, uint32_t clear4) {
+    return open & ~right(four_times(clear4), column, rank4);
+  }
+  static CLOPS_INLINE Bytes choose(Bytes leaf, Reach where, Bytes place, uint32_t first) {
+    return (leaf & ~where) | ((place + (Bytes{} + static_cast<int8_t>(first))) & where);
   }
   static CLOPS_INLINE Bytes put_where(Bytes leaf, Noted where, uint32_t leaf4) {
     return (leaf & ~where) | (four_times(leaf4) & where);

@@ -106,8 +106,24 @@ struct MaskNode {
   uint32_t set = kNoSet;          // of the set pool, in bytes: a category test
   uint16_t left = 0, right = 0;   // nodes of the tree that hear who goes there; kMaskLeaves: nobody
 };
+// What a node that sends a row right clears: leaves of its left side, a bit each, eight leaves in turn. The first leaf
+// left is the answer. A tree's nodes lie eight leaves by eight, the last first; those of no leaf there are left out.
+struct ClearNode {
+  uint32_t rank4 = 0, clear4 = 0, column = 0;
+};
+enum class MaskTree : uint8_t { Any, Full, Cleared };
+struct MaskTreeView {
+  uint32_t first = 0;                   // of its nodes, of whichever kind
+  uint32_t count = 0;                   // Any: nodes; Full: the depth; Cleared: eights of leaves
+  uint32_t counts_at = 0;               // Cleared: into counts, the nodes of each eight
+  uint32_t leaf_first = 0, leaves = 0;  // of the view's values
+  uint32_t output = 0;
+  MaskTree kind = MaskTree::Any;
+};
 struct MaskView {
-  const TreeView* trees = nullptr;  // leaf_first, leaves: of `values`
+  const MaskTreeView* trees = nullptr;
+  const ClearNode* cleared = nullptr;
+  const uint32_t* counts = nullptr;
   const MaskNode* nodes = nullptr;
   const FullNode* full = nullptr;
   const uint8_t* sets = nullptr;  // 64 bytes each: the classes that go left
