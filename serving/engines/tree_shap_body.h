@@ -30,12 +30,17 @@ class Walk {
   using V = typename Isa::V;
   using M = typename Isa::M;
 
+  // A pass may point into a table that this model has nothing in.
+  static const double* part(const std::vector<double>& table, size_t first) {
+    return table.empty() ? nullptr : table.data() + first;
+  }
+
   Walk(const Layout& layout, const Pass& pass, const double* rows, double* sums)
       : layout_(layout),
         nodes_(layout.nodes.data()),
-        values_(layout.values.data() + pass.values),
-        times_(layout.times[pass.points].data() + pass.first),
-        repeats_(layout.repeats.data() + pass.first),
+        values_(part(layout.values, pass.values)),
+        times_(part(layout.times[pass.points], pass.first)),
+        repeats_(part(layout.repeats, pass.first)),
         rows_(rows),
         sums_(sums),
         points_(pass.points) {
