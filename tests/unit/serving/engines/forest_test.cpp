@@ -111,14 +111,15 @@ ForestShape any_shape(std::mt19937& random) {
 
 TEST(Forest, every_kernel_gives_the_bits_of_the_reference) {
   size_t served = 0;
-  for (uint32_t seed = 1; seed <= (test::kSanitized ? 12U : 150U); ++seed) {
+  constexpr uint32_t kSeeds = test::kSanitized ? 12 : 150;
+  for (uint32_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
     ForestMaker maker(seed, any_shape(random));
     served += expect_all_kinds(maker.model(), maker, 1 + random() % 140);
     if (HasFatalFailure()) return;
   }
-  EXPECT_GE(served, 150U * 4);
+  EXPECT_GE(served, size_t{kSeeds} * 4);
 }
 
 TEST(Forest, a_large_batch_is_its_rows) {
