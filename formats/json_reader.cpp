@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/utf8.h"
 #include "formats/document.h"
 
 namespace clops::formats {
@@ -319,22 +320,6 @@ class JsonReader final : public DocumentReader {
     if (error != std::errc{} || end != first + 4) return fail_here("a \\u escape needs four hex digits");
     at_ += 4;
     return code;
-  }
-
-  static void append_utf8(std::string& text, uint32_t code) {
-    const auto tail = [&](int shift) { text += static_cast<char>(0x80 | ((code >> shift) & 0x3F)); };
-    if (code < 0x80) {
-      text += static_cast<char>(code);
-    } else if (code < 0x800) {
-      text += static_cast<char>(0xC0 | (code >> 6));
-      tail(0);
-    } else if (code < 0x10000) {
-      text += static_cast<char>(0xE0 | (code >> 12));
-      tail(6), tail(0);
-    } else {
-      text += static_cast<char>(0xF0 | (code >> 18));
-      tail(12), tail(6), tail(0);
-    }
   }
 
   std::string_view bytes_;
