@@ -23,7 +23,17 @@ Summary summarize_tabular(const Tabular& model) {
   return out;
 }
 
-Summary summarize_one(const Ensemble& model) {
+// A long list is cut: this is for people.
+std::string joined(const std::vector<std::string>& items) {
+  constexpr size_t kShown = 20;
+  std::string out;
+  for (size_t i = 0; i < std::min(items.size(), kShown); ++i) out += (i > 0 ? ", " : "") + items[i];
+  return out + (items.size() > kShown ? ", and " + std::to_string(items.size() - kShown) + " more" : "");
+}
+
+}  // namespace
+
+Summary summarize(const Ensemble& model) {
   Summary out = summarize_tabular(model);
   out.category_names = model.category_names;
   out.trees = model.trees.size();
@@ -34,19 +44,11 @@ Summary summarize_one(const Ensemble& model) {
   return out;
 }
 
-Summary summarize_one(const LinearModel& model) {
+Summary summarize(const LinearModel& model) {
   return summarize_tabular(model);
 }
 
-// A long list is cut: this is for people.
-std::string joined(const std::vector<std::string>& items) {
-  constexpr size_t kShown = 20;
-  std::string out;
-  for (size_t i = 0; i < std::min(items.size(), kShown); ++i) out += (i > 0 ? ", " : "") + items[i];
-  return out + (items.size() > kShown ? ", and " + std::to_string(items.size() - kShown) + " more" : "");
-}
-
-Summary summarize_one(const OnnxModel& model) {
+Summary summarize(const OnnxModel& model) {
   Summary out{.format = "onnx", .framework = model.framework, .objective = {}};
   for (const OnnxTensor& input : model.inputs) out.inputs.push_back({input.name, input.datatype, input.shape});
   for (const OnnxTensor& output : model.outputs) out.outputs.push_back({output.name, output.datatype, output.shape});
@@ -57,10 +59,8 @@ Summary summarize_one(const OnnxModel& model) {
   return out;
 }
 
-}  // namespace
-
 Summary summarize(const Model& model) {
-  return std::visit([](const auto& one) { return summarize_one(one); }, model);
+  return std::visit([](const auto& one) { return summarize(one); }, model);
 }
 
 uint32_t output_columns(Transform transform, uint32_t outputs) {

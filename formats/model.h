@@ -35,6 +35,9 @@ struct Summary {
   std::vector<std::pair<std::string, std::string>> details;  // what else is worth knowing of it, for people
   bool operator==(const Summary&) const = default;
 };
+[[nodiscard]] Summary summarize(const Ensemble& model);
+[[nodiscard]] Summary summarize(const LinearModel& model);
+[[nodiscard]] Summary summarize(const OnnxModel& model);
 [[nodiscard]] Summary summarize(const Model& model);
 
 [[nodiscard]] uint32_t output_columns(Transform transform, uint32_t outputs);  // after the transform

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "formats/model_file.h"
+#include "serving/engines/describe.h"
 #include "serving/engines/linear.h"
 #include "serving/engines/tree_shap.h"
 
@@ -28,11 +29,7 @@ class ForestEngine final : public Engine {
 
   Status infer(std::span<const TensorView> inputs, Scratch& scratch, std::span<TensorBuffer> outputs) const override {
     const size_t rows = inputs[0].rows();
-    const Datatype type = info_.outputs[0].datatype;
-    if (info_.outputs[0].shape.size() == 1)
-      outputs[0].reset(type, {static_cast<int64_t>(rows)});
-    else
-      outputs[0].reset(type, {static_cast<int64_t>(rows), static_cast<int64_t>(forest_.out_columns())});
+    reset_rows(outputs[0], info_.outputs[0], rows);
     if (outputs.size() > 1 && outputs[1].wanted)
       CLOPS_TRY(explain(inputs[0], *static_cast<ForestScratch&>(scratch).shap_work, outputs[1]));
     ForestWork& work = static_cast<ForestScratch&>(scratch).work;
@@ -62,10 +59,7 @@ class ForestEngine final : public Engine {
       return fail(Code::InvalidArgument, "contributions of " + std::to_string(count) +
                                              " rows are asked for: this model gives " + std::to_string(most) +
                                              " at a time");
-    if (shap_->outputs() == 1)
-      out.reset(info_.outputs[1].datatype, {count, columns});
-    else
-      out.reset(info_.outputs[1].datatype, {count, shap_->outputs(), columns});
+    reset_rows(out, info_.outputs[1], rows.rows());
     const auto write = [&](const auto* values) {
       if (out.datatype() == Datatype::Fp32)
         shap_->explain(values, rows.rows(), work, out.as<float>().data());
@@ -102,31 +96,6 @@ std::optional<TreeShap> add_contributions(const formats::Ensemble& model, Engine
   return std::move(*shap);
 }
 
-Result<TensorSpec> to_spec(const formats::TensorDescription& tensor) {
-  CLOPS_ASSIGN(const Datatype type, datatype_from(tensor.datatype));
-  return TensorSpec{tensor.name, type, tensor.shape};
-}
-
-Result<EngineInfo> describe(const formats::Ensemble& model) {
-  const formats::Summary summary = formats::summarize(model);
-  EngineInfo info;
-  info.platform = model.format;
-  std::ranges::replace(info.platform, '-', '_');
-  info.framework = model.framework;
-  for (const auto& tensor : summary.inputs) {
-    CLOPS_ASSIGN(TensorSpec spec, to_spec(tensor));
-    info.inputs.push_back(std::move(spec));
-  }
-  for (const auto& tensor : summary.outputs) {
-    CLOPS_ASSIGN(TensorSpec spec, to_spec(tensor));
-    info.outputs.push_back(std::move(spec));
-  }
-  info.feature_names = model.feature_names;
-  info.trees = summary.trees;
-  info.depth_max = summary.depth_max;
-  return info;
-}
-
 class ForestEngineFactory final : public EngineFactory {
  public:
   bool accepts(std::string_view format) const override {
@@ -149,7 +118,7 @@ std::unique_ptr<EngineFactory> make_forest_engine_factory() {
 }
 
 Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble, const ForestOptions& options) {
-  CLOPS_ASSIGN(EngineInfo info, describe(ensemble));
+  CLOPS_ASSIGN(EngineInfo info, describe(formats::summarize(ensemble)));
   CLOPS_ASSIGN(Forest forest, Forest::make(ensemble, options));
   info.bytes = forest.bytes();
   info.evaluator = forest.explanation();

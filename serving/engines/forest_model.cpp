@@ -5,7 +5,7 @@
 
 #include "formats/model.h"
 #include "serving/engines/forest_choice.h"
-#include "serving/engines/forest_transform.h"
+#include "serving/engines/transform.h"
 
 namespace clops::serving {
 
@@ -182,7 +182,7 @@ template <class Sum, class Out>
 void Forest::finish(Sum* sums, Out* out) const {
   if (divisor_ != 1)
     for (uint32_t i = 0; i < outputs_; ++i) sums[i] /= static_cast<Sum>(divisor_);
-  forest::transform_row(transform_, scale_, sums, outputs_, out);
+  transform_row(transform_, scale_, sums, outputs_, out);
 }
 
 template <class Real, class Sum, class In, class Out>

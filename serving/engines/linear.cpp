@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "formats/model.h"
+#include "serving/engines/describe.h"
 #include "serving/engines/linear_kernels.h"
+#include "serving/engines/transform.h"
 
 namespace clops::serving {
 namespace {
@@ -44,16 +46,11 @@ class LinearEngine final : public Engine {
     if (order_ == LinearModel::Order::Dot) {
       CLOPS_TRY(check_finite(rows));
     }
-    const auto row_dimension = static_cast<int64_t>(count);
-    const Datatype type = info_.outputs[0].datatype;
-    if (info_.outputs[0].shape.size() == 1)
-      outputs[0].reset(type, {row_dimension});
-    else
-      outputs[0].reset(type, {row_dimension, static_cast<int64_t>(out_columns_)});
+    reset_rows(outputs[0], info_.outputs[0], count);
     const std::span<Sum> out = outputs[0].as<Sum>(), sums = static_cast<LinearScratch<Sum>&>(scratch).sums;
     for (size_t row = 0; row < count; ++row) {
       linear_sums<Sum, Real>(order_, weights_, intercepts_, rows.subspan(row * columns_, columns_), sums);
-      linear_transform(transform_, sums, out.data() + row * out_columns_);
+      transform_row(transform_, 1, sums.data(), static_cast<uint32_t>(sums.size()), out.data() + row * out_columns_);
     }
     return {};
   }
@@ -77,25 +74,9 @@ class LinearEngine final : public Engine {
   size_t columns_, out_columns_;
 };
 
-Result<std::vector<TensorSpec>> to_specs(const std::vector<formats::TensorDescription>& tensors) {
-  std::vector<TensorSpec> specs;
-  for (const auto& tensor : tensors) {
-    CLOPS_ASSIGN(const Datatype type, datatype_from(tensor.datatype));
-    specs.push_back({tensor.name, type, tensor.shape});
-  }
-  return specs;
-}
-
-Result<EngineInfo> describe(const LinearModel& model) {
-  formats::Summary summary = formats::summarize(model);
-  EngineInfo info;
-  info.platform = std::move(summary.format);
-  std::ranges::replace(info.platform, '-', '_');
-  info.framework = std::move(summary.framework);
-  CLOPS_ASSIGN(info.inputs, to_specs(summary.inputs));
-  CLOPS_ASSIGN(info.outputs, to_specs(summary.outputs));
-  info.feature_names = std::move(summary.feature_names);
-  return info;
+bool only_trees_have(formats::Transform transform) {
+  using formats::Transform;
+  return transform == Transform::SignSquare || transform == Transform::Log1pExp || transform == Transform::Normalize;
 }
 
 template <class Real>
@@ -110,10 +91,9 @@ Result<std::unique_ptr<Engine>> make_linear_engine(const LinearModel& model) {
   if (model.features == 0 || model.outputs == 0 || model.intercepts.size() != model.outputs ||
       model.weights.size() != size_t{model.features} * model.outputs)
     return fail(Code::InvalidArgument, "there is not one weight for each feature and output");
-  std::vector<double> probe(model.outputs), out(std::max(2U, model.outputs));
-  if (!linear_transform<double>(model.transform, probe, out.data()))
+  if (only_trees_have(model.transform))
     return fail(Code::Unsupported, "a linear model with a transform that only trees have");
-  CLOPS_ASSIGN(EngineInfo info, describe(model));
+  CLOPS_ASSIGN(EngineInfo info, describe(formats::summarize(model)));
   return model.rows == Number::Float32 ? make<float>(std::move(info), model) : make<double>(std::move(info), model);
 }
 

@@ -8,14 +8,14 @@
 
 #include "formats/ensemble.h"
 
-namespace clops::serving::forest {
+namespace clops::serving {
 
 template <class Sum>
 Sum sigmoid(Sum x, double scale) {
   if constexpr (sizeof(Sum) == 4)
     return 1.0F / (std::exp(std::min(-x, 88.7F)) + 1.0F);  // XGBoost: e^88.7 is the last that float32 holds
   else
-    return 1.0 / (1.0 + std::exp(-scale * x));  // LightGBM
+    return 1.0 / (1.0 + std::exp(-scale * x));  // LightGBM; scikit-learn (scipy's expit) with a scale of 1
 }
 
 // `sums` may be changed; `out` gets output_columns() numbers and is not `sums`.
@@ -71,4 +71,4 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
   }
 }
 
-}  // namespace clops::serving::forest
+}  // namespace clops::serving
