@@ -7,9 +7,10 @@
 #include <sstream>
 
 #include "base/json.h"
-#include "cli/engines.h"
 #include "formats/model_file.h"
 #include "registry/inspection.h"
+#include "serving/engines/factories.h"
+#include "serving/lifecycle/model_loader.h"
 
 namespace clops::cli {
 namespace {
@@ -25,20 +26,32 @@ std::string tensor(const formats::TensorDescription& tensor) {
   return text + "]";
 }
 
-// Columns as a request gives them, a few to a line.
-void print_columns(std::ostream& out, const std::vector<std::string>& names) {
-  out << "columns    ";
+// Pieces, each with what separates it from the next, as many to a line as fit under a heading.
+void print_wrapped(std::ostream& out, std::string_view heading, const std::vector<std::string>& pieces) {
+  out << std::left << std::setw(11) << heading;
   size_t width = 11;
-  for (size_t i = 0; i < names.size(); ++i) {
-    const std::string item = names[i] + (i + 1 < names.size() ? ", " : "");
-    if (width + item.size() > 100) {
+  for (const std::string& piece : pieces) {
+    if (width + piece.size() > 100) {
       out << "\n           ";
       width = 11;
     }
-    out << item;
-    width += item.size();
+    out << piece;
+    width += piece.size();
   }
   out << '\n';
+}
+
+// Columns as a request gives them.
+void print_columns(std::ostream& out, std::vector<std::string> names) {
+  for (size_t i = 0; i + 1 < names.size(); ++i) names[i] += ", ";
+  print_wrapped(out, "columns", names);
+}
+
+void print_text(std::ostream& out, std::string_view heading, const std::string& text) {
+  std::vector<std::string> pieces;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) pieces.push_back(word + ' ');
+  print_wrapped(out, heading, pieces);
 }
 
 void print(std::ostream& out, const formats::Summary& model, const Json& document) {
@@ -55,29 +68,12 @@ void print(std::ostream& out, const formats::Summary& model, const Json& documen
   for (const std::string& note : model.notes) out << "note       " << note << "\n";
 }
 
-// Words, a few to a line, under one heading.
-void print_text(std::ostream& out, std::string_view heading, const std::string& text) {
-  out << std::left << std::setw(11) << heading;
-  size_t width = 11;
-  std::istringstream words(text);
-  for (std::string word; words >> word; width += word.size() + 1) {
-    if (width + word.size() > 100) {
-      out << "\n           ";
-      width = 11;
-    }
-    out << word << ' ';
-  }
-  out << '\n';
-}
-
 // What evaluates it on this machine, and what a row costs: measured as a server does when it loads the model.
 void print_engine(std::ostream& out, const Context& context, const std::string& path, const std::string& format) {
-  for (const auto& factory : engine_factories(context)) {
-    if (!factory->accepts(format)) continue;
-    const auto engine = factory->load(path);
-    print_text(out, "engine", engine ? (*engine)->info().evaluator : "none here: " + engine.error().message);
-    if (engine && (*engine)->info().bytes != 0) out << "memory     " << (*engine)->info().bytes << " bytes\n";
-  }
+  const auto factories = serving::make_engine_factories(context.env("CLOPS_ONNXRUNTIME").value_or(""));
+  const auto engine = serving::load_engine(factories, path, format);
+  print_text(out, "engine", engine ? (*engine)->info().evaluator : "none here: " + engine.error().message);
+  if (engine && (*engine)->info().bytes != 0) out << "memory     " << (*engine)->info().bytes << " bytes\n";
 }
 
 Status inspect(const Options& options, const Context& context) {

@@ -6,9 +6,9 @@
 #include <ostream>
 #include <utility>
 
-#include "cli/engines.h"
 #include "crds/inspection.h"
 #include "registry/inspection.h"
+#include "serving/engines/factories.h"
 #include "serving/server.h"
 
 namespace clops::cli {
@@ -106,8 +106,10 @@ Status serve(const Options& options, const Context& context) {
   server.drain_delay = std::chrono::milliseconds(0);
   server.drain_most = std::chrono::seconds(5);
   server.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
-  CLOPS_ASSIGN(const auto running, serving::InferenceServer::start(std::move(server), context.clock, context.log,
-                                                                   engine_factories(context), config));
+  CLOPS_ASSIGN(const auto running,
+               serving::InferenceServer::start(
+                   std::move(server), context.clock, context.log,
+                   serving::make_engine_factories(context.env("CLOPS_ONNXRUNTIME").value_or("")), config));
   bool stopped = false;
   while (!stopped && !running->state().ready) {
     for (const crds::VariantState& variant : running->state().variants) {

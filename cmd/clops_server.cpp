@@ -15,8 +15,7 @@
 #include "cmd/clops_server_flags.h"
 #include "cmd/stop_signal.h"
 #include "registry/inspection.h"
-#include "serving/engines/forest.h"
-#include "serving/engines/onnx.h"
+#include "serving/engines/factories.h"
 #include "serving/lifecycle/model_loader.h"
 #include "serving/server.h"
 
@@ -50,11 +49,7 @@ int failed(const Error& error) {
 
 std::vector<std::unique_ptr<serving::EngineFactory>> engine_factories() {
   const char* const onnx_runtime = std::getenv("CLOPS_ONNXRUNTIME");
-  std::vector<std::unique_ptr<serving::EngineFactory>> out;
-  out.push_back(serving::make_forest_engine_factory());
-  out.push_back(serving::make_onnx_engine_factory(
-      {.libraries = serving::onnx_runtime_places(onnx_runtime == nullptr ? "" : onnx_runtime)}));
-  return out;
+  return serving::make_engine_factories(onnx_runtime == nullptr ? "" : onnx_runtime);
 }
 
 int serve(Flags& flags) {
@@ -104,8 +99,9 @@ int inspect(const Flags& flags) {
   const registry::SourceTable sources = registry::make_sources(*options, clock);
   registry::InspectRequest request = flags.inspect;
   const auto factories = engine_factories();
-  request.try_load = [&factories](const std::filesystem::path& path, std::string_view format) {
-    return serving::try_load(factories, path.string(), format);
+  request.try_load = [&factories](const std::filesystem::path& path, std::string_view format) -> Status {
+    CLOPS_TRY(serving::load_engine(factories, path.string(), format));
+    return {};
   };
   std::printf("%s\n", registry::inspect(sources, **store, clock, request).c_str());
   std::error_code ignored;

@@ -8,13 +8,6 @@
 namespace clops::serving {
 namespace {
 
-Result<std::unique_ptr<Engine>> make_engine(std::span<const std::unique_ptr<EngineFactory>> factories,
-                                            std::string_view path, std::string_view format) {
-  for (const auto& factory : factories)
-    if (factory->accepts(format)) return factory->load(path);
-  return fail(Code::Unsupported, "format \"" + std::string(format) + "\" is not one that this server loads");
-}
-
 class RegistryLoader final : public ModelLoader {
  public:
   explicit RegistryLoader(LoaderParts parts) : parts_(std::move(parts)) {}
@@ -27,7 +20,7 @@ class RegistryLoader final : public ModelLoader {
     if (!artifact) return fail_in(where, artifact.error());
     if (artifact->digest != ref.digest)
       return fail(Code::DataLoss, where + ": the content is " + artifact->digest + ", not " + ref.digest);
-    auto engine = make_engine(parts_.factories, artifact->path.string(), ref.format);
+    auto engine = load_engine(parts_.factories, artifact->path.string(), ref.format);
     if (!engine) return fail_in(where, engine.error());
     warm_up(**engine);
     return std::make_shared<const LoadedModel>(
@@ -68,10 +61,11 @@ std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts) {
   return std::make_unique<RegistryLoader>(std::move(parts));
 }
 
-Status try_load(std::span<const std::unique_ptr<EngineFactory>> factories, std::string_view path,
-                std::string_view format) {
-  const auto engine = make_engine(factories, path, format);
-  return engine ? Status() : std::unexpected(engine.error());
+Result<std::unique_ptr<Engine>> load_engine(std::span<const std::unique_ptr<EngineFactory>> factories,
+                                            std::string_view path, std::string_view format) {
+  for (const auto& factory : factories)
+    if (factory->accepts(format)) return factory->load(path);
+  return fail(Code::Unsupported, "format \"" + std::string(format) + "\" is not one that this server loads");
 }
 
 void warm_up(const Engine& engine) {

@@ -38,10 +38,9 @@ struct LoaderParts {
 };
 [[nodiscard]] std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts);
 
-// Can one of the factories make an engine of it? Errors: those of EngineFactory::load, Unsupported if none takes the
-// format.
-[[nodiscard]] Status try_load(std::span<const std::unique_ptr<EngineFactory>> factories, std::string_view path,
-                              std::string_view format);
+// By the factory that takes the format. Errors: those of EngineFactory::load, Unsupported if none does.
+[[nodiscard]] Result<std::unique_ptr<Engine>> load_engine(std::span<const std::unique_ptr<EngineFactory>> factories,
+                                                          std::string_view path, std::string_view format);
 
 // Predictions of a few rows (zeros, ones, all missing) are computed once, so that the first client's is not the slow
 // one. A model that refuses them is not at fault.

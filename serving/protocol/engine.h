@@ -58,7 +58,7 @@ class Engine {
                                      std::span<TensorBuffer> outputs) const = 0;
 };
 
-// One maker per model format. The table of makers is built in cmd/.
+// One maker per model format; engines/factories.h has the table of them.
 class EngineFactory {
  public:
   virtual ~EngineFactory() = default;
