@@ -40,10 +40,7 @@ constexpr std::array<std::string_view, kKeys> kKeyNames = {
     "version",        "num_class",     "num_tree_per_iteration", "label_index",   "max_feature_idx", "objective",
     "average_output", "feature_names", "monotone_constraints",   "feature_infos", "tree_sizes"};
 
-struct Header {
-  std::array<std::string_view, kKeys> values;
-  std::array<bool, kKeys> present{};
-};
+using Header = lightgbm::FieldTable<kKeys>;
 
 // Up to the first tree, whose line is left in `line`.
 Result<Header> read_header(Lines& lines, std::string_view& line) {
@@ -51,16 +48,7 @@ Result<Header> read_header(Lines& lines, std::string_view& line) {
   if (!lines.next(line) || line != "tree") return damaged("the first line is not 'tree'");
   while (lines.next_filled(line)) {
     if (line.starts_with("Tree=") || line == "end of trees") return header;
-    const lightgbm::Field field = lightgbm::split_field(line);
-    const auto* found = std::ranges::find(kKeyNames, field.key);
-    if (found == kKeyNames.end())
-      return unsupported("the header has a field " + quoted(field.key) +
-                         " that is not known here, so its meaning cannot be kept; if a newer LightGBM wrote this file, "
-                         "save the model again with one up to 4.7");
-    const auto at = static_cast<size_t>(found - kKeyNames.begin());
-    if (header.present[at]) return damaged(std::string(field.key) + " appears twice");
-    header.present[at] = true;
-    header.values[at] = field.value;
+    CLOPS_TRY(header.put(line, kKeyNames, "the header", " appears twice"));
   }
   return damaged("the file ends in its header (truncated?)");
 }

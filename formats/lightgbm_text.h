@@ -4,6 +4,8 @@
 // wrong; callers put the tree and field in front.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <string>
@@ -50,6 +52,29 @@ inline std::string quoted(std::string_view text) {
   constexpr size_t kShown = 40;
   return "'" + std::string(text.substr(0, kShown)) + (text.size() > kShown ? "...'" : "'");
 }
+
+// Fields by their place among `names`, each at most once.
+template <size_t count>
+struct FieldTable {
+  std::array<std::string_view, count> values;
+  std::array<bool, count> present{};
+
+  // `owner`: whose line it is, in an error; `twice`: what follows a name that is there again.
+  [[nodiscard]] Status put(std::string_view line, const std::array<std::string_view, count>& names,
+                           std::string_view owner, std::string_view twice) {
+    const Field field = split_field(line);
+    const auto* found = std::ranges::find(names, field.key);
+    if (found == names.end())
+      return fail(Code::Unsupported, std::string(owner) + " has a field " + quoted(field.key) +
+                                         " that is not known here, so its meaning cannot be kept; if a newer LightGBM "
+                                         "wrote this file, save the model again with one up to 4.7");
+    const auto at = static_cast<size_t>(found - names.begin());
+    if (present[at]) return fail(Code::InvalidArgument, std::string(field.key) + std::string(twice));
+    present[at] = true;
+    values[at] = field.value;
+    return {};
+  }
+};
 
 // The next word of a list, taken off `text`; empty at its end.
 inline std::string_view next_word(std::string_view& text) {

@@ -50,27 +50,13 @@ std::unexpected<Error> damaged(Name name, size_t index, std::string_view what) {
   return damaged(std::string(kKeys[name]) + ": value " + std::to_string(index) + " " + std::string(what));
 }
 
-struct Fields {
-  std::array<std::string_view, kNames> values;
-  std::array<bool, kNames> present{};
-};
+using Fields = FieldTable<kNames>;
 
 Result<Fields> read_fields(Lines& lines) {
   Fields fields;
   std::string_view line;
   while (lines.next(line) && !line.empty()) {
-    const Field field = split_field(line);
-    const auto* found = std::ranges::find(kKeys, field.key);
-    if (found == kKeys.end())
-      return fail(
-          Code::Unsupported,
-          "it has a field " + quoted(field.key) +
-              " that is not known here, so its meaning cannot be kept; if a newer LightGBM wrote this file, save "
-              "the model again with one up to 4.7");
-    const auto at = static_cast<size_t>(found - kKeys.begin());
-    if (fields.present[at]) return damaged(std::string(field.key) + ": appears twice");
-    fields.present[at] = true;
-    fields.values[at] = field.value;
+    CLOPS_TRY(fields.put(line, kKeys, "it", ": appears twice"));
   }
   return fields;
 }
