@@ -45,8 +45,10 @@ class Stepper {
     if (s().phase != Phase::Watching || ended.attempt != s().attempt) return;
     emit(CloseWatch{});
     if (ended.code == Code::Expired) return start_over(ended.retry_after);
+    const bool worked = s().heard || now_.time - s().opened_at >= s().settings.short_watch;
+    if (worked && ended.code) s().backoff = Duration{0};
     if (ended.code) return wait(ended.retry_after);
-    if (s().heard || now_.time - s().opened_at >= s().settings.short_watch) return open_watch();
+    if (worked) return open_watch();
     if (++s().empty_watches >= s().settings.empty_max) return start_over(ended.retry_after);
     wait(ended.retry_after);
   }
