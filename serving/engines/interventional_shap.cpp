@@ -80,8 +80,10 @@ struct InterventionalShap::Inner {
       *to++ = narrow ? static_cast<double>(static_cast<float>(row[feature])) : static_cast<double>(row[feature]);
   }
 
+  static int32_t root_of(const shap::Pass& tree) { return static_cast<int32_t>(tree.run.first + tree.run.nodes - 1); }
+
   double leaf_of(const shap::Pass& tree, const double* row) const {
-    auto at = static_cast<int32_t>(tree.root);
+    auto at = root_of(tree);
     while (at >= 0) {
       const shap::Node& node = layout.nodes[static_cast<size_t>(at)];
       at = shap::goes_left(layout, node, row[node.slot]) ? node.left : node.right;
@@ -107,7 +109,7 @@ struct InterventionalShap::Inner {
                     layout.values.data() + tree.values,
                     sums.data() + tree.output * slots(),
                     side};
-          (void)pair.visit(static_cast<int32_t>(tree.root), 0, 0);
+          (void)pair.visit(root_of(tree), 0, 0);
         }
       }
       for (uint32_t o = 0; o < outputs; ++o, out += features + 1) {
