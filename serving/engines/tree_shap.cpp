@@ -65,7 +65,10 @@ void TreeShap::WorkDelete::operator()(Work* work) const {
 }
 
 struct TreeShap::Inner {
-  shap::Layout layout;
+  explicit Inner(shap::Layout made) : shared(std::make_shared<const shap::Layout>(std::move(made))), layout(*shared) {}
+
+  std::shared_ptr<const shap::Layout> shared;
+  const shap::Layout& layout;
   const shap::Kernels* kernels = nullptr;
   uint32_t features = 0, outputs = 0;
   size_t blocks = 1;
@@ -172,9 +175,10 @@ Status check_explainable(const formats::Ensemble& model, bool covers) {
 
 Result<TreeShap> TreeShap::make(const formats::Ensemble& model, ShapInstructions instructions) {
   CLOPS_TRY(check_explainable(model));
-  auto inner = std::make_unique<Inner>();
-  CLOPS_ASSIGN(inner->kernels, choose(instructions));
-  CLOPS_ASSIGN(inner->layout, shap::lay_out(model));
+  CLOPS_ASSIGN(const shap::Kernels* kernels, choose(instructions));
+  CLOPS_ASSIGN(shap::Layout layout, shap::lay_out(model));
+  auto inner = std::make_unique<Inner>(std::move(layout));
+  inner->kernels = kernels;
   inner->features = model.features;
   inner->outputs = model.outputs;
   inner->divisor = explained_divisor(model);
@@ -189,7 +193,7 @@ TreeShap::TreeShap(TreeShap&&) noexcept = default;
 TreeShap& TreeShap::operator=(TreeShap&&) noexcept = default;
 TreeShap::~TreeShap() = default;
 
-TreeShap::WorkPtr TreeShap::make_work() const {
+TreeShap::WorkPtr TreeShap::make_work() {
   return WorkPtr(new Work);
 }
 void TreeShap::explain(const float* rows, size_t count, Work& work, float* out) const {
@@ -203,6 +207,11 @@ void TreeShap::explain(const double* rows, size_t count, Work& work, float* out)
 }
 void TreeShap::explain(const double* rows, size_t count, Work& work, double* out) const {
   inner_->explain(rows, count, work, out);
+}
+
+Result<InterventionalShap> TreeShap::against(std::span<const double> background) const {
+  return InterventionalShap::make({inner_->shared, inner_->features, inner_->outputs, inner_->divisor, inner_->narrow},
+                                  background);
 }
 
 uint32_t TreeShap::features() const {

@@ -66,6 +66,7 @@ class Builder {
       out_.features.push_back(feature);
     }
     out_.bias.assign(model.margins.begin(), model.margins.end());
+    out_.fixed = out_.bias;
   }
 
   Status add(const Tree& tree) {
@@ -243,7 +244,11 @@ class Builder {
         }
       }
     }
-    for (size_t o = 0; o < width; ++o) out_.bias[tree.vectors.empty() ? tree.output : o] += means[o];
+    for (size_t o = 0; o < width; ++o) {
+      const size_t to = tree.vectors.empty() ? tree.output : o;
+      out_.bias[to] += means[o];
+      if (tree.nodes[0].leaf()) out_.fixed[to] += means[o];
+    }
   }
 
   const Ensemble& model_;

@@ -62,7 +62,8 @@ struct Layout {
   std::vector<uint32_t> features;
   // By points, then kPointsMax zeros. After the times as many ones, as a node's k follow its g in `repeats`.
   std::vector<std::vector<double>> times, weights;
-  std::vector<double> bias;  // per output
+  std::vector<double> bias;   // per output: what is expected of no row
+  std::vector<double> fixed;  // per output: margins, and trees that are one leaf
   formats::CategoryOf category_of = formats::CategoryOf::Floor;
   uint32_t points_max = 0;
   size_t run_max = 0;  // nodes and leaves of the largest tree
