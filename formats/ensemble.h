@@ -33,14 +33,15 @@ enum class CategoryOf : uint8_t {
 };
 
 enum class Transform : uint8_t {
-  Identity,    // the sum
-  Sigmoid,     // of each output: 1 / (1 + exp(-scale * sum))
-  Exp,         // of each output
-  Step,        // of each output: 1 if the sum is above 0, else 0 (hinge)
-  Softmax,     // over the outputs
-  Argmax,      // index of the greatest, the first on a tie
-  SignSquare,  // of each output: sign(sum) * sum^2 (LightGBM reg_sqrt)
-  Log1pExp,    // of each output: log(1 + exp(sum)) (LightGBM cross_entropy_lambda)
+  Identity,         // the sum
+  Sigmoid,          // of each output: 1 / (1 + exp(-scale * sum))
+  Exp,              // of each output
+  Step,             // of each output: 1 if the sum is above 0, else 0 (hinge)
+  Softmax,          // over the outputs
+  SoftmaxPairwise,  // the same, added up in NumPy's order
+  Argmax,           // index of the greatest, the first on a tie
+  SignSquare,       // of each output: sign(sum) * sum^2 (LightGBM reg_sqrt)
+  Log1pExp,         // of each output: log(1 + exp(sum)) (LightGBM cross_entropy_lambda)
   Pair,        // of one output: [1 - p, p] with p = sigmoid(sum) (scikit-learn's predict_proba of a boosted classifier)
   Ascending,   // over the outputs: put in ascending order (XGBoost reg:quantileerror)
   Expectiles,  // over the outputs: the first, then each softplus(sum) + 1e-6 above the one before (reg:expectileerror)

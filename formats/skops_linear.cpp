@@ -51,7 +51,7 @@ Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out) {
   if (binary && several == "multinomial") return refused("multi_class='multinomial' of two classes");
   if (!binary && (several == "ovr" || model.string_or("solver", "") == "liblinear"))
     return refused("one-vs-rest probabilities of several classes");
-  out.transform = binary ? Transform::Pair : Transform::Softmax;
+  out.transform = binary ? Transform::Pair : Transform::SoftmaxPairwise;
   return out;
 }
 

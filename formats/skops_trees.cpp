@@ -227,7 +227,7 @@ Result<Model> read_skops_boosting(const SkopsObject& model, Ensemble out) {
       out.trees.push_back(std::move(tree));
     }
   }
-  if (classifier) out.transform = out.outputs == 1 ? Transform::Pair : Transform::Softmax;
+  if (classifier) out.transform = out.outputs == 1 ? Transform::Pair : Transform::SoftmaxPairwise;
   return out;
 }
 
@@ -261,6 +261,8 @@ Result<Model> read_skops_histogram(const SkopsObject& model, Ensemble out) {
   }
   if (out.trees.empty()) return damaged(list, "no trees");
   if (classifier) {
+    // Column by column there, so classes are added up in order; of one row alone scikit-learn adds eight and more
+    // pairwise.
     out.transform = out.outputs == 1 ? Transform::Pair : Transform::Softmax;
   } else if (loss == "poisson" || loss == "gamma") {
     out.transform = Transform::Exp;

@@ -18,6 +18,26 @@ Sum sigmoid(Sum x, double scale) {
     return 1.0 / (1.0 + std::exp(-scale * x));  // LightGBM; scikit-learn (scipy's expit) with a scale of 1
 }
 
+// In the order of NumPy's sum of neighbours.
+template <class Sum>
+Sum pairwise_total(const Sum* x, uint32_t count) {
+  constexpr uint32_t kLanes = 8, kBlock = 128;
+  if (count > kBlock) {
+    const uint32_t half = count / 2 / kLanes * kLanes;
+    return pairwise_total(x, half) + pairwise_total(x + half, count - half);
+  }
+  uint32_t at = 0;
+  Sum total = 0;
+  if (count >= kLanes) {
+    Sum lanes[kLanes] = {};
+    for (; at + kLanes <= count; at += kLanes)
+      for (uint32_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[at + lane];
+    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+  }
+  for (; at < count; ++at) total += x[at];
+  return total;
+}
+
 // `sums` may be changed; `out` gets output_columns() numbers and is not `sums`.
 template <class Sum, class Out>
 void transform_row(formats::Transform transform, double scale, Sum* sums, uint32_t outputs, Out* out) {
@@ -67,6 +87,12 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
       double total = 0;
       for (uint32_t i = 0; i < outputs; ++i) total += static_cast<double>(sums[i] = std::exp(sums[i] - top));
       return each([total](Sum x) { return x / static_cast<Sum>(total); });
+    }
+    case Transform::SoftmaxPairwise: {
+      const Sum top = *std::max_element(sums, sums + outputs);
+      for (uint32_t i = 0; i < outputs; ++i) sums[i] = std::exp(sums[i] - top);
+      const Sum total = pairwise_total(sums, outputs);
+      return each([total](Sum x) { return x / total; });
     }
   }
 }

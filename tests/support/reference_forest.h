@@ -54,6 +54,18 @@ void add_tree(const formats::Ensemble& model, const formats::Tree& tree, const R
   sums[tree.output] += static_cast<Sum>(value);
 }
 
+// Of neighbours, up to 128 of them: every eighth one by one, those in pairs, then what is over.
+template <class Sum>
+Sum numpy_sum(const std::vector<Sum>& x) {
+  std::vector<Sum> parts(8, 0);
+  const size_t whole = x.size() / 8 * 8;
+  for (size_t i = 0; i < whole; ++i) parts[i % 8] += x[i];
+  for (size_t width : {4, 2, 1})
+    for (size_t i = 0; i < width; ++i) parts[i] = parts[2 * i] + parts[2 * i + 1];
+  for (size_t i = whole; i < x.size(); ++i) parts[0] += x[i];
+  return parts[0];
+}
+
 template <class Sum>
 std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> sums) {
   using formats::Transform;
@@ -111,6 +123,13 @@ std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> su
       double total = 0;
       for (Sum& sum : sums) total += static_cast<double>(sum = std::exp(sum - top));
       for (Sum& sum : sums) sum /= static_cast<Sum>(total);
+      break;
+    }
+    case Transform::SoftmaxPairwise: {
+      const Sum top = *std::ranges::max_element(sums);
+      for (Sum& sum : sums) sum = std::exp(sum - top);
+      const Sum total = numpy_sum(sums);
+      for (Sum& sum : sums) sum /= total;
       break;
     }
   }
