@@ -57,6 +57,7 @@ struct Isa {
   }
   template <class Word>
   static CLOPS_INLINE void clear(Bytes* open, Chosen right, const int8_t* bits) {
+#pragma GCC unroll 8
     for (uint32_t v = 0; v < sizeof(Word); ++v) {
       const Bytes where = widened<Word>(right, v);
       open[v] = _mm256_andnot_si256(_mm256_and_si256(where, load(bits + size_t{v} * kLanes)), open[v]);

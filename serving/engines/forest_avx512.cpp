@@ -40,6 +40,7 @@ struct Isa {
   template <class Word>
   static CLOPS_INLINE void clear(Bytes* open, Chosen right, const int8_t* bits) {
     constexpr int kKeep = 0x50;  // of (a, a, c): a and not c
+#pragma GCC unroll 8
     for (uint32_t v = 0; v < sizeof(Word); ++v) {
       const int8_t* from = bits + size_t{v} * kLanes;
       if constexpr (sizeof(Word) == 1) {

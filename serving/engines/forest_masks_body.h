@@ -191,6 +191,7 @@ struct VectorSet {
   template <class Value>
   static CLOPS_INLINE void add_values(const Value* values, uint32_t, const uint8_t* leaves, Value* sums) {
     Value found[N];
+#pragma GCC unroll 8
     for (uint32_t i = 0; i < N; ++i) found[i] = values[leaves[i]];
     for (uint32_t i = 0; i < N; ++i) sums[i] += found[i];
   }
