@@ -102,6 +102,10 @@ struct Isa {
 };
 
 struct Masks : VectorSet<32> {
+  static CLOPS_INLINE Side either(Side by, Side left, Side right) {
+    return reinterpret_cast<Side>(_mm256_blendv_epi8(reinterpret_cast<__m256i>(left), reinterpret_cast<__m256i>(right),
+                                                     reinterpret_cast<__m256i>(by)));
+  }
   // Sets of 256 classes by two shuffles; beyond them byte by byte.
   static CLOPS_INLINE Noted noted_outside(Noted here, const uint8_t* set, const int8_t* high, const int8_t* bit) {
     const __m256i rows = Isa::load(high), bits = Isa::load(bit);

@@ -6,7 +6,7 @@ namespace clops::serving::forest {
 namespace {
 
 // Instructions of one node and one vector of rows, about; of an eight of leaves besides its nodes.
-constexpr uint32_t kFullCost = 6, kAnyCost = 19, kClearCost = 8, kEightCost = 14;
+constexpr uint32_t kFullCost = 4, kAnyCost = 19, kClearCost = 8, kEightCost = 14;
 constexpr uint32_t kFullDepthMax = 8;
 
 uint32_t four_times(uint32_t byte) {
@@ -182,7 +182,8 @@ MaskView MaskLayout::view(const Ranked& ranked, uint32_t outputs) const {
           .sets = ranked.sets.empty() ? nullptr : ranked.sets.data(),
           .values = float_values.empty() ? static_cast<const void*>(double_values.data()) : float_values.data(),
           .tree_count = static_cast<uint32_t>(trees.size()),
-          .outputs = outputs};
+          .outputs = outputs,
+          .column_bytes = ranked.column_bytes};
 }
 
 size_t MaskLayout::bytes() const {

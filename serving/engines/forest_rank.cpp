@@ -132,15 +132,16 @@ class Ranker {
 
   void add_short(const std::vector<double>& thresholds, const Search& search) {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-    const size_t blocks = thresholds.size() / kFan;  // full ones: 15 at most
     ShortSearch to{.feature = search.feature,
                    .top = static_cast<uint32_t>(out_.narrow.size()),
                    .low = static_cast<uint32_t>(out_.narrow.size()) + kFan,
                    .slot = search.first_slot,
+                   .blocks = static_cast<uint32_t>(thresholds.size() / kFan),
                    .missing = out_.slots[search.first_slot].missing,
                    .zero_is_missing = search.zero_is_missing};
-    for (size_t i = 0; i < kFan; ++i) add_threshold(i < blocks ? thresholds[i * kFan + kFan - 1] : kNone);
-    for (size_t i = 0; i < (blocks + 1) * kFan; ++i) add_threshold(i < thresholds.size() ? thresholds[i] : kNone);
+    for (size_t i = 0; i < kFan; ++i) add_threshold(i < to.blocks ? thresholds[i * kFan + kFan - 1] : kNone);
+    for (size_t i = 0; i < (size_t{to.blocks} + 1) * kFan; ++i)
+      add_threshold(i < thresholds.size() ? thresholds[i] : kNone);
     add_heap(thresholds, to);
     out_.shorts.push_back(to);
   }
@@ -346,7 +347,8 @@ RankView Ranked::view() const {
           .wide = wide.data(),
           .class_of = class_of.data(),
           .set_rows = set_rows.data(),
-          .chop = chop};
+          .chop = chop,
+          .zero_is_missing = std::ranges::any_of(shorts, &ShortSearch::zero_is_missing)};
 }
 
 size_t Ranked::bytes() const {
