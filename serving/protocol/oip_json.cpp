@@ -93,7 +93,7 @@ Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body
   if (!type)
     return bad("datatype " + quoted(tensor.datatype) + " is not known: this model takes " +
                std::string(to_string(spec.datatype)));
-  CLOPS_TRY(check_datatype(*type, spec.datatype));
+  CLOPS_TRY(check_json_datatype(*type, spec.datatype));
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
   bool fits = spec.any_shape || tensor.rank == spec.shape.size();
   for (size_t i = 0; fits && i < tensor.rank; ++i)

@@ -7,7 +7,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "serving/protocol/half.h"
+#include "serving/protocol/element_types.h"
 #include "serving/protocol/json_text.h"
 
 namespace clops::serving {
@@ -39,14 +39,6 @@ double to_double(const JsonCursor::Number& n) {
   return value;
 }
 
-// The cast of what rounds beyond float32's range is undefined in C++, so that part is said here.
-float to_float(double value) {
-  constexpr double kRoundsToInfinity = 0x1.ffffffp+127;
-  if (value >= kRoundsToInfinity) return HUGE_VALF;
-  if (value <= -kRoundsToInfinity) return -HUGE_VALF;
-  return static_cast<float>(value);
-}
-
 enum class Kind : uint8_t { Real, Integer, Boolean, Text };
 struct Reading {  // how a client's elements of a datatype are read
   Kind kind = Kind::Real;
@@ -60,6 +52,7 @@ Reading reading_of(Datatype type) {
     case Datatype::Fp32:
       return {.kind = Kind::Real, .narrow = true};
     case Datatype::Fp16:
+    case Datatype::Bf16:
     case Datatype::Fp64:
       return {};
     case Datatype::Bool:
@@ -109,8 +102,8 @@ Integer read_integer(JsonCursor& json, const Reading& reading) {
 
 template <class T>
 T real_of(double value, const Reading& reading) {
-  if constexpr (std::is_same_v<T, float>) return to_float(value);
-  return reading.narrow ? static_cast<double>(to_float(value)) : value;
+  if constexpr (std::is_same_v<T, float>) return to_float32(value);
+  return reading.narrow ? static_cast<double>(to_float32(value)) : value;
 }
 
 template <class T>
@@ -166,14 +159,6 @@ class ValueReader {
   static std::string counted(size_t have, size_t want) {
     return have > want ? "more than " + std::to_string(want) : std::to_string(have);
   }
-  // Where element `index` is, for people.
-  std::string place(size_t index) const {
-    const auto shape = out_.shape();
-    if (shape.size() < 2) return "row " + std::to_string(index);
-    const size_t columns = out_.count() / static_cast<size_t>(shape[0]);
-    return "row " + std::to_string(index / columns) + ", column " + std::to_string(index % columns);
-  }
-
   // Reads one array's elements to its end and says how many there were: one too many if more than `count`.
   Result<size_t> run(size_t from, size_t count) {
     bool first = true;
@@ -184,14 +169,14 @@ class ValueReader {
         text(from + i);
       } else if constexpr (std::is_same_v<T, bool>) {
         to_[from + i] = json_.boolean();
-      } else if constexpr (std::is_same_v<T, Half>) {
-        to_[from + i] = Half(read_real<float>(json_, reading_));
+      } else if constexpr (is_short_float<T>) {
+        to_[from + i] = T(read_real<float>(json_, reading_));
       } else {
         to_[from + i] = read_element<T>(json_, reading_);
       }
     }
     if (json_.ok()) return i;
-    return bad("\"data\", " + place(from + (i == 0 ? 0 : i - 1)) + ": " + json_.why() + " (byte " +
+    return bad("\"data\", " + place_in(out_.shape(), from + (i == 0 ? 0 : i - 1)) + ": " + json_.why() + " (byte " +
                std::to_string(json_.at()) + " of the body)");
   }
   void text(size_t index) {
@@ -259,7 +244,7 @@ void append_all(std::string& out, const TensorView& tensor) {
       append_json_string(out, value);
     } else if constexpr (std::is_same_v<T, bool>) {
       out += value ? "true" : "false";
-    } else if constexpr (std::is_same_v<T, Half>) {
+    } else if constexpr (is_short_float<T>) {
       append_number(out, value.to_float());
     } else {
       append_number(out, value);
@@ -267,54 +252,21 @@ void append_all(std::string& out, const TensorView& tensor) {
   }
 }
 
-// Calls `use` with a value of the type that elements of `type` have in memory.
-template <class Use>
-auto with_type(Datatype type, const Use& use) {
-  switch (type) {
-    case Datatype::Bool:
-      return use(bool{});
-    case Datatype::Uint8:
-      return use(uint8_t{});
-    case Datatype::Uint16:
-      return use(uint16_t{});
-    case Datatype::Uint32:
-      return use(uint32_t{});
-    case Datatype::Uint64:
-      return use(uint64_t{});
-    case Datatype::Int8:
-      return use(int8_t{});
-    case Datatype::Int16:
-      return use(int16_t{});
-    case Datatype::Int32:
-      return use(int32_t{});
-    case Datatype::Int64:
-      return use(int64_t{});
-    case Datatype::Fp16:
-      return use(Half{});
-    case Datatype::Fp32:
-      return use(float{});
-    case Datatype::Fp64:
-      return use(double{});
-    case Datatype::Bytes:
-      break;
-  }
-  return use(std::string_view{});
-}
-
-bool is_real(Datatype type) {
-  return type == Datatype::Fp16 || type == Datatype::Fp32 || type == Datatype::Fp64;
-}
-
 }  // namespace
 
 Status check_datatype(Datatype given, Datatype wanted) {
-  const std::string takes =
-      ": this model takes " + std::string(to_string(wanted == Datatype::Fp16 ? Datatype::Fp32 : wanted));
-  if (given == Datatype::Fp16)
-    return bad("datatype FP16 is not taken in JSON" + takes + (wanted == Datatype::Fp16 ? " for FP16" : ""));
   const Kind have = reading_of(given).kind, want = reading_of(wanted).kind;
   if (have == want || (is_real(wanted) && have != Kind::Text)) return {};
-  return bad("datatype " + std::string(to_string(given)) + " does not fit" + takes);
+  return bad("datatype " + std::string(to_string(given)) + " does not fit: this model takes " +
+             std::string(to_string(wanted)));
+}
+
+Status check_json_datatype(Datatype given, Datatype wanted) {
+  if (given != Datatype::Fp16 && given != Datatype::Bf16) return check_datatype(given, wanted);
+  const bool same_size = wanted == Datatype::Fp16 || wanted == Datatype::Bf16;
+  const std::string_view takes = to_string(same_size ? Datatype::Fp32 : wanted);
+  return bad("datatype " + std::string(to_string(given)) + " is not taken in JSON: this model takes " +
+             std::string(takes) + (same_size ? ", or " + std::string(to_string(wanted)) + " as binary data" : ""));
 }
 
 Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out) {
@@ -324,12 +276,6 @@ Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out) {
 
 void append_values(std::string& out, const TensorView& tensor) {
   with_type(tensor.datatype, [&](auto element) { append_all<decltype(element)>(out, tensor); });
-}
-
-std::string shape_text(std::span<const int64_t> shape) {
-  std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i) out += (i > 0 ? "," : "") + std::to_string(shape[i]);
-  return out + "]";
 }
 
 }  // namespace clops::serving

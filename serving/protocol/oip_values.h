@@ -17,14 +17,14 @@
 namespace clops::serving {
 
 // Can values that a client calls `given` be read for a model that takes `wanted`? InvalidArgument says what it takes.
+// FP16 and BF16 have a binary form only.
 [[nodiscard]] Status check_datatype(Datatype given, Datatype wanted);
+[[nodiscard]] Status check_json_datatype(Datatype given, Datatype wanted);
 
 // `json` stands at the data's '['. Flat, or nested as the tensor's shape says. `out` has been reset to datatype and
 // shape; its strings view the JSON text where they can.
 [[nodiscard]] Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out);
 
 void append_values(std::string& out, const TensorView& tensor);  // "1,2.5": NaN and infinities are null
-
-[[nodiscard]] std::string shape_text(std::span<const int64_t> shape);  // "[1,2]"
 
 }  // namespace clops::serving
