@@ -75,6 +75,7 @@ const std::vector<Door>& doors() {
       {"fmt/", {"base/log.cpp"}},
       {"openssl/", {"base/digest*.cpp", "base/tls*.cpp"}},
       {"zlib.h", {"base/*.cpp", "formats/zip.cpp"}},
+      {"zstd.h", {"base/compression.cpp"}},
       {"sqlite3.h", {"local/store*.cpp"}},
       {"simdjson.h", {"formats/*.cpp", "operator/*.cpp", "serving/*.cpp"}},
       {"xxhash.h", {"serving/routing/*.cpp", "serving/routing/*.h"}},
