@@ -41,6 +41,9 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version,
                                       std::span<const HeaderView> headers) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
+  [[nodiscard]] std::vector<RepositoryEntry> repository(bool ready_only) override;
+  [[nodiscard]] Result<std::vector<StatisticsEntry>> statistics(std::string_view model,
+                                                                std::string_view version) override;
   void append_prediction_id(const Target& target, std::string& out) override;
   void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) override;
   [[nodiscard]] TimePoint now() const override { return parts_.clock.now(); }
