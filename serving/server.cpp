@@ -119,7 +119,7 @@ Status InferenceServer::Impl::open_lanes() {
     Lane& lane = lanes[i];
     lane.models = std::make_unique<TableService>(
         TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i});
-    lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, kProgramVersion);
+    lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
     lane.protocol = http::make_http1(*lane.rest, http, draining);
     CLOPS_ASSIGN(lane.loop, Loop::make({clock, *lane.protocol, *lane.models, listener->socket()}, limits));
     peers.push_back(lane.loop.get());

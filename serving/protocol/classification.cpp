@@ -32,7 +32,7 @@ template <class T>
 std::string text_of(T value, size_t index) {
   char digits[64];
   const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  return std::string(digits, end) + ":" + std::to_string(index);
+  return std::string(static_cast<const char*>(digits), end) + ":" + std::to_string(index);
 }
 
 template <class T>
