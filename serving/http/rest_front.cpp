@@ -75,7 +75,7 @@ bool RestFront::serve(const Request& request, Answer& answer) {
     answer_repository(models_, path.substr(kRepository.size()), request, answer);
   } else if (path.starts_with("/v2/") && is_known_elsewhere(path.substr(4))) {
     answer_not_done(answer);
-  } else {
+  } else if (!older_.serve(path, request, answer)) {
     answer.error(404, "nothing is at this path: the Open Inference Protocol begins at /v2");
   }
   return true;

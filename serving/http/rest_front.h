@@ -2,7 +2,8 @@
 //
 //   GET  v2 | v2/health/live | v2/health/ready[?wait_ms=N] | v2/models/M[/versions/V][/ready]     POST
 //   v2/models/M[/versions/V]/infer
-// and the extensions of extensions.h, with binary data and classes as oip_json.h has them.
+// and the extensions of extensions.h, with binary data and classes as oip_json.h has them; other paths are tried at the
+// older doors.
 // With wait_ms a server that is not ready answers when it is, or after that time: kubelet, which asks once a second,
 // hears of it at once. Errors are {"error": "..."}: 400 what the client sent, 404 model, version or path, 405 with
 // Allow, 413, 415, 503. Thread rule: one per serving thread. Ownership: borrows the ModelService. No allocation per
@@ -14,13 +15,17 @@
 #include <vector>
 
 #include "serving/http/model_call.h"
+#include "serving/http/older_doors.h"
 
 namespace clops::serving::http {
 
 class RestFront final : public HttpService {
  public:
   RestFront(ModelService& models, InferLimits limits, size_t body_bytes_max, std::string server_version)
-      : models_(models), call_(models, limits, body_bytes_max), server_version_(std::move(server_version)) {}
+      : models_(models),
+        call_(models, limits, body_bytes_max),
+        older_(call_, server_version),
+        server_version_(std::move(server_version)) {}
   bool serve(const Request& request, Answer& answer) override;
   void on_refused(int status) override;
 
@@ -35,6 +40,7 @@ class RestFront final : public HttpService {
 
   ModelService& models_;
   ModelCall call_;
+  OlderDoors older_;
   std::string server_version_;
   std::string name_, version_;         // decoded from the path, when it has escapes
   std::vector<TensorBuffer> classes_;  // of outputs that are given as classes

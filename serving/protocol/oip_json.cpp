@@ -82,13 +82,6 @@ Status once(bool& seen, std::string_view key) {
   return {};
 }
 
-bool fits_spec(std::span<const int64_t> shape, const TensorSpec& spec) {
-  bool fits = spec.any_shape || shape.size() == spec.shape.size();
-  for (size_t i = 0; fits && i < shape.size(); ++i)
-    fits = shape[i] > 0 && (spec.any_shape || spec.shape[i] < 0 || shape[i] == spec.shape[i]);
-  return fits;
-}
-
 // Holds shape and datatype to the model's tensor, and makes room for the values.
 Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body_bytes, const InferLimits& limits,
                        TensorBuffer& out) {
@@ -102,7 +95,7 @@ Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body
                std::string(to_string(spec.datatype)));
   CLOPS_TRY(tensor.binary_bytes ? check_datatype(*type, spec.datatype) : check_json_datatype(*type, spec.datatype));
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
-  if (!fits_spec(shape, spec))
+  if (!spec.takes(shape))
     return bad("shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) + ", with at least one row");
   const uint64_t rows = shape.empty() ? 1 : static_cast<uint64_t>(shape[0]);
   if (rows > limits.rows_max)

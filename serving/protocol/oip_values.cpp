@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <type_traits>
 
 #include "serving/protocol/element_types.h"
@@ -39,8 +40,8 @@ double to_double(const JsonCursor::Number& n) {
   return value;
 }
 
-enum class Kind : uint8_t { Real, Integer, Boolean, Text };
-struct Reading {  // how a client's elements of a datatype are read
+enum class Kind : uint8_t { Real, Any, Integer, Boolean, Text };  // Any: a real number, or what may stand for one
+struct Reading {                                                  // how a client's elements of a datatype are read
   Kind kind = Kind::Real;
   bool narrow = false;  // Real: float32 is what the client means
   int64_t least = 0;
@@ -108,7 +109,7 @@ T real_of(double value, const Reading& reading) {
 
 template <class T>
 T read_real(JsonCursor& json, const Reading& reading) {
-  if (double value = 0; reading.kind == Kind::Real && json.plain_decimal(value)) return real_of<T>(value, reading);
+  if (double value = 0; reading.kind <= Kind::Any && json.plain_decimal(value)) return real_of<T>(value, reading);
   if (json.peek() == 'n') {
     json.null_if_next();
     return std::numeric_limits<T>::quiet_NaN();
@@ -118,6 +119,10 @@ T read_real(JsonCursor& json, const Reading& reading) {
     const Integer value = read_integer(json, reading);
     const auto magnitude = static_cast<T>(value.magnitude);
     return value.negative ? -magnitude : magnitude;
+  }
+  if (reading.kind == Kind::Any) {
+    if (json.peek() == 't' || json.peek() == 'f') return json.boolean() ? T{1} : T{0};
+    if (double value = 0; json.word(value)) return real_of<T>(value, reading);
   }
   // Beyond the range is infinity, as in numpy: trees compare it as rightly as the number that was meant.
   return real_of<T>(to_double(json.number()), reading);
@@ -155,6 +160,30 @@ class ValueReader {
                " needs " + std::to_string(out_.count()));
   }
 
+  // One row: what stands where an element of the first dimension does.
+  Status row(size_t index) {
+    const size_t width = out_.count() / static_cast<size_t>(out_.shape()[0]);
+    if (out_.shape().size() > 1) {
+      if (!json_.take('[')) return bad("row " + std::to_string(index) + " is not an array");
+      return nested(1, width, index * width);
+    }
+    element(index);
+    if (json_.ok()) return {};
+    return bad("row " + std::to_string(index) + ": " + json_.why() + " (byte " + std::to_string(json_.at()) +
+               " of the body)");
+  }
+  void element(size_t index) {
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      text(index);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      to_[index] = json_.boolean();
+    } else if constexpr (is_short_float<T>) {
+      to_[index] = T(read_real<float>(json_, reading_));
+    } else {
+      to_[index] = read_element<T>(json_, reading_);
+    }
+  }
+
  private:
   static std::string counted(size_t have, size_t want) {
     return have > want ? "more than " + std::to_string(want) : std::to_string(have);
@@ -165,15 +194,7 @@ class ValueReader {
     size_t i = 0;
     for (; json_.next_element(first); ++i) {
       if (i == count) return count + 1;
-      if constexpr (std::is_same_v<T, std::string_view>) {
-        text(from + i);
-      } else if constexpr (std::is_same_v<T, bool>) {
-        to_[from + i] = json_.boolean();
-      } else if constexpr (is_short_float<T>) {
-        to_[from + i] = T(read_real<float>(json_, reading_));
-      } else {
-        to_[from + i] = read_element<T>(json_, reading_);
-      }
+      element(from + i);
     }
     if (json_.ok()) return i;
     return bad("\"data\", " + place_in(out_.shape(), from + (i == 0 ? 0 : i - 1)) + ": " + json_.why() + " (byte " +
@@ -221,6 +242,25 @@ class ValueReader {
   TensorBuffer& out_;
   T* const to_;
 };
+
+Reading untyped_reading_of(Datatype wanted) {
+  return is_real(wanted) ? Reading{.kind = Kind::Any} : reading_of(wanted);
+}
+
+// A number's text as spreadsheets and pandas write it.
+std::optional<double> real_from(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {
+    const size_t power = text.find_first_of("eE");
+    const bool tiny = power != std::string_view::npos && text.find('-', power) != std::string_view::npos;
+    value = tiny ? 0.0 : HUGE_VAL;
+    return text.starts_with('-') ? -value : value;
+  }
+  return error == std::errc{} ? std::optional(value) : std::nullopt;
+}
 
 template <class T>
 void append_number(std::string& out, T value) {
@@ -272,6 +312,86 @@ Status check_json_datatype(Datatype given, Datatype wanted) {
 Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out) {
   return with_type(out.datatype(),
                    [&](auto element) { return ValueReader<decltype(element)>(json, reading_of(given), out).read(); });
+}
+
+Status read_untyped_values(JsonCursor& json, TensorBuffer& out) {
+  return with_type(out.datatype(), [&](auto element) {
+    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out).read();
+  });
+}
+
+Status read_untyped_row(JsonCursor& json, size_t row, TensorBuffer& out) {
+  return with_type(out.datatype(), [&](auto element) {
+    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out).row(row);
+  });
+}
+
+void read_untyped_cell(JsonCursor& json, size_t element, TensorBuffer& out) {
+  with_type(out.datatype(), [&](auto kind) {
+    ValueReader<decltype(kind)>(json, untyped_reading_of(out.datatype()), out).element(element);
+  });
+}
+
+bool read_cell_text(std::string_view text, size_t element, TensorBuffer& out) {
+  const bool yes = text == "true" || text == "True" || text == "TRUE";
+  const bool truth = yes || text == "false" || text == "False" || text == "FALSE";
+  return with_type(out.datatype(), [&](auto kind) -> bool {
+    using T = decltype(kind);
+    T& to = out.as<T>()[element];
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      to = text;
+    } else if constexpr (std::is_same_v<T, bool>) {
+      to = yes;
+      return truth;
+    } else if constexpr (is_real_element<T>) {
+      const std::optional<double> value = truth ? std::optional(yes ? 1.0 : 0.0) : real_from(text);
+      if (!value) return false;
+      if constexpr (std::is_same_v<T, double>) {
+        to = *value;
+      } else {
+        to = T(to_float32(*value));
+      }
+    } else {
+      if (text.starts_with('+')) text.remove_prefix(1);
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+      return !text.empty() && error == std::errc{} && end == text.data() + text.size();
+    }
+    return true;
+  });
+}
+
+namespace {
+
+template <class T>
+void append_dimension(std::string& out, std::span<const T> values, std::span<const int64_t> shape) {
+  if (shape.empty()) return append_all<T>(out, {.shape = {}, .data = values.data(), .count = values.size()});
+  out += '[';
+  const auto length = static_cast<size_t>(shape.front());
+  if (shape.size() == 1) {
+    append_all<T>(out, {.shape = {}, .data = values.data(), .count = values.size()});
+  } else {
+    for (size_t i = 0; i < length; ++i) {
+      if (i > 0) out += ',';
+      append_dimension(out, values.subspan(i * (values.size() / length), values.size() / length), shape.subspan(1));
+    }
+  }
+  out += ']';
+}
+
+}  // namespace
+
+void append_nested(std::string& out, const TensorView& tensor) {
+  with_type(tensor.datatype, [&](auto element) {
+    append_dimension<decltype(element)>(out, tensor.as<decltype(element)>(), tensor.shape);
+  });
+}
+
+void append_nested_row(std::string& out, const TensorView& tensor, size_t row) {
+  with_type(tensor.datatype, [&](auto element) {
+    using T = decltype(element);
+    const size_t width = tensor.count / tensor.rows();
+    append_dimension<T>(out, tensor.as<T>().subspan(row * width, width), tensor.shape.subspan(1));
+  });
 }
 
 void append_values(std::string& out, const TensorView& tensor) {

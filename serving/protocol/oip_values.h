@@ -25,6 +25,17 @@ namespace clops::serving {
 // shape; its strings view the JSON text where they can.
 [[nodiscard]] Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out);
 
+// The same where nobody says what a client's numbers are: a model's floats take numbers, true and false, null, and what
+// JsonCursor::word() reads; all else is as if the client had named the model's datatype.
+[[nodiscard]] Status read_untyped_values(JsonCursor& json, TensorBuffer& out);
+// One row of it, which may be a scalar where the tensor has one dimension.
+[[nodiscard]] Status read_untyped_row(JsonCursor& json, size_t row, TensorBuffer& out);
+void read_untyped_cell(JsonCursor& json, size_t element, TensorBuffer& out);  // json says what was wrong
+// One number, or truth value, that is text by itself. False: it is not, or not one that the datatype takes.
+[[nodiscard]] bool read_cell_text(std::string_view text, size_t element, TensorBuffer& out);
+
+void append_nested(std::string& out, const TensorView& tensor);  // "[[1,2],[3,null]]", as its shape says
+void append_nested_row(std::string& out, const TensorView& tensor, size_t row);
 void append_values(std::string& out, const TensorView& tensor);  // "1,2.5": NaN and infinities are null
 
 }  // namespace clops::serving

@@ -9,7 +9,9 @@
 #include "tests/fuzz/grpc_message_check.h"
 #include "tests/fuzz/http2_frames_check.h"
 #include "tests/fuzz/http_request_check.h"
+#include "tests/fuzz/infer_binary_check.h"
 #include "tests/fuzz/infer_json_check.h"
+#include "tests/fuzz/rows_check.h"
 #include "tests/support/paths.h"
 
 namespace clops::serving {
@@ -46,6 +48,12 @@ TEST(FuzzSeeds, http_requests) {
 }
 TEST(FuzzSeeds, infer_bodies) {
   replay("infer_json", fuzz::holds_for_infer);
+}
+TEST(FuzzSeeds, binary_requests) {
+  replay("infer_binary", fuzz::holds_for_binary);
+}
+TEST(FuzzSeeds, rows_of_older_dialects) {
+  replay("rows", fuzz::holds_for_rows);
 }
 
 TEST(FuzzSeeds, http2_frames) {

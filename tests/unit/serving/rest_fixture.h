@@ -7,6 +7,11 @@
 
 namespace clops::serving {
 
+inline std::string error_of(const RawAnswer& answer) {
+  const Json json = answer.json();
+  return json.is_object() && json.contains("error") ? json.at("error").get<std::string>() : "no error";
+}
+
 struct RestTest : ServerTest {
   void SetUp() override {
     ServerTest::SetUp();
@@ -50,10 +55,6 @@ struct RestTest : ServerTest {
     const Status done = compressor.unpack(coding, text, 64u << 20, out);
     EXPECT_TRUE(done) << (done ? "" : done.error().message);
     return out;
-  }
-  static std::string error_of(const RawAnswer& answer) {
-    const Json json = answer.json();
-    return json.is_object() && json.contains("error") ? json.at("error").get<std::string>() : "no error";
   }
 };
 

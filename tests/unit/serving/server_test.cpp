@@ -162,7 +162,7 @@ struct Wrong {
 };
 TEST_F(ServerTest, refuses_with_the_right_code) {
   start_ready(two(1));
-  const std::vector<Wrong> rows = {{"GET", "/", "", 404},
+  const std::vector<Wrong> rows = {{"GET", "/nothing", "", 404},
                                    {"POST", "/v2/health/live", "{}", 405},
                                    {"GET", "/v2/models/breast-cancer/infer", "", 405},
                                    {"GET", "/v2/models/other", "", 404},
