@@ -61,6 +61,8 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
                   "answer, so that clients find new pods; 0: never")
       ->check(CLI::Range(0, 86'400'000))
       ->capture_default_str();
+  command.add_flag("--allow-model-control", o.model_control,
+                   "let clients unload and load the models that are declared (v2/repository/models/M/load, /unload)");
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
       ->default_str("info");

@@ -123,11 +123,14 @@ Status InferenceServer::Impl::open_lanes() {
                                  .held_bytes_max = 4 * options.body_bytes_max,
                                  .out_bytes_max = limits.out_bytes_max,
                                  .call_time = limits.message};
+  std::function<Result<bool>(std::string_view, bool, bool)> control;
+  if (options.model_control)
+    control = [this](std::string_view model, bool load, bool first) { return manager->control(model, load, first); };
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
     lane.models = std::make_unique<TableService>(
-        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i});
+        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i, control});
     lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
     lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);
     lane.protocol =

@@ -34,6 +34,7 @@ struct ServerOptions {
   std::chrono::milliseconds connection_age{30'000};  // of inference connections; 0: they may stay for ever
   std::chrono::milliseconds drain_delay{5'000};      // keeps accepting after readiness is off
   std::chrono::milliseconds drain_most{20'000};      // then waits at most this long for requests under way
+  bool model_control = false;  // clients may unload and load what is declared (OIP's model repository extension)
   registry::SourceOptions sources;
 };
 

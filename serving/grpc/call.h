@@ -48,6 +48,7 @@ enum class MethodKind : uint8_t {
   Unary,   // one message, one answer
   Stream,  // an answer to each message, until the client ends
   Watch,   // one message, then an answer whenever there is news, until the client leaves
+  Later,   // one message, one answer, which comes as news
 };
 struct Method {
   uint32_t id = 0;  // the service's own
@@ -59,7 +60,7 @@ struct Call {
   std::span<const HeaderView> headers;  // metadata; names in lower case
   TimePoint begin{};                    // its first byte
   std::optional<TimePoint> deadline;
-  // Of a Watch, the service's own notes: what is watched, and what was told last.
+  // Of a Watch or a Later, the service's own notes: what is asked for, and what was told last.
   std::string subject;
   uint64_t memory = 0;
 };
@@ -69,10 +70,10 @@ class GrpcService {
   virtual ~GrpcService() = default;
   // `path`: "/package.Service/Method". Nothing: not implemented.
   [[nodiscard]] virtual std::optional<Method> find(std::string_view path) const = 0;
-  // Answers one message by appending one to `out`; if the outcome is not Ok the call ends with it.
+  // Answers one message by appending one to `out` (a Later: none yet); if the outcome is not Ok the call ends with it.
   virtual Outcome serve(Call& call, std::string_view message, std::string& out) = 0;
-  // Of a Watch: true when a message was appended to `out`.
-  virtual bool news(Call& call, std::string& out) = 0;
+  // Of a Watch and a Later, asked for about every 250 ms. Ok: a message was appended to `out`; else the call ends so.
+  virtual std::optional<Outcome> news(Call& call, std::string& out) = 0;
   virtual void on_refused(GrpcCode code) = 0;  // a call that never reached serve()
   [[nodiscard]] virtual TimePoint now() const = 0;
 };

@@ -22,7 +22,7 @@ void CallStream::open(int32_t id, TimePoint now) {
   call_ = Call{};
   call_.begin = now;
   moved = now;
-  known_ = watching_ = served_ = concluded_ = ended_ = post_ = bad_timeout_ = is_grpc_ = submitted = deferred = false;
+  known_ = waiting_ = served_ = concluded_ = ended_ = post_ = bad_timeout_ = is_grpc_ = submitted = deferred = false;
   http_status_ = 200;
   encoding_ = Coding::Identity;
   timeout_.reset();
@@ -111,13 +111,13 @@ void CallStream::take_messages(const Parts& parts) {
     if (prefix->length > parts.limits.message_bytes_max)
       return refuse(parts, GrpcCode::ResourceExhausted, "a message is larger than the limit");
     if (rest.size() < kPrefixBytes + prefix->length) break;
-    if (watching_) return refuse(parts, GrpcCode::Unimplemented, "this method takes one message, more were sent");
+    if (waiting_) return refuse(parts, GrpcCode::Unimplemented, "this method takes one message, more were sent");
     serve(*prefix, rest.substr(kPrefixBytes, prefix->length), parts);
     at += kPrefixBytes + prefix->length;
     // Whoever asks without reading is not kept answering.
     if (unsent().size() > parts.limits.message_bytes_max)
       return refuse(parts, GrpcCode::ResourceExhausted, "answers are not read: ask for less at a time");
-    watching_ = call_.method.kind == MethodKind::Watch && !concluded_;
+    waiting_ = call_.method.kind != MethodKind::Stream && !concluded_;
   }
   if (!concluded_) body_.erase(0, at);  // else it is gone already
 }
@@ -134,7 +134,7 @@ void CallStream::end(const Parts& parts) {
   }
   if (!body_.empty()) return refuse(parts, GrpcCode::Internal, "the call ends within a message");
   if (call_.method.kind == MethodKind::Stream) return conclude({});
-  if (!watching_) refuse(parts, GrpcCode::Unimplemented, "this method takes one message, none was sent");
+  if (!waiting_) refuse(parts, GrpcCode::Unimplemented, "this method takes one message, none was sent");
 }
 
 void CallStream::serve(const Prefix& prefix, std::string_view message, const Parts& parts) {
@@ -156,25 +156,28 @@ void CallStream::serve(const Prefix& prefix, std::string_view message, const Par
   out_.append(kPrefixBytes, '\0');
   served_ = true;
   Outcome outcome = parts.service.serve(call_, message, out_);
-  if (outcome.ok()) {
+  if (outcome.ok() && call_.method.kind != MethodKind::Later) {
     write_prefix(out_.data() + at, out_.size() - at - kPrefixBytes);
   } else {
     out_.resize(at);
-    conclude(std::move(outcome));
+    if (!outcome.ok()) conclude(std::move(outcome));
   }
   if (parts.unpacked.capacity() > kKeepBytes) std::string().swap(parts.unpacked);
 }
 
 void CallStream::look_for_news(const Parts& parts) {
   // One message at a time: a client that does not read is told the latest when it does.
-  if (!watching_ || concluded_ || !unsent().empty()) return;
+  if (!waiting_ || concluded_ || !unsent().empty()) return;
   const size_t at = out_.size();
   out_.append(kPrefixBytes, '\0');
-  if (parts.service.news(call_, out_)) {
+  std::optional<Outcome> news = parts.service.news(call_, out_);
+  if (news && news->ok()) {
     write_prefix(out_.data() + at, out_.size() - at - kPrefixBytes);
-  } else {
-    out_.resize(at);
+    if (call_.method.kind == MethodKind::Later) conclude({});
+    return;
   }
+  out_.resize(at);
+  if (news) conclude(std::move(*news));
 }
 
 void CallStream::refuse(const Parts& parts, GrpcCode code, std::string message) {
@@ -185,7 +188,7 @@ void CallStream::refuse(const Parts& parts, GrpcCode code, std::string message) 
 
 void CallStream::conclude(Outcome outcome) {
   if (std::exchange(concluded_, true)) return;
-  watching_ = false;
+  waiting_ = false;
   outcome_ = std::move(outcome);
   body_.clear();
 }

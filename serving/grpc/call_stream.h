@@ -34,12 +34,13 @@ class CallStream {
   void begin(const Parts& parts);  // all headers are there
   void add_data(std::string_view bytes, const Parts& parts);
   void end(const Parts& parts);  // the client has said all
-  // The service may have news for a Watch.
+  // The service may have news for who waits.
   void look_for_news(const Parts& parts);
   void conclude(Outcome outcome);
 
   [[nodiscard]] int32_t id() const { return id_; }
-  [[nodiscard]] bool watching() const { return watching_; }
+  [[nodiscard]] bool waiting() const { return waiting_; }  // for news
+  [[nodiscard]] bool watching() const { return waiting_ && call_.method.kind == MethodKind::Watch; }
   [[nodiscard]] bool served() const { return served_; }
   [[nodiscard]] bool concluded() const { return concluded_; }
   [[nodiscard]] const Outcome& outcome() const { return outcome_; }
@@ -67,7 +68,7 @@ class CallStream {
 
   int32_t id_ = 0;
   Call call_;
-  bool known_ = false, watching_ = false, served_ = false, concluded_ = false, ended_ = false, post_ = false;
+  bool known_ = false, waiting_ = false, served_ = false, concluded_ = false, ended_ = false, post_ = false;
   int http_status_ = 200;
   std::optional<Coding> encoding_ = Coding::Identity;
   bool bad_timeout_ = false, is_grpc_ = false;

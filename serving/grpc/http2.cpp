@@ -370,7 +370,7 @@ Progress Http2::on_time(std::string& out) {
   now_ = shared_.service.now();
   end_late(now_);
   for (const auto& stream : open_) {
-    if (!stream->watching()) continue;
+    if (!stream->waiting()) continue;
     stream->look_for_news(shared_.parts());
     respond(*stream);
   }

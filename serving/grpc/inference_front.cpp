@@ -38,8 +38,8 @@ constexpr std::array<Row, 14> kMethods = {
      {"/inference.GRPCInferenceService/ModelMetadata", kModelMetadata},
      {"/inference.GRPCInferenceService/ModelStatistics", kStatistics},
      {"/inference.GRPCInferenceService/RepositoryIndex", kIndex},
-     {"/inference.GRPCInferenceService/RepositoryModelLoad", kLoad},
-     {"/inference.GRPCInferenceService/RepositoryModelUnload", kUnload},
+     {"/inference.GRPCInferenceService/RepositoryModelLoad", kLoad, MethodKind::Later},
+     {"/inference.GRPCInferenceService/RepositoryModelUnload", kUnload, MethodKind::Later},
      {"/grpc.health.v1.Health/Check", kCheck},
      {"/grpc.health.v1.Health/Watch", kWatch, MethodKind::Watch},
      {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", kReflect, MethodKind::Stream},
@@ -119,8 +119,7 @@ Outcome InferenceFront::serve(Call& call, std::string_view message, std::string&
       return repository(message, out);
     case kLoad:
     case kUnload:
-      return {GrpcCode::FailedPrecondition,
-              "what this server has is declared, not commanded: change its ModelDeployment"};
+      return control(call, message);
     case kCheck:
       return check_health(message, out);
     case kWatch:
@@ -275,12 +274,32 @@ Outcome InferenceFront::watch_health(Call& call, std::string_view message, std::
   return {};
 }
 
-bool InferenceFront::news(Call& call, std::string& out) {
+// The service answers when the change is in force, or says at once why there is none.
+Outcome InferenceFront::control(Call& call, std::string_view message) {
+  WireReader fields(message);
+  while (fields.next()) {
+    if (fields.is(2, Wire::Bytes)) call.subject.assign(fields.bytes().substr(0, 256));
+    if (!fields.is(3, Wire::Bytes)) continue;
+    const auto parameter = read_named(fields.bytes());  // a map's entry begins as a name
+    if (parameter && (parameter->name == "config" || parameter->name.starts_with("file:")))
+      return {GrpcCode::Unimplemented, "a model's configuration and files are declared, and not taken from clients"};
+  }
+  if (!fields.ok()) return {GrpcCode::InvalidArgument, "the request is not a message of the protocol: it is damaged"};
+  const auto begun = models_.control(call.subject, call.method.id == kLoad, true);
+  return begun ? Outcome{} : outcome_of(begun.error());
+}
+
+std::optional<Outcome> InferenceFront::news(Call& call, std::string& out) {
+  if (call.method.id != kWatch) {
+    const auto done = models_.control(call.subject, call.method.id == kLoad, false);
+    if (!done) return outcome_of(done.error());
+    return *done ? std::optional(Outcome{}) : std::nullopt;  // the answer is an empty message
+  }
   const uint64_t health = health_of(call.subject);
-  if (health == call.memory) return false;
+  if (health == call.memory) return std::nullopt;
   call.memory = health;
   append_number(out, 1, health);
-  return true;
+  return Outcome{};
 }
 
 }  // namespace clops::serving::grpc

@@ -22,7 +22,7 @@ class InferenceFront final : public GrpcService {
       : models_(models), limits_(limits), server_version_(std::move(server_version)) {}
   [[nodiscard]] std::optional<Method> find(std::string_view path) const override;
   Outcome serve(Call& call, std::string_view message, std::string& out) override;
-  bool news(Call& call, std::string& out) override;
+  std::optional<Outcome> news(Call& call, std::string& out) override;
   void on_refused(GrpcCode code) override;
   [[nodiscard]] TimePoint now() const override { return models_.now(); }
 
@@ -34,6 +34,7 @@ class InferenceFront final : public GrpcService {
   Outcome model_metadata(std::string_view message, std::string& out);
   Outcome statistics(std::string_view message, std::string& out);
   Outcome repository(std::string_view message, std::string& out);
+  Outcome control(Call& call, std::string_view message);
   Outcome check_health(std::string_view message, std::string& out);
   Outcome watch_health(Call& call, std::string_view message, std::string& out);
   [[nodiscard]] uint64_t health_of(std::string_view service);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/http.h"
 #include "serving/protocol/json_cursor.h"
 
 namespace clops::serving::http {
@@ -102,18 +103,26 @@ void answer_index(ModelService& models, const Request& request, Answer& answer) 
 
 }  // namespace
 
-void answer_repository(ModelService& models, std::string_view path, const Request& request, Answer& answer) {
+bool answer_repository(ModelService& models, std::string_view path, const Request& request, Answer& answer) {
   if (path == "index") {
     if (only("POST", request, answer)) answer_index(models, request, answer);
-    return;
+    return true;
   }
-  const bool change = path.starts_with("models/") && (path.ends_with("/load") || path.ends_with("/unload"));
-  if (!change)
-    return answer.error(404, "nothing is at this path: the repository has /index and /models/M/load, /unload");
-  if (!only("POST", request, answer)) return;
-  answer.error(403,
-               "the model repository of this server can only be read: which models it serves is declared in its "
-               "ModelDeployment");
+  constexpr std::string_view kModels = "models/", kLoad = "/load", kUnload = "/unload";
+  const bool unload = path.ends_with(kUnload), load = !unload && path.ends_with(kLoad);
+  if (!path.starts_with(kModels) || !(load || unload)) {
+    answer.error(404, "nothing is at this path: the repository has /index and /models/M/load, /unload");
+    return true;
+  }
+  if (!only("POST", request, answer)) return true;
+  path.remove_prefix(kModels.size());
+  path.remove_suffix(load ? kLoad.size() : kUnload.size());
+  const bool first = answer.asked_first == 0;
+  answer.asked_first = 1;
+  const auto done = models.control(url_decode(path), load, first);
+  if (done) return *done;
+  answer.error(status_of(done.error().code), done.error().message);
+  return true;
 }
 
 void answer_statistics(ModelService& models, std::string_view model, std::string_view version, Answer& answer) {

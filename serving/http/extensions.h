@@ -14,8 +14,9 @@ namespace clops::serving::http {
 inline constexpr std::string_view kExtensions =
     R"(["binary_tensor_data","classification","model_configuration","model_repository","parameters","statistics"])";
 
-// `path`: what follows "/v2/repository/". The repository can be read: what it holds is declared elsewhere.
-void answer_repository(ModelService& models, std::string_view path, const Request& request, Answer& answer);
+// `path`: what follows "/v2/repository/". False: not answerable yet (HttpService::serve).
+[[nodiscard]] bool answer_repository(ModelService& models, std::string_view path, const Request& request,
+                                     Answer& answer);
 // Empty model: all; empty version: all of the model's.
 void answer_statistics(ModelService& models, std::string_view model, std::string_view version, Answer& answer);
 void answer_configuration(ModelService& models, std::string_view model, std::string_view version, Answer& answer);

@@ -72,7 +72,7 @@ bool RestFront::serve(const Request& request, Answer& answer) {
   } else if (path == "/v2") {
     if (only("GET", request, answer)) server_metadata(answer);
   } else if (path.starts_with(kRepository)) {
-    answer_repository(models_, path.substr(kRepository.size()), request, answer);
+    return answer_repository(models_, path.substr(kRepository.size()), request, answer);
   } else if (path.starts_with("/v2/") && is_known_elsewhere(path.substr(4))) {
     answer_not_done(answer);
   } else if (!older_.serve(path, request, answer)) {

@@ -175,6 +175,13 @@ Result<std::vector<StatisticsEntry>> TableService::statistics(std::string_view n
   return out;
 }
 
+Result<bool> TableService::control(std::string_view name, bool load, bool first) {
+  if (parts_.control) return parts_.control(name, load, first);
+  return fail(Code::PermissionDenied,
+              "the model repository of this server can only be read: which models it serves is declared in its "
+              "ModelDeployment (--allow-model-control lets clients change it)");
+}
+
 void TableService::append_prediction_id(const Target& target, std::string& out) {
   message_.assign(target.model);
   message_ += '/';

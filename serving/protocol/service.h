@@ -68,6 +68,9 @@ class ModelService {
   // `model` empty: all; `version` empty: all of the model's.
   [[nodiscard]] virtual Result<std::vector<StatisticsEntry>> statistics(std::string_view model,
                                                                         std::string_view version) = 0;
+  // Takes a model out of service, or back into it. As ModelManager::control(); PermissionDenied where that is not
+  // allowed.
+  [[nodiscard]] virtual Result<bool> control(std::string_view model, bool load, bool first) = 0;
   virtual void append_prediction_id(const Target& target, std::string& out) = 0;
   // Counts one request. `target` null: it reached no variant.
   virtual void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) = 0;

@@ -102,7 +102,24 @@ class Questions(Grpc):
                          [("breast-cancer", "1", "READY"), ("breast-cancer", "2", "READY")])
         self.assertEqual(len({m.name for m in index.models}), 6)
         for call in (self.client.load_model, self.client.unload_model):
-            self.assertIn("ModelDeployment", self.refused(grpc.StatusCode.FAILED_PRECONDITION, call, "wine"))
+            self.assertIn("ModelDeployment", self.refused(grpc.StatusCode.PERMISSION_DENIED, call, "wine"))
+
+    def test_repository_where_clients_may_change_it(self):
+        models = [m for m in support.sample_models() if m["name"] in ("wine", "diabetes")]
+        own = support.Server(models, "--drain-delay=0", "--allow-model-control")
+        try:
+            with triton.InferenceServerClient(own.http) as client:
+                client.unload_model("wine")
+                self.assertFalse(client.is_model_ready("wine"))
+                self.assertEqual([m.name for m in client.get_model_repository_index().models if m.state != "READY"], ["wine"])
+                self.refused(grpc.StatusCode.UNAVAILABLE, client.infer, "wine",
+                             raw_inputs(body_inputs(support.rows("wine")[0][2])))
+                client.load_model("wine")
+                self.assertTrue(client.is_model_ready("wine"))
+                self.refused(grpc.StatusCode.NOT_FOUND, client.load_model, "nothing")
+                self.refused(grpc.StatusCode.UNIMPLEMENTED, client.load_model, "wine", config="{}")
+        finally:
+            own.stop()
 
     def test_statistics(self):
         def counted():
@@ -234,6 +251,15 @@ class Inference(Grpc):
         answer = self.client.infer("breast-cancer", [one], model_version="1").as_numpy("predict")
         self.assertEqual(answer.size, 50_000)
         self.assertEqual(len(np.unique(answer)), 1)
+
+    def test_an_answer_of_many_megabytes(self):
+        row = array(support.rows("breast-cancer")[0][2]["inputs"][0])
+        many = np.repeat(row, 30_000, axis=0)
+        one = triton.InferInput("input-0", many.shape, "FP32")
+        one.set_data_from_numpy(many)
+        got = self.client.infer("breast-cancer", [one], outputs=[triton.InferRequestedOutput("contributions")])
+        self.assertEqual(got.as_numpy("contributions").shape, (30_000, 31))    # 3.7 MB: more than a connection owes at once
+        self.assertEqual(len(np.unique(got.as_numpy("contributions"), axis=0)), 1)
 
     def test_compressed(self):
         _, predictions, body = support.rows("diabetes")[0]

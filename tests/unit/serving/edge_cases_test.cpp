@@ -352,6 +352,34 @@ TEST_F(Extensions, repository_can_be_read) {
   EXPECT_SAYS(post("/v2/repository/models", "{}"), 404, "nothing is at this path");
 }
 
+// A server that allows it: what is declared goes and comes back, by the name it was declared under.
+TEST_F(ServerTest, models_are_unloaded_and_loaded_where_that_is_allowed) {
+  model_control = true;
+  start_ready(two(1));
+  const std::string change = "/v2/repository/models/breast-cancer/";
+  const auto states = [this] {
+    std::string out;
+    for (const Json& entry : post("/v2/repository/index", "").json())
+      out += entry.at("version").get<std::string>() + entry.at("state").get<std::string>() + " ";
+    return out;
+  };
+  const std::string body = *read_file(golden::root() / "samples/rows/breast-cancer.json");
+  for (int round = 0; round < 3; ++round) {
+    EXPECT_EQ(post(change + "unload", "{}").status, 200);
+    EXPECT_EQ(states(), "UNAVAILABLE ");
+    EXPECT_EQ(post(infer_path("breast-cancer"), body).status, 503);
+    EXPECT_EQ(send("GET", "/v2/health/ready").status, 200);  // as it was told to be
+    EXPECT_EQ(post(change + "load", "").status, 200);
+    EXPECT_EQ(states(), "1READY 2READY ");
+    EXPECT_EQ(post(infer_path("breast-cancer"), body).status, 200);
+  }
+  EXPECT_EQ(post(change + "load", "").status, 200);  // again: nothing to do
+  EXPECT_EQ(post(change + "unload", "{}").status, 200);
+  EXPECT_EQ(push(two(2)).status, 200);  // it stays unloaded whatever is declared
+  EXPECT_EQ(post(infer_path("breast-cancer"), body).status, 503);
+  EXPECT_SAYS(post("/v2/repository/models/nobody/load", ""), 404, "is not declared here");
+}
+
 TEST_F(Extensions, are_listed_and_configured) {
   EXPECT_EQ(parse_json(send("GET", "/v2").body)->at("extensions").size(), 6U);
   const auto config = parse_json(send("GET", "/v2/models/pair/config").body);

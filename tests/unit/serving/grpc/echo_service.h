@@ -16,6 +16,7 @@ class EchoService final : public GrpcService {
     if (path == "/t.T/Fail") return Method{.id = 1, .kind = MethodKind::Unary};
     if (path == "/t.T/Chat") return Method{.id = 2, .kind = MethodKind::Stream};
     if (path == "/t.T/Watch") return Method{.id = 3, .kind = MethodKind::Watch};
+    if (path == "/t.T/Later") return Method{.id = 5, .kind = MethodKind::Later};
     if (path == "/t.T/Headers") return Method{.id = 4, .kind = MethodKind::Unary};
     return std::nullopt;
   }
@@ -25,15 +26,16 @@ class EchoService final : public GrpcService {
     for (const HeaderView& header : call.headers) {
       if (call.method.id == 4) out.append(header.name).append("=").append(header.value).append(";");
     }
-    if (call.method.id != 4) out += message;
+    if (call.method.id < 4) out += message;
     call.memory = version;
     return {};
   }
-  bool news(Call& call, std::string& out) override {
-    if (call.memory == version) return false;
+  std::optional<Outcome> news(Call& call, std::string& out) override {
+    if (call.memory == version) return std::nullopt;
     call.memory = version;
+    if (version == 99) return Outcome{GrpcCode::Unavailable, "no news is good news"};
     out += "news";
-    return true;
+    return Outcome{};
   }
   void on_refused(GrpcCode code) override { refused.push_back(code); }
   TimePoint now() const override { return time; }

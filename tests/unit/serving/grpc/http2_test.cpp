@@ -330,6 +330,27 @@ TEST_F(Http2Test, a_watch_hears_of_what_changes) {
   EXPECT_EQ(header_of(1, "grpc-status"), "none");
 }
 
+TEST_F(Http2Test, an_answer_may_come_later) {
+  send(test::hello() + call(1, "/t.T/Later", "a") + call(3, "/t.T/Later", "b"));
+  EXPECT_FALSE(handler->idle());
+  EXPECT_TRUE(tick().empty());
+  service.version = 2;
+  tick();
+  EXPECT_EQ(data_of(1), test::grpc_message("news"));
+  EXPECT_EQ(header_of(1, "grpc-status"), "0");
+  EXPECT_EQ(data_of(3), test::grpc_message("news"));
+  EXPECT_TRUE(handler->idle());
+  send(call(5, "/t.T/Later", "c"));
+  service.version = 99;
+  tick();
+  EXPECT_EQ(header_of(5, "grpc-status"), "14");
+  send(call(7, "/t.T/Later", "d"));
+  service.time += 31s;
+  tick();
+  EXPECT_EQ(header_of(7, "grpc-status"), "4");
+  EXPECT_TRUE(handler->idle());
+}
+
 // No call is lost: the first GOAWAY is a notice, what comes after it is answered, the second says which calls were
 // taken.
 TEST_F(Http2Test, an_old_connection_and_a_draining_one_say_goaway_and_end) {
