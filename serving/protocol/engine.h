@@ -26,6 +26,13 @@ struct TensorSpec {
   bool any_shape = false;      // not even the rank is said
   bool on_request = false;     // of outputs: given only where a request asks for it
   bool optional = false;       // of inputs: may be left out, and then has no rows
+
+  [[nodiscard]] bool takes(std::span<const int64_t> given) const {  // with at least one of everything
+    bool fits = any_shape || given.size() == shape.size();
+    for (size_t i = 0; fits && i < given.size(); ++i)
+      fits = given[i] > 0 && (any_shape || shape[i] < 0 || given[i] == shape[i]);
+    return fits;
+  }
 };
 
 // What each feature adds to each raw score, then what is expected of no row (serving/engines/tree_shap.h): an output on
