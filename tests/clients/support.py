@@ -17,7 +17,8 @@ BUCKETS = 10_000
 
 
 class Server:
-    """A clops-server process. `http` and `admin` are host:port; gRPC is on the same port as HTTP."""
+    """A clops-server process. `http` and `admin` are host:port; gRPC is on the same port as HTTP. Without flags of the test's
+    own it ends as soon as it is told to."""
 
     def __init__(self, models, *flags):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="clops-clients-"))
@@ -26,7 +27,7 @@ class Server:
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen(
             [BIN / "clops-server", "serve", "--listen=127.0.0.1", "--port=0", "--admin-port=0", f"--config={config}",
-             f"--cache={self.folder / 'cache'}", "--allow-file-uris", "--drain-delay=0", "--threads=2", *flags],
+             f"--cache={self.folder / 'cache'}", "--allow-file-uris", "--threads=2", *(flags or ["--drain-delay=0"])],
             stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         found = re.match(r"listening http=(\S+) admin=(\S+)", line)

@@ -6,6 +6,8 @@
 #include <random>
 
 #include "base/file.h"
+#include "tests/fuzz/grpc_message_check.h"
+#include "tests/fuzz/http2_frames_check.h"
 #include "tests/fuzz/http_request_check.h"
 #include "tests/fuzz/infer_binary_check.h"
 #include "tests/fuzz/infer_json_check.h"
@@ -52,6 +54,13 @@ TEST(FuzzSeeds, binary_requests) {
 }
 TEST(FuzzSeeds, rows_of_older_dialects) {
   replay("rows", fuzz::holds_for_rows);
+}
+
+TEST(FuzzSeeds, http2_frames) {
+  replay("http2_frames", fuzz::holds_for_http2);
+}
+TEST(FuzzSeeds, grpc_messages) {
+  replay("grpc_message", fuzz::holds_for_grpc_message);
 }
 
 }  // namespace
