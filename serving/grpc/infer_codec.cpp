@@ -274,9 +274,10 @@ Status decode_inputs(InferMessage& message, const EngineInfo& info, const InferL
       return fail_in("input " + quoted(spec.name), read.error());
     out.given[index] = 1;
   }
-  if (count == info.inputs.size()) return {};
-  const auto missing = std::ranges::find(out.given, uint8_t{0}) - out.given.begin();
-  return bad("input " + quoted(info.inputs[static_cast<size_t>(missing)].name) + " is missing");
+  for (size_t i = 0; i < info.inputs.size(); ++i)
+    if (out.given[i] == 0 && !info.inputs[i].optional)
+      return bad("input " + quoted(info.inputs[i].name) + " is missing");
+  return {};
 }
 
 Status decode_output(std::string_view entry, const EngineInfo& info, InferRequest& out) {

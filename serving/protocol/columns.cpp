@@ -20,8 +20,9 @@ void Columns::of(const EngineInfo& info) {
   places_.clear();
   names_.clear();
   sorted_.clear();
-  if (info.inputs.size() == 1 && !info.inputs[0].any_shape && info.inputs[0].shape.size() == 2) {
-    const int64_t width = info.inputs[0].shape[1];
+  const std::span<const TensorSpec> inputs = info.required();
+  if (inputs.size() == 1 && !inputs[0].any_shape && inputs[0].shape.size() == 2) {
+    const int64_t width = inputs[0].shape[1];
     const size_t named = info.feature_names.size();
     const size_t count = width > 0 ? static_cast<size_t>(width) : named;
     if (count != 1 || named == 1) {
@@ -30,10 +31,10 @@ void Columns::of(const EngineInfo& info) {
       return;
     }
   }
-  if (!std::ranges::all_of(info.inputs, one_value_a_row)) return;
-  for (uint32_t i = 0; i < info.inputs.size(); ++i) {
+  if (!std::ranges::all_of(inputs, one_value_a_row)) return;
+  for (uint32_t i = 0; i < inputs.size(); ++i) {
     places_.push_back({i, 0});
-    names_.push_back(info.inputs[i].name);
+    names_.push_back(inputs[i].name);
   }
 }
 

@@ -6,6 +6,7 @@
 // the rest; tabular engines cannot fail.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,6 +49,12 @@ struct EngineInfo {
   std::vector<std::string> feature_names;  // columns of the tabular input, if the model names them
   size_t trees = 0, depth_max = 0, bytes = 0;
   std::string evaluator;  // which kernel, and why, for people
+
+  // Inputs that a request must bring. They come first, the optional ones after them.
+  [[nodiscard]] std::span<const TensorSpec> required() const {
+    const auto end = std::ranges::find(inputs, true, &TensorSpec::optional);
+    return {inputs.begin(), end};
+  }
 };
 
 // Per-thread working memory, grown on first use and kept. One per (thread, engine).

@@ -383,7 +383,7 @@ Status decode_infer(std::string_view json, std::string_view binary, const Engine
 
 Status decode_raw(std::string_view body, const EngineInfo& info, const InferLimits& limits, InferRequest& out) {
   out.begin(info);
-  if (info.inputs.size() != 1)
+  if (info.required().size() != 1)
     return bad("a request without JSON is for a model of one input: this one takes " + names_of(info.inputs));
   const TensorSpec& spec = info.inputs.front();
   TensorBuffer& to = out.inputs.front();

@@ -41,9 +41,9 @@ void RowReader::begin(std::string_view body, const EngineInfo& info, const Infer
   most_ = body.size() / 2 + 1;  // a value takes two bytes of JSON at least
   out.begin(info);
   columns_.of(info);
-  widths_.assign(info.inputs.size(), 0);
-  dims_.assign(info.inputs.size(), {});
-  whole_.assign(info.inputs.size(), 0);
+  widths_.assign(info.required().size(), 0);
+  dims_.assign(info.required().size(), {});
+  whole_.assign(info.required().size(), 0);
   seen_.assign(columns_.size(), 0);
   order_.clear();
 }
@@ -145,9 +145,9 @@ Status RowReader::read_value(size_t from, std::string_view member) {
 }
 
 size_t RowReader::input_called(std::string_view raw) const {
-  const auto at =
-      std::ranges::find_if(info_->inputs, [&](const TensorSpec& spec) { return raw_equals(raw, spec.name); });
-  return at == info_->inputs.end() ? kAbsent : static_cast<size_t>(at - info_->inputs.begin());
+  const auto inputs = info_->required();
+  const auto at = std::ranges::find_if(inputs, [&](const TensorSpec& spec) { return raw_equals(raw, spec.name); });
+  return at == inputs.end() ? kAbsent : static_cast<size_t>(at - inputs.begin());
 }
 
 Status RowReader::make_room_for(size_t input, std::vector<int64_t> shape) {
@@ -169,7 +169,7 @@ Status RowReader::make_room_for(size_t input, std::vector<int64_t> shape) {
 }
 
 Status RowReader::make_room(size_t rows) {
-  for (size_t i = 0; i < info_->inputs.size(); ++i) {
+  for (size_t i = 0; i < info_->required().size(); ++i) {
     const TensorSpec& spec = info_->inputs[i];
     std::vector<int64_t> shape{static_cast<int64_t>(rows)};
     if (!dims_[i].empty()) {
@@ -188,8 +188,8 @@ Status RowReader::make_room(size_t rows) {
 }
 
 Status RowReader::read_arrays(size_t from, size_t rows) {
-  if (info_->inputs.size() != 1)
-    return bad("this model takes " + std::to_string(info_->inputs.size()) + " inputs: send objects by name");
+  if (info_->required().size() != 1)
+    return bad("this model takes " + std::to_string(info_->required().size()) + " inputs: send objects by name");
   std::vector<int64_t> shape;
   measure(cursor(from), shape);
   shape[0] = static_cast<int64_t>(rows);

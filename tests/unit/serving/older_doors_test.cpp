@@ -94,6 +94,9 @@ TEST_F(OlderDoors, v1_lists_models_and_routes_as_v2_does) {
   EXPECT_EQ(explained.json().at("predictions").size(), 2U);
   EXPECT_EQ(explained.json().at("explanations").at(1).size(), 31U);
   EXPECT_SAYS(post("/v1/models/person:explain", R"({"instances":[[1,2,3]]})"), 501, "explains nothing");
+  // What a model may be given besides its rows is no column of theirs.
+  EXPECT_SAYS(predict("breast-cancer", R"({"instances":[{"contributions_background":)" + row + "}]}"), 400,
+              "is missing");
 }
 
 TEST_F(OlderDoors, invocations_are_for_a_server_of_one) {
