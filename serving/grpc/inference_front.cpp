@@ -63,8 +63,11 @@ Result<Named> read_named(std::string_view message) {
   return out;
 }
 
+// What every request brings and every answer has. This metadata has no place to say that a tensor is optional or given
+// on request, and clients that send and ask for all they read there would pay for it.
 void append_tensors(std::string& out, uint32_t field, const std::vector<TensorSpec>& tensors) {
   for (const TensorSpec& tensor : tensors) {
+    if (tensor.optional || tensor.on_request) continue;
     append_message(out, field, [&] {
       append_string(out, 1, tensor.name);
       append_string(out, 2, to_string(tensor.datatype));
