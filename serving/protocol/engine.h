@@ -6,6 +6,7 @@
 // the rest; tabular engines cannot fail.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,13 @@ struct TensorSpec {
   bool any_shape = false;      // not even the rank is said
   bool on_request = false;     // of outputs: given only where a request asks for it
   bool optional = false;       // of inputs: may be left out, and then has no rows
+
+  [[nodiscard]] bool takes(std::span<const int64_t> given) const {  // with at least one of everything
+    bool fits = any_shape || given.size() == shape.size();
+    for (size_t i = 0; fits && i < given.size(); ++i)
+      fits = given[i] > 0 && (any_shape || shape[i] < 0 || given[i] == shape[i]);
+    return fits;
+  }
 };
 
 // What each feature adds to each raw score, then what is expected of no row (serving/engines/tree_shap.h): an output on
@@ -41,6 +49,12 @@ struct EngineInfo {
   std::vector<std::string> feature_names;  // columns of the tabular input, if the model names them
   size_t trees = 0, depth_max = 0, bytes = 0;
   std::string evaluator;  // which kernel, and why, for people
+
+  // Inputs that a request must bring. They come first, the optional ones after them.
+  [[nodiscard]] std::span<const TensorSpec> required() const {
+    const auto end = std::ranges::find(inputs, true, &TensorSpec::optional);
+    return {inputs.begin(), end};
+  }
 };
 
 // Per-thread working memory, grown on first use and kept. One per (thread, engine).
