@@ -66,3 +66,17 @@ function(clops_embed_definitions)
   configure_file(${CMAKE_SOURCE_DIR}/cmake/definitions.cpp.in ${CMAKE_BINARY_DIR}/generated/crd_definitions.cpp @ONLY)
   target_sources(clops_crds PRIVATE ${CMAKE_BINARY_DIR}/generated/crd_definitions.cpp)
 endfunction()
+
+# serving/grpc/proto/**/*.proto as the descriptors that reflection tells; made again when one of them changes.
+function(clops_embed_descriptors)
+  find_program(CLOPS_PROTOC protoc REQUIRED)
+  set(folder ${CMAKE_SOURCE_DIR}/serving/grpc/proto)
+  set(made ${CMAKE_BINARY_DIR}/generated/descriptors)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${folder}/*.proto)
+  file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+  add_custom_command(OUTPUT ${made}.cpp
+    COMMAND ${CLOPS_PROTOC} -I${folder} --descriptor_set_out=${made}.pb ${files}
+    COMMAND ${CMAKE_COMMAND} -DIN=${made}.pb -DOUT=${made}.cpp -P ${CMAKE_SOURCE_DIR}/cmake/descriptors.cmake
+    DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/descriptors.cmake VERBATIM)
+  target_sources(clops_serving PRIVATE ${made}.cpp)
+endfunction()

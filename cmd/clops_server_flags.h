@@ -46,7 +46,10 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
   command.add_option("--threads", o.threads, "serving threads; 0: by the cgroup's CPU quota")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body")
+  command.add_option("--max-concurrent-streams", o.streams_max, "gRPC calls at once, of one connection")
+      ->check(CLI::Range(1, 10'000))
+      ->capture_default_str();
+  command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body, or gRPC message")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
       ->capture_default_str();
   command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to accept after SIGTERM; a second ends them")
@@ -58,6 +61,8 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
                   "answer, so that clients find new pods; 0: never")
       ->check(CLI::Range(0, 86'400'000))
       ->capture_default_str();
+  command.add_flag("--allow-model-control", o.model_control,
+                   "let clients unload and load the models that are declared (v2/repository/models/M/load, /unload)");
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
       ->default_str("info");

@@ -39,6 +39,7 @@ std::unexpected<Error> damaged(std::string_view where) {
 std::string_view datatype_of(int64_t element) {
   static constexpr std::string_view kNames[] = {"",      "FP32",  "UINT8", "INT8", "UINT16", "INT16",  "INT32",
                                                 "INT64", "BYTES", "BOOL",  "FP16", "FP64",   "UINT32", "UINT64"};
+  if (element == 16) return "BF16";
   return element > 0 && element < 14 ? kNames[element] : std::string_view();
 }
 

@@ -7,6 +7,7 @@
 #   house     the rules of ARCHITECTURE.md             local     end to end on the embedded plane (tests/e2e)
 #   cluster   images, and end to end on a real Kubernetes of one node (tests/cluster); needs root
 #   onnx      ONNX models through the real ONNX Runtime, against its answers in Python
+#   clients   real clients (tests/clients) against clops-server
 #   convert   tools/convert on models of every kind, each file made asked about with `clops inspect`
 #   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver; deploy/ on the latter
 #   asan      unit tests and fuzzers, clang with AddressSanitizer and UndefinedBehaviorSanitizer
@@ -18,8 +19,8 @@
 # Every program's output lies in build/logs, results in build/results.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
-all_lanes=(format house unit onnx convert local contract cluster asan tsan tidy)
-declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
+all_lanes=(format house unit onnx clients convert local contract cluster asan tsan tidy)
+declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [clients]=180 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
 fuzz_seconds=${CLOPS_FUZZ_SECONDS:-20}
 everything='' install=1 lanes=()
@@ -106,6 +107,12 @@ lane_onnx() {
   rm -rf "$answers"
   check "ONNX Runtime's answers in Python" "$(scripts/onnxruntime.sh --python)" scripts/make_golden_onnx.py --answers "$answers"
   CLOPS_ONNXRUNTIME=$(scripts/onnxruntime.sh) CLOPS_ONNX_ANSWERS=$answers gtest release onnx_tests
+}
+
+# The clients come from the package index once per version of the list.
+lane_clients() {
+  step "clients (fetched once per version)" timeout "$build_budget" tests/clients/run.sh --fetch || { count 0 1; return 0; }
+  build_for "build release: clops-server" release clops-server && scripted "real clients" tests/clients/run.sh
 }
 
 # Its frameworks come from the package index once per version of the list.

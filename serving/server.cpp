@@ -6,6 +6,8 @@
 #include "base/digest.h"
 #include "base/file.h"
 #include "base/version.h"
+#include "serving/grpc/http2.h"
+#include "serving/grpc/inference_front.h"
 #include "serving/http/http1.h"
 #include "serving/http/rest_front.h"
 #include "serving/lifecycle/admin_front.h"
@@ -13,6 +15,7 @@
 #include "serving/lifecycle/model_manager.h"
 #include "serving/lifecycle/table_service.h"
 #include "serving/monitoring/counters.h"
+#include "serving/net/by_preface.h"
 #include "serving/net/listener.h"
 #include "serving/net/loop.h"
 
@@ -23,10 +26,11 @@ constexpr size_t kSeriesMax = 256;
 constexpr size_t kAdminBodyBytesMax = 4u << 20;
 constexpr size_t kAdminConnectionsMax = 128;
 
-// One serving thread: its view of the models, its front end, its loop. Order matters: the later borrow the earlier.
+// One serving thread: its view of the models, its front ends, its loop. Order matters: the later borrow the earlier.
 struct Lane {
   std::unique_ptr<TableService> models;
   std::unique_ptr<http::RestFront> rest;
+  std::unique_ptr<grpc::InferenceFront> grpc;
   std::unique_ptr<StreamProtocol> protocol;
   std::unique_ptr<Loop> loop;
   std::thread thread;
@@ -114,13 +118,23 @@ Status InferenceServer::Impl::open_lanes() {
   const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20), .age = options.connection_age};
   const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
                                 .out_bytes_max = limits.out_bytes_max};
+  const grpc::Http2Options http2{.call = {.message_bytes_max = options.body_bytes_max},
+                                 .streams_max = options.streams_max,
+                                 .held_bytes_max = 4 * options.body_bytes_max,
+                                 .out_bytes_max = limits.out_bytes_max,
+                                 .call_time = limits.message};
+  std::function<Result<bool>(std::string_view, bool, bool)> control;
+  if (options.model_control)
+    control = [this](std::string_view model, bool load, bool first) { return manager->control(model, load, first); };
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
     lane.models = std::make_unique<TableService>(
-        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i});
-    lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, kProgramVersion);
-    lane.protocol = http::make_http1(*lane.rest, http, draining);
+        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i, control});
+    lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
+    lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);
+    lane.protocol =
+        by_preface(http::make_http1(*lane.rest, http, draining), grpc::make_http2(*lane.grpc, http2, draining));
     CLOPS_ASSIGN(lane.loop, Loop::make({clock, *lane.protocol, *lane.models, listener->socket()}, limits));
     peers.push_back(lane.loop.get());
   }

@@ -35,6 +35,8 @@ int element_of(Datatype type) {
       return ort::kInt64;
     case Datatype::Fp16:
       return ort::kFloat16;
+    case Datatype::Bf16:
+      return ort::kBfloat16;
     case Datatype::Fp32:
       return ort::kFloat;
     case Datatype::Fp64:

@@ -75,6 +75,7 @@ enum Element : int {
   kString = 8,
   kBool = 9,
   kFloat16 = 10,
+  kBfloat16 = 16,
   kDouble = 11,
   kUint32 = 12,
   kUint64 = 13

@@ -106,6 +106,7 @@ class Http1 final : public StreamHandler {
     append_number(out, body_bytes);
     out += "\r\n";
     out += answer_.extra;
+    out += answer_.headers;
     if (!keep) out += "Connection: close\r\n";
     out += "\r\n";
   }

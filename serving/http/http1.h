@@ -22,6 +22,7 @@ struct Answer {
   int status = 200;
   std::string_view content_type = "application/json";  // static text
   std::string_view extra;                              // whole header lines with CRLF; static text
+  std::string headers;                                 // more of them
   std::string body;
   // For a service that says "not yet": 0 when a request is asked for the first time, then what the service left here.
   int64_t asked_first = 0;
@@ -29,6 +30,7 @@ struct Answer {
     status = 200;
     content_type = "application/json";
     extra = {};
+    headers.clear();
     body.clear();
     asked_first = 0;
   }

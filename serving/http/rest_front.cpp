@@ -5,37 +5,14 @@
 #include <chrono>
 
 #include "base/http.h"
+#include "serving/http/extensions.h"
+#include "serving/protocol/classification.h"
+#include "serving/protocol/tensor_bytes.h"
 
 namespace clops::serving::http {
 namespace {
 
 using namespace std::chrono_literals;
-
-int status_of(Code code) {
-  switch (code) {
-    case Code::InvalidArgument:
-      return 400;
-    case Code::NotFound:
-      return 404;
-    case Code::TooLarge:
-      return 413;
-    case Code::Unsupported:
-      return 415;
-    case Code::Unavailable:
-      return 503;
-    default:
-      return 500;
-  }
-}
-
-// True when the method may go on; else answered.
-bool only(std::string_view allowed, const Request& request, Answer& answer) {
-  const bool get = allowed == "GET";
-  if (request.method == allowed || (get && request.method == "HEAD")) return true;
-  answer.error(405, std::string(request.method.substr(0, 16)) + " is not done here: use " + std::string(allowed));
-  answer.extra = get ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
-  return false;
-}
 
 // One path segment up to the next '/', decoded into `memory` only if it must be.
 std::string_view next_segment(std::string_view& path, std::string& memory) {
@@ -45,15 +22,6 @@ std::string_view next_segment(std::string_view& path, std::string& memory) {
   if (segment.find('%') == std::string_view::npos) return segment;
   memory = url_decode(segment);
   return memory;
-}
-
-// What may hold a JSON document. A form is what curl -d says of every body unless told otherwise: the decoder judges.
-bool is_json(std::string_view content_type) {
-  constexpr std::string_view kSuffix = "+json";
-  const std::string_view type = content_type.substr(0, content_type.find_first_of("; \t"));
-  return type.empty() || same_header_name(type, "application/json") ||
-         same_header_name(type, "application/x-www-form-urlencoded") ||
-         (type.size() > kSuffix.size() && same_header_name(type.substr(type.size() - kSuffix.size()), kSuffix));
 }
 
 // wait_ms=N of a target's query, at most ten seconds; 0 where there is none.
@@ -82,7 +50,9 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
       if (d > 0) out += ',';
       out += std::to_string(tensors[i].shape[d]);
     }
-    out += tensors[i].on_request ? "],\"parameters\":{\"on_request\":true}}" : "]}";
+    out += tensors[i].on_request ? "],\"parameters\":{\"on_request\":true}}"
+           : tensors[i].optional ? "],\"parameters\":{\"optional\":true}}"
+                                 : "]}";
   }
   out += ']';
 }
@@ -91,7 +61,7 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
 
 bool RestFront::serve(const Request& request, Answer& answer) {
   std::string_view path = request.target.substr(0, request.target.find('?'));
-  constexpr std::string_view kModels = "/v2/models/";
+  constexpr std::string_view kModels = "/v2/models/", kRepository = "/v2/repository/";
   if (path.starts_with(kModels)) {
     route_model(path.substr(kModels.size()), request, answer);
     return true;
@@ -103,7 +73,11 @@ bool RestFront::serve(const Request& request, Answer& answer) {
     return !only("GET", request, answer) || ready(request, answer);
   } else if (path == "/v2") {
     if (only("GET", request, answer)) server_metadata(answer);
-  } else {
+  } else if (path.starts_with(kRepository)) {
+    return answer_repository(models_, path.substr(kRepository.size()), request, answer);
+  } else if (path.starts_with("/v2/") && is_known_elsewhere(path.substr(4))) {
+    answer_not_done(answer);
+  } else if (!older_.serve(path, request, answer)) {
     answer.error(404, "nothing is at this path: the Open Inference Protocol begins at /v2");
   }
   return true;
@@ -123,11 +97,25 @@ void RestFront::route_model(std::string_view path, const Request& request, Answe
     if (version.empty()) return answer.error(404, "a version is missing in the path");
   }
   if (path == "infer") {
-    if (only("POST", request, answer)) infer(model, version, request, answer);
+    if (!only("POST", request, answer)) return;
+    call_.run(
+        model, version, request, answer,
+        [this](const ContentHeaders& headers, std::string_view body, const Target& target) {
+          return decode(headers, body, target);
+        },
+        [this, &answer](const Target& target) { return write(target, answer); });
+  } else if (path.empty() && model == "stats" && version.empty() && !models_.describe(model, version)) {
+    if (only("GET", request, answer)) answer_statistics(models_, {}, {}, answer);
   } else if (path.empty() || path == "ready") {
     if (only("GET", request, answer)) model_metadata(model, version, path == "ready", answer);
+  } else if (path == "stats") {
+    if (only("GET", request, answer)) answer_statistics(models_, model, version, answer);
+  } else if (path == "config") {
+    if (only("GET", request, answer)) answer_configuration(models_, model, version, answer);
+  } else if (is_known_elsewhere(path)) {
+    answer_not_done(answer);
   } else {
-    answer.error(404, "nothing is at this path: a model has /infer, /ready and /versions/V");
+    answer.error(404, "nothing is at this path: a model has /infer, /ready, /stats, /config and /versions/V");
   }
 }
 
@@ -147,7 +135,7 @@ bool RestFront::ready(const Request& request, Answer& answer) {
 void RestFront::server_metadata(Answer& answer) {
   answer.body = "{\"name\":\"clops\",\"version\":";
   append_json_string(answer.body, server_version_);
-  answer.body += ",\"extensions\":[]}";
+  ((answer.body += ",\"extensions\":") += kExtensions) += '}';
 }
 
 void RestFront::model_metadata(std::string_view model, std::string_view version, bool ready_only, Answer& answer) {
@@ -180,57 +168,92 @@ void RestFront::model_metadata(std::string_view model, std::string_view version,
   answer.body += "}}";
 }
 
-void RestFront::infer(std::string_view model, std::string_view version, const Request& request, Answer& answer) {
-  const TimePoint begin = models_.now();
-  request_.row_count = 0;
-  Target* target = nullptr;
-  const auto type = request.header("content-type");
-  if (const auto coding = request.header("content-encoding"); coding && !same_header_name(*coding, "identity")) {
-    answer.error(415, "Content-Encoding is not taken here: send the body as it is");
-  } else if (type && !is_json(*type)) {
-    answer.error(415, "the body's type is " + std::string(type->substr(0, 64)) + ": it must be application/json");
-  } else if (request.header("inference-header-content-length")) {
-    answer.error(415, "binary tensor data is not taken here: send \"data\" as JSON");
-  } else if (const auto routed = models_.route(model, version, request.headers); !routed) {
-    answer.error(status_of(routed.error().code), routed.error().message);
-  } else {
-    target = *routed;
-    if (const Status decoded = decode_infer(request.body, target->engine->info(), limits_, request_); !decoded) {
-      answer.error(status_of(decoded.error().code), decoded.error().message);
-    } else {
-      run(*target, answer);
-    }
-  }
-  models_.count(target, answer.status, answer.status == 200 ? request_.row_count : 0, begin, models_.now());
+// How many bytes of a body are its JSON.
+Result<size_t> json_bytes_of(const ContentHeaders& headers, size_t body_bytes) {
+  const std::string_view text = *headers.json_bytes;
+  size_t bytes = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bytes);
+  if (headers.json_bytes_twice || text.empty() || error != std::errc{} || end != text.data() + text.size())
+    return fail(Code::InvalidArgument, "Inference-Header-Content-Length is not one number");
+  if (bytes > body_bytes)
+    return fail(Code::InvalidArgument, "Inference-Header-Content-Length is " + std::to_string(bytes) +
+                                           ", and the body has " + std::to_string(body_bytes) + " bytes");
+  return bytes;
 }
 
-void RestFront::run(Target& target, Answer& answer) {
-  const size_t count = target.engine->info().outputs.size();
-  if (values_.size() < count) values_.resize(count);
-  const std::span<TensorBuffer> outputs = std::span(values_).first(count);
-  for (TensorBuffer& output : outputs) output.wanted = false;
-  for (const uint32_t index : request_.outputs) outputs[index].wanted = true;
-  if (const Status done = target.engine->infer(request_.views, *target.scratch, outputs); !done)
-    return answer.error(status_of(done.error().code), done.error().message);
+Status RestFront::decode(const ContentHeaders& headers, std::string_view body, const Target& target) {
+  const EngineInfo& info = target.engine->info();
+  if (!headers.json_bytes) {
+    if (headers.may_be_json()) return decode_infer(body, info, call_.limits(), call_.request);
+    return fail(Code::Unsupported, "the Content-Type must be application/json");
+  }
+  CLOPS_ASSIGN(const size_t json, json_bytes_of(headers, body.size()));
+  if (json == 0) return decode_raw(body, info, call_.limits(), call_.request);
+  return decode_infer(body.substr(0, json), body.substr(json), info, call_.limits(), call_.request);
+}
+
+Status RestFront::write(const Target& target, Answer& answer) {
+  const InferRequest& request = call_.request;
   std::string& out = answer.body;
   out += target.head_json;
-  if (!request_.id_json.empty()) {
+  if (!request.id_json.empty()) {
     out += ",\"id\":";
-    out += request_.id_json;
+    out += request.id_json;
   }
   out += ',';
   out += target.parameters_json;
   models_.append_prediction_id(target, out);
   out += "\"},\"outputs\":[";
-  for (const uint32_t index : request_.outputs) {
+  if (!request.plain) return write_forms(target, answer);
+  const std::span<TensorBuffer> outputs = call_.outputs(target);
+  for (const uint32_t index : request.outputs) {
     if (out.back() != '[') out += ',';
     append_output(out, target.outputs_json[index], outputs[index].view());
   }
   out += "]}";
-  // One huge batch must not pin its memory for the life of the thread.
+  return {};
+}
+
+// Outputs of which some are binary data behind the JSON, or classes.
+Status RestFront::write_forms(const Target& target, Answer& answer) {
+  const InferRequest& request = call_.request;
+  const std::span<TensorBuffer> outputs = call_.outputs(target);
+  if (classes_.size() < request.outputs.size()) classes_.resize(request.outputs.size());
+  blobs_.clear();
+  bool binary = false;
+  std::string& out = answer.body;
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    const uint32_t index = request.outputs[i];
+    const OutputForm form = request.forms[i];
+    if (out.back() != '[') out += ',';
+    TensorView view = outputs[index].view();
+    std::string_view head = target.outputs_json[index];
+    if (form.classes > 0) {
+      const std::string& name = target.engine->info().outputs[index].name;
+      if (const Status done = classify(view, form.classes, classes_[i]); !done)
+        return fail_in("output " + json_text(name), done.error());
+      view = classes_[i].view();
+      head_ = "{\"name\":" + json_text(name) + ",\"datatype\":\"BYTES\",\"shape\":[";
+      head = head_;
+    }
+    if (form.binary == OutputForm::Binary::Yes) {
+      binary = true;
+      append_binary_output(out, head, view);
+      append_bytes(blobs_, view);
+    } else {
+      append_output(out, head, view);
+    }
+  }
+  out += "]}";
+  if (binary) {
+    answer.content_type = "application/octet-stream";
+    answer.headers = "Inference-Header-Content-Length: " + std::to_string(out.size()) + "\r\n";
+    out += blobs_;
+  }
   constexpr size_t kKeepBytes = 1u << 20;
-  for (TensorBuffer& output : outputs) output.trim(kKeepBytes);
-  request_.trim(kKeepBytes);
+  if (blobs_.capacity() > kKeepBytes) std::string().swap(blobs_);
+  for (TensorBuffer& classes : classes_) classes.trim(kKeepBytes);
+  return {};
 }
 
 }  // namespace clops::serving::http

@@ -40,6 +40,7 @@ struct ModelManager::Impl {
   void run();
   void look_at_file();
   Status submit(crds::ServingConfig config, std::string content);
+  Result<bool> control(std::string_view model, bool load, bool first);
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
@@ -47,7 +48,7 @@ struct ModelManager::Impl {
   void publish_state();
   bool interrupted() const {
     const std::lock_guard lock(mutex);
-    return stopping || pending;
+    return stopping || pending || asked != heeded;
   }
 
   Parts parts;
@@ -60,9 +61,12 @@ struct ModelManager::Impl {
   crds::ServingConfig highest;                 // guarded by mutex: what was last taken; generation 0 = none
   std::string highest_content;                 // guarded by mutex: the digest of its text
   crds::PodState shown;                        // guarded by mutex
+  Unloaded unloaded;                           // guarded by mutex
+  uint64_t asked = 0, heeded = 0, done = 0;    // guarded by mutex: changes of it, begun with, in force
   // From here on the manager's thread alone.
   crds::ServingConfig target;
   LoadedByDigest loaded;
+  Unloaded left_out;                    // `unloaded` as it was when this round began
   std::map<std::string, Error> errors;  // by model/variant[/fallback]
   std::set<std::string> loading;        // by model/variant
   std::string file_digest;
@@ -86,6 +90,9 @@ void ModelManager::start() {
 }
 Status ModelManager::submit(crds::ServingConfig config, std::string content) {
   return impl_->submit(std::move(config), std::move(content));
+}
+Result<bool> ModelManager::control(std::string_view model, bool load, bool first) {
+  return impl_->control(model, load, first);
 }
 crds::PodState ModelManager::state() const {
   const std::lock_guard lock(impl_->mutex);
@@ -115,27 +122,52 @@ Status ModelManager::Impl::submit(crds::ServingConfig config, std::string conten
   return {};
 }
 
+Result<bool> ModelManager::Impl::control(std::string_view model, bool load, bool first) {
+  const std::lock_guard lock(mutex);
+  const auto known = [&](const crds::ServingModel& m) { return m.name == model; };
+  if (std::ranges::none_of(highest.models, known))
+    return fail(Code::NotFound, "model \"" + std::string(model) + "\" is not declared here");
+  if (first) {
+    if (load) {
+      unloaded.erase(std::string(model));
+    } else {
+      unloaded.emplace(model);
+    }
+    ++asked;
+    changed.notify_all();
+    return false;
+  }
+  if (done != asked) return false;
+  for (const crds::VariantState& variant : shown.variants)
+    if (load && variant.model == model && variant.state == "FailedToLoad")
+      return fail(Code::Unavailable, variant.message);
+  return true;
+}
+
 void ModelManager::Impl::run() {
   for (;;) {
     look_at_file();
-    bool fresh = false;
+    bool fresh = false, told = false;
     {
       std::unique_lock lock(mutex);
-      if (!pending && !stopping) {
+      if (!pending && !stopping && asked == heeded) {
         auto wait = std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::hours(1));
         const TimePoint now = parts.clock.now();
         if (!options.config_file.empty()) wait = std::min(wait, next_look - now);
         if (retry_wanted) wait = std::min(wait, retry_at - now);
-        if (wait.count() > 0) changed.wait_for(lock, wait, [&] { return stopping || pending; });
+        if (wait.count() > 0) changed.wait_for(lock, wait, [&] { return stopping || pending || asked != heeded; });
       }
       if (stopping) return;
+      told = asked != heeded;
+      heeded = asked;
+      left_out = unloaded;
       if (pending) {
         target = std::move(*pending);
         pending.reset();
         fresh = true;
       }
     }
-    if (fresh) {
+    if (fresh || told) {
       retry_delay = options.retry_first;
       errors.clear();
       apply();
@@ -174,6 +206,7 @@ void ModelManager::Impl::apply() {
 
 bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
   for (const crds::ServingModel& model : config.models) {
+    if (left_out.contains(model.name)) continue;
     for (const crds::ServingVariant& variant : model.variants) {
       const std::string key = key_of(model.name, variant.name);
       if (interrupted()) return false;
@@ -214,7 +247,7 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
 }
 
 void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
-  auto table = plan_table(config, loaded, &parts.tables.value(), parts.counters);
+  auto table = plan_table(config, loaded, &parts.tables.value(), parts.counters, left_out);
   if (!table)
     return parts.log.error("configuration not taken", {{"error", table.error().message}});  // checked by submit()
   auto next = std::make_unique<const ModelTable>(std::move(*table));
@@ -229,6 +262,11 @@ void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
   const size_t dropped = std::erase_if(loaded, [&](const auto& item) { return !used.contains(item.first); });
   if (dropped > 0) ::malloc_trim(0);
   publish_state();
+  {
+    const std::lock_guard lock(mutex);
+    done = heeded;
+  }
+  parts.wake_readers();  // those who asked for a change wait for this
   if (fresh) {
     parts.log.info("configuration in force",
                    {{"generation", config.generation}, {"ready", parts.tables.value().ready ? "true" : "false"}});

@@ -48,6 +48,10 @@ class ModelManager {
   // `content`: crds::content_digest of the text it was read from, told in state().
   [[nodiscard]] Status submit(crds::ServingConfig config, std::string content = "");
   [[nodiscard]] crds::PodState state() const;
+  // Takes a model of the configuration out of service, or back into it, whatever configurations come, until told
+  // otherwise. `first` begins it; asked again without, it says whether that is in force: false, not yet. NotFound: the
+  // configuration names no such model. Unavailable: it cannot be loaded, and why.
+  [[nodiscard]] Result<bool> control(std::string_view model, bool load, bool first);
 
  private:
   struct Impl;

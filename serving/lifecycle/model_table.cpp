@@ -48,14 +48,21 @@ const TableModel* ModelTable::find(std::string_view name) const {
 }
 
 Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByDigest& loaded, const ModelTable* before,
-                              CounterRegistry& counters) {
+                              CounterRegistry& counters, const Unloaded& unloaded) {
   ModelTable table{.generation = config.generation, .models = {}, .ready = !config.models.empty()};
   for (const crds::ServingModel& model : config.models) {
     auto router = Router::make(model);
     if (!router) return fail_in("model " + model.name, router.error());
     TableModel to{.name = model.name, .router = std::move(*router), .variants = {}, .stable = 0, .ready = true};
-    for (const crds::ServingVariant& wanted : model.variants)
-      to.variants.push_back(plan_variant(model, wanted, loaded, before));
+    const bool wanted_here = !unloaded.contains(model.name);
+    for (const crds::ServingVariant& wanted : model.variants) {
+      if (wanted_here) {
+        to.variants.push_back(plan_variant(model, wanted, loaded, before));
+      } else {
+        to.variants.push_back(
+            {.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}});
+      }
+    }
     const auto stable = std::ranges::find(to.variants, model.stable, &TableVariant::name);
     if (stable == to.variants.end()) {
       return fail(Code::InvalidArgument, "model " + model.name + ": stable names no variant: \"" + model.stable + "\"");
@@ -67,7 +74,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
       if (variant.model != nullptr) variant.counters = counters.get({model.name, variant.serves.version, variant.name});
       if (variant.weight > 0 && to.variants[variant.answered_by].model == nullptr) to.ready = false;
     }
-    table.ready = table.ready && to.ready;
+    table.ready = table.ready && (to.ready || !wanted_here);
     table.models.push_back(std::move(to));
   }
   std::ranges::sort(table.models, {}, &TableModel::name);

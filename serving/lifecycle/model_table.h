@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,11 @@ struct ModelTable {
 
 using LoadedByDigest = std::map<std::string, std::shared_ptr<const LoadedModel>, std::less<>>;
 
-// `before`: the table in force, null at first. Models of `loaded` that nothing refers to are left out.
+// `before`: the table in force, null at first. Models of `loaded` that nothing refers to are left out. `unloaded`:
+// names of models that nothing is to answer for, which is no reason for the server not to be ready.
+using Unloaded = std::set<std::string, std::less<>>;
 [[nodiscard]] Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByDigest& loaded,
-                                            const ModelTable* before, CounterRegistry& counters);
+                                            const ModelTable* before, CounterRegistry& counters,
+                                            const Unloaded& unloaded = {});
 
 }  // namespace clops::serving

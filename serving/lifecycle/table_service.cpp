@@ -127,6 +127,61 @@ Result<ModelView> TableService::describe(std::string_view name, std::string_view
   return view;
 }
 
+std::vector<RepositoryEntry> TableService::repository(bool ready_only) {
+  refresh();
+  std::vector<RepositoryEntry> out;
+  for (const Model& model : models_) {
+    const size_t first = out.size();
+    for (const auto& variant : model.variants) {
+      RepositoryEntry entry{.name = model.table->name, .version = {}, .ready = variant != nullptr, .reason = {}};
+      if (entry.ready) entry.version = variant->target.version;
+      if (!entry.ready && ready_only) continue;
+      if (!entry.ready) entry.reason = "no version of a variant is loaded";
+      // Variants may share a version.
+      const auto same = [&](const RepositoryEntry& e) { return e.version == entry.version; };
+      if (std::none_of(out.begin() + static_cast<ptrdiff_t>(first), out.end(), same)) out.push_back(entry);
+    }
+  }
+  return out;
+}
+
+Result<std::vector<StatisticsEntry>> TableService::statistics(std::string_view name, std::string_view version) {
+  refresh();
+  std::vector<StatisticsEntry> out;
+  const Model* only = nullptr;
+  if (!name.empty()) {
+    CLOPS_ASSIGN(Model* const model, find(name));
+    if (!version.empty()) CLOPS_TRY(by_version(*model, version));
+    only = model;
+  }
+  for (const Model& model : models_) {
+    if (only != nullptr && only != &model) continue;
+    for (const TableVariant& variant : model.table->variants) {
+      if (variant.model == nullptr || (!version.empty() && variant.serves.version != version)) continue;
+      const auto same = [&](const StatisticsEntry& e) {
+        return e.name == model.table->name && e.version == variant.serves.version;
+      };
+      auto at = std::ranges::find_if(out, same);
+      if (at == out.end()) at = out.insert(out.end(), {.name = model.table->name, .version = variant.serves.version});
+      const VariantTotals totals = variant.counters->totals();
+      at->rows += totals.rows;
+      at->executions += totals.executions;
+      at->successes += totals.by_code[0].count;
+      at->success_ns += totals.by_code[0].sum_ns;
+      at->failures += totals.failures();
+      at->failure_ns += totals.busy_ns - totals.by_code[0].sum_ns;
+    }
+  }
+  return out;
+}
+
+Result<bool> TableService::control(std::string_view name, bool load, bool first) {
+  if (parts_.control) return parts_.control(name, load, first);
+  return fail(Code::PermissionDenied,
+              "the model repository of this server can only be read: which models it serves is declared in its "
+              "ModelDeployment (--allow-model-control lets clients change it)");
+}
+
 void TableService::append_prediction_id(const Target& target, std::string& out) {
   message_.assign(target.model);
   message_ += '/';

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ class TableService final : public ModelService, public LoopObserver {
     const std::atomic<bool>& draining;
     std::string pod_name;
     size_t slot = 0;
+    std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
   };
   explicit TableService(Parts parts);
 
@@ -41,6 +43,10 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version,
                                       std::span<const HeaderView> headers) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
+  [[nodiscard]] std::vector<RepositoryEntry> repository(bool ready_only) override;
+  [[nodiscard]] Result<std::vector<StatisticsEntry>> statistics(std::string_view model,
+                                                                std::string_view version) override;
+  [[nodiscard]] Result<bool> control(std::string_view model, bool load, bool first) override;
   void append_prediction_id(const Target& target, std::string& out) override;
   void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) override;
   [[nodiscard]] TimePoint now() const override { return parts_.clock.now(); }

@@ -18,7 +18,8 @@ namespace clops::serving {
 
 inline constexpr std::array<double, 14> kDurationBounds = {0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001,
                                                            0.0025,  0.005,   0.01,    0.05,   0.1,    0.5,    1.0};
-inline constexpr std::array<int, 14> kCodes = {200, 400, 401, 403, 404, 405, 408, 409, 413, 415, 431, 500, 501, 503};
+inline constexpr std::array<int, 15> kCodes = {200, 400, 401, 403, 404, 405, 408, 409,
+                                               413, 415, 431, 500, 501, 503, 504};
 [[nodiscard]] size_t code_index(int status);  // of kCodes; others count as 500
 
 struct Histogram {

@@ -64,7 +64,10 @@ struct Loop::Impl {
   void begin_close(Connection& c);
   void close(Connection& c);
   void watch(Connection& c);
-  bool overdue(const Connection& c) const;
+  void settle(Connection& c, const Progress& progress);
+  void on_time(Connection& c);
+  enum class Due : uint8_t { No, Farewell, Cut };
+  Due due(const Connection& c) const;
   Duration life_of(const Connection& c) const;
   void listen_again(bool on);
   static uint64_t tag(const Connection& c) { return (uint64_t{c.generation} << 32) | c.slot; }
@@ -216,20 +219,40 @@ void Loop::Impl::on_tick() {
     Connection& c = *slot;
     if (c.socket < 0) continue;
     if (limits.age.count() > 0 && now >= c.retire_at && !std::exchange(c.retired, true)) c.handler->retire();
-    if (overdue(c)) {
-      close(c);
-    } else if (c.waiting) {
-      resume(c);
-    }
+    on_time(c);
   }
 }
 
-bool Loop::Impl::overdue(const Connection& c) const {
-  if (c.lingering) return now - c.written > kLinger;
-  if (!c.out.empty()) return now - c.written > limits.write;
-  if (c.waiting) return false;  // its handler knows how long
-  if (c.mid_message) return now - c.message_began > limits.message;
-  return draining_seen || now - c.active > limits.idle;
+void Loop::Impl::on_time(Connection& c) {
+  if (c.out.empty() && !c.closing && !c.lingering && !c.waiting) {
+    out.clear();
+    settle(c, c.handler->on_time(out));
+    if (c.socket < 0) return;
+  }
+  switch (due(c)) {
+    case Due::No:
+      if (c.waiting) resume(c);
+      break;
+    case Due::Farewell:
+      out.clear();
+      c.handler->farewell(out);
+      if (out.empty()) return close(c);
+      c.closing = true;
+      flush(c, out);
+      break;
+    case Due::Cut:
+      close(c);
+      break;
+  }
+}
+
+Loop::Impl::Due Loop::Impl::due(const Connection& c) const {
+  const auto cut_if = [](bool late) { return late ? Due::Cut : Due::No; };
+  if (c.lingering) return cut_if(now - c.written > kLinger);
+  if (!c.out.empty()) return cut_if(now - c.written > limits.write);
+  if (c.waiting) return Due::No;  // its handler knows how long
+  if (c.mid_message) return cut_if(now - c.message_began > limits.message);
+  return draining_seen || now - c.active > limits.idle ? Due::Farewell : Due::No;
 }
 
 // Spread, so that what came together does not come back together: multiples of the golden ratio never bunch.
@@ -329,15 +352,29 @@ void Loop::Impl::on_readable(Connection& c) {
 
 // The bytes come straight from the loop's buffer when nothing was left over: a whole request is never copied.
 void Loop::Impl::feed(Connection& c, std::string_view in, bool from_own_buffer) {
-  out.clear();
-  const Progress progress = c.handler->on_input(in, out);
-  const std::string_view left = in.substr(progress.consumed);
-  if (from_own_buffer) {
-    c.in.erase(0, progress.consumed);
-    if (c.in.empty() && c.in.capacity() > kKeepBytes) std::string().swap(c.in);
-  } else if (!left.empty()) {
-    c.in.assign(left);
+  for (;;) {
+    out.clear();
+    const Progress progress = c.handler->on_input(in, out);
+    const std::string_view left = in.substr(progress.consumed);
+    if (from_own_buffer) {
+      c.in.erase(0, progress.consumed);
+      if (c.in.empty() && c.in.capacity() > kKeepBytes) std::string().swap(c.in);
+    } else if (!left.empty()) {
+      c.in.assign(left);
+    }
+    const bool full = out.size() >= limits.out_bytes_max;
+    settle(c, progress);
+    // It stopped for want of room, and the socket took all: nothing else would call it again.
+    const bool more = full && c.socket >= 0 && c.out.empty() && !c.closing && !c.waiting &&
+                      (c.handler->unsent() || (progress.consumed > 0 && !c.in.empty()));
+    if (!more) return;
+    in = c.in;
+    from_own_buffer = true;
   }
+}
+
+// What a handler has said: its answers in `out` are sent, and the connection is watched for what comes next.
+void Loop::Impl::settle(Connection& c, const Progress& progress) {
   const bool waits = progress.next == Next::Wait;
   waiting_count += static_cast<size_t>(waits) - static_cast<size_t>(c.waiting);
   c.waiting = waits;
@@ -391,7 +428,7 @@ void Loop::Impl::flush(Connection& c, std::string& bytes) {
 // After the client has taken what it was owed, or a wake: what was left over may be answerable now.
 void Loop::Impl::resume(Connection& c) {
   if (c.closing || c.lingering || !c.out.empty()) return;
-  if (c.in.empty() && !c.waiting) return watch(c);
+  if (c.in.empty() && !c.waiting && !c.handler->unsent()) return watch(c);
   feed(c, c.in, true);
 }
 

@@ -1,4 +1,4 @@
-// What speaks over a byte stream: HTTP/1.1 now, HTTP/2 with gRPC beside it. A loop owns the sockets; a StreamHandler
+// What speaks over a byte stream: HTTP/1.1, and HTTP/2 with gRPC beside it. A loop owns the sockets; a StreamHandler
 // sees bytes in and bytes out and never a socket, so that a fuzzer or a test can stand in for the network.
 //
 // Thread rule: a handler is made, called and destroyed on its loop's thread. Ownership: the loop owns its handlers; the
@@ -33,8 +33,18 @@ class StreamHandler {
   virtual Progress on_input(std::string_view in, std::string& out) = 0;
   // Between messages: closing now loses nothing.
   [[nodiscard]] virtual bool idle() const = 0;
+  // There is more to send than `out` had room for: on_input is called again, if need be with nothing new, once the
+  // client has read what there was.
+  [[nodiscard]] virtual bool unsent() const { return false; }
+  // About every 250 ms while nothing is owed to the client: what time brings and no byte asks for. As on_input.
+  virtual Progress on_time(std::string& out) {
+    (void)out;
+    return {};
+  }
   // The connection has lived long enough: its end is announced with the next answer, so that nothing under way is lost.
   virtual void retire() {}
+  // The loop is about to close the idle connection: last words, after which nothing more is read.
+  virtual void farewell(std::string& out) { (void)out; }
 };
 
 class StreamProtocol {

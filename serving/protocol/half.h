@@ -1,4 +1,4 @@
-// IEEE half precision, which GCC 12's C++ has no type for: bits, and the way to float32 and back.
+// IEEE half precision and bfloat16, which GCC 12's C++ has no types for: bits, and the way to float32 and back.
 //
 // Thread rule: a value.
 #pragma once
@@ -37,6 +37,21 @@ struct Half {
     }
     return std::bit_cast<float>(sign | ((size << 13) + (uint32_t{112} << 23)));
   }
+};
+
+struct Bfloat16 {  // a float32 without its lower half
+  uint16_t bits = 0;
+
+  Bfloat16() = default;
+  explicit Bfloat16(float value) {  // to nearest, ties to even
+    const auto whole = std::bit_cast<uint32_t>(value);
+    if (std::isnan(value)) {
+      bits = static_cast<uint16_t>(whole >> 16) | 0x0040;
+    } else {
+      bits = static_cast<uint16_t>((uint64_t{whole} + 0x7fff + ((whole >> 16) & 1)) >> 16);
+    }
+  }
+  [[nodiscard]] float to_float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
 };
 
 }  // namespace clops::serving

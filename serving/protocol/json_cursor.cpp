@@ -1,5 +1,8 @@
 #include "serving/protocol/json_cursor.h"
 
+#include <limits>
+#include <utility>
+
 #include "base/utf8.h"
 
 namespace clops::serving {
@@ -186,6 +189,23 @@ JsonCursor::Number JsonCursor::number() {
   return n;
 }
 
+bool JsonCursor::word(double& value) {
+  const char next = peek();
+  if (!words_ || (next != 'N' && next != 'I' && next != '-')) return false;
+  const std::string_view rest(at_, static_cast<size_t>(end_ - at_));
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const auto& [text, means] :
+       {std::pair<std::string_view, double>{"NaN", std::numeric_limits<double>::quiet_NaN()},
+        {"Infinity", kInfinity},
+        {"-Infinity", -kInfinity}}) {
+    if (!rest.starts_with(text)) continue;
+    at_ += text.size();
+    value = means;
+    return true;
+  }
+  return false;
+}
+
 void JsonCursor::skip_value() {
   switch (peek()) {
     case '"':
@@ -202,7 +222,7 @@ void JsonCursor::skip_value() {
     case '[':
       break;
     default:
-      (void)number();
+      if (double ignored = 0; !word(ignored)) (void)number();
       return;
   }
   if (depth_left_ == 0) return fail("the document is nested too deeply");

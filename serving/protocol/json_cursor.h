@@ -65,6 +65,10 @@ class JsonCursor {
     bool negative = false, whole = true, exact = true;
   };
   [[nodiscard]] Number number();
+  // NaN, Infinity and -Infinity as Python's json writes them, which are not JSON: only where allow_words() was called
+  // do they count as values. False: nothing was consumed.
+  [[nodiscard]] bool word(double& value);
+  void allow_words() { words_ = true; }
   // A short decimal without exponent, as nearly all are, read exactly and without a call. False: nothing was consumed,
   // and number() says what it is.
   [[nodiscard]] bool plain_decimal(double& value);
@@ -88,6 +92,7 @@ class JsonCursor {
   const char* at_;
   const char* end_;
   int depth_left_;
+  bool words_ = false;
   const char* why_ = nullptr;
 };
 

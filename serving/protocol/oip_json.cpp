@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "serving/protocol/json_cursor.h"
 #include "serving/protocol/oip_values.h"
+#include "serving/protocol/tensor_bytes.h"
 
 namespace clops::serving {
 namespace {
@@ -34,6 +36,7 @@ struct Tensor {  // one entry of "inputs", before it is held to the model
   std::string_view name, datatype;
   std::array<int64_t, 8> shape{};
   size_t rank = 0, data_at = 0;
+  std::optional<size_t> binary_bytes;  // binary_data_size
   bool has_name = false, has_shape = false, has_datatype = false, has_data = false;
 };
 
@@ -47,35 +50,31 @@ Status read_shape(JsonCursor& json, Tensor& tensor) {
   return {};
 }
 
-// Values of a parameters object are scalars by the protocol.
-Status skip_parameters(JsonCursor& json) {
+// Reads a parameters object, whose values are scalars by the protocol: `known` takes the value of a key it knows and
+// says so by true.
+template <class Known>
+Status read_parameters(JsonCursor& json, const Known& known) {
   if (!json.take('{')) return bad("\"parameters\" is not an object");
   bool first = true;
   for (std::string_view key; json.next_key(first, key);) {
     if (json.peek() == '{' || json.peek() == '[')
       return bad("parameter " + quoted(key) + " is not a string, number or boolean");
-    if (raw_equals(key, "binary_data_size")) return bad("binary tensor data is not taken here: send \"data\" as JSON");
-    json.skip_value();
+    if (raw_equals(key.substr(0, 14), "shared_memory_")) return bad("shared memory is not shared with this server");
+    CLOPS_ASSIGN(const bool taken, known(key));
+    if (!taken) json.skip_value();
   }
   return {};
 }
 
-// Of the request: {"contributions": true} is known, others are skipped.
-Status read_parameters(JsonCursor& json, bool& contributions) {
-  if (!json.take('{')) return bad("\"parameters\" is not an object");
-  bool first = true, given = false;
-  for (std::string_view key; json.next_key(first, key);) {
-    const char next = json.peek();
-    if (next == '{' || next == '[') return bad("parameter " + quoted(key) + " is not a string, number or boolean");
-    if (!raw_equals(key, kContributions)) {
-      json.skip_value();
-      continue;
-    }
-    if (std::exchange(given, true)) return bad(quoted(key) + " is given twice");
-    if (next != 't' && next != 'f') return bad("parameter " + quoted(key) + " is not true or false");
-    contributions = json.boolean();
-  }
-  return {};
+Result<bool> read_boolean(JsonCursor& json, std::string_view key) {
+  if (json.peek() != 't' && json.peek() != 'f') return bad("parameter " + quoted(key) + " is not true or false");
+  return json.boolean();
+}
+
+Result<size_t> read_size(JsonCursor& json, std::string_view key) {
+  const int64_t value = json.integer();
+  if (!json.ok() || value < 0) return bad("parameter " + quoted(key) + " is not a whole number of 0 or more");
+  return static_cast<size_t>(value);
 }
 
 Status once(bool& seen, std::string_view key) {
@@ -88,35 +87,37 @@ Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body
                        TensorBuffer& out) {
   if (!tensor.has_shape) return bad("\"shape\" is missing");
   if (!tensor.has_datatype) return bad("\"datatype\" is missing");
-  if (!tensor.has_data) return bad("\"data\" is missing");
+  if (!tensor.has_data && !tensor.binary_bytes) return bad("\"data\" is missing");
+  if (tensor.has_data && tensor.binary_bytes) return bad("\"data\" and binary_data_size exclude each other");
   const auto type = datatype_from(tensor.datatype);
   if (!type)
     return bad("datatype " + quoted(tensor.datatype) + " is not known: this model takes " +
                std::string(to_string(spec.datatype)));
-  CLOPS_TRY(check_datatype(*type, spec.datatype));
+  CLOPS_TRY(tensor.binary_bytes ? check_datatype(*type, spec.datatype) : check_json_datatype(*type, spec.datatype));
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
-  bool fits = spec.any_shape || tensor.rank == spec.shape.size();
-  for (size_t i = 0; fits && i < tensor.rank; ++i)
-    fits = shape[i] > 0 && (spec.any_shape || spec.shape[i] < 0 || shape[i] == spec.shape[i]);
-  if (!fits)
+  if (!spec.takes(shape))
     return bad("shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) + ", with at least one row");
   const uint64_t rows = shape.empty() ? 1 : static_cast<uint64_t>(shape[0]);
   if (rows > limits.rows_max)
     return bad(std::to_string(rows) + " rows are more than " + std::to_string(limits.rows_max));
-  // An element takes two bytes of JSON at least: memory is never asked for that the body cannot fill.
-  const uint64_t most = body_bytes / 2 + 1;
+  // An element takes two bytes of JSON at least, or its own size: memory is never asked for that the body cannot fill.
+  const size_t each = size_of(*type) > 0 ? size_of(*type) : sizeof(uint32_t);
+  const uint64_t most = tensor.binary_bytes ? *tensor.binary_bytes / each : body_bytes / 2 + 1;
   uint64_t count = 1;
   for (size_t i = 0; i < shape.size() && count <= most; ++i)
     count = static_cast<uint64_t>(shape[i]) > most ? most + 1 : count * static_cast<uint64_t>(shape[i]);
-  if (count > most) return bad("shape " + shape_text(shape) + " asks for more values than \"data\" has");
+  if (count > most)
+    return bad("shape " + shape_text(shape) + " asks for more values than " +
+               (tensor.binary_bytes ? "binary_data_size" : "\"data\"") + " has");
   out.reset(spec.datatype, shape);
   return *type;
 }
 
 class InferReader {
  public:
-  InferReader(std::string_view body, const EngineInfo& info, const InferLimits& limits, InferRequest& out)
-      : json_(body, limits.depth_max), body_(body), info_(info), limits_(limits), out_(out) {}
+  InferReader(std::string_view body, std::string_view binary, const EngineInfo& info, const InferLimits& limits,
+              InferRequest& out)
+      : json_(body, limits.depth_max), body_(body), binary_(binary), info_(info), limits_(limits), out_(out) {}
 
   Status read() {
     out_.begin(info_);
@@ -126,6 +127,8 @@ class InferReader {
     json_.expect_end();
     if (!json_.ok()) return malformed(json_);
     if (!has_inputs_) return bad("\"inputs\" is missing");
+    if (!binary_.empty())
+      return bad(std::to_string(binary_.size()) + " bytes follow the binary data of the last input");
     const auto has = [](const TensorSpec& output) { return output.name == kContributions; };
     if (out_.contributions && std::ranges::none_of(info_.outputs, has))
       return bad("this model gives no contributions: it gives " + names_of(info_.outputs));
@@ -141,7 +144,7 @@ class InferReader {
       out_.id_json = json_.value_text();
     } else if (raw_equals(key, "parameters")) {
       CLOPS_TRY(once(has_parameters_, key));
-      CLOPS_TRY(read_parameters(json_, out_.contributions));
+      CLOPS_TRY(read_request_parameters());
     } else if (raw_equals(key, "inputs")) {
       CLOPS_TRY(once(has_inputs_, key));
       CLOPS_TRY(read_inputs());
@@ -154,6 +157,20 @@ class InferReader {
     return {};
   }
 
+  Status read_request_parameters() {
+    bool has_contributions = false, has_binary = false;
+    return read_parameters(json_, [&](std::string_view key) -> Result<bool> {
+      const bool contributions = raw_equals(key, kContributions);
+      if (!contributions && !raw_equals(key, "binary_data_output")) {
+        if (key.starts_with("triton_")) return bad("parameter " + quoted(key) + " is reserved");
+        return false;
+      }
+      CLOPS_TRY(once(contributions ? has_contributions : has_binary, key));
+      CLOPS_ASSIGN((contributions ? out_.contributions : out_.binary_output), read_boolean(json_, key));
+      return true;
+    });
+  }
+
   Status read_inputs() {
     if (!json_.take('[')) return bad("\"inputs\" is not an array");
     bool first = true;
@@ -164,8 +181,10 @@ class InferReader {
       CLOPS_TRY(read_input(count));
     }
     if (!json_.ok() || count == info_.inputs.size()) return {};
-    const auto missing = std::ranges::find(out_.given, uint8_t{0}) - out_.given.begin();
-    return bad("input " + quoted(info_.inputs[static_cast<size_t>(missing)].name) + " is missing");
+    for (size_t i = 0; i < info_.inputs.size(); ++i)
+      if (out_.given[i] == 0 && !info_.inputs[i].optional)
+        return bad("input " + quoted(info_.inputs[i].name) + " is missing");
+    return {};
   }
 
   // Which of the model's inputs is called so; most clients send them in its order.
@@ -210,24 +229,42 @@ class InferReader {
         tensor.datatype = json_.string_raw();
       } else if (raw_equals(key, "parameters")) {
         CLOPS_TRY(once(has_parameters, key));
-        CLOPS_TRY(skip_parameters(json_));
+        CLOPS_TRY(read_parameters(json_, [&](std::string_view name) -> Result<bool> {
+          if (!raw_equals(name, "binary_data_size")) return false;
+          if (tensor.binary_bytes) return bad(quoted(name) + " is given twice");
+          CLOPS_ASSIGN(tensor.binary_bytes, read_size(json_, name));
+          return true;
+        }));
       } else {
         json_.skip_value();
       }
     }
     if (!json_.ok()) return malformed(json_);
-    if (decoded) return {};
+    if (decoded) return tensor.binary_bytes ? bad("\"data\" and binary_data_size exclude each other") : Status();
     if (!tensor.has_name) return bad("an input has no \"name\"");
     JsonCursor data(body_, limits_.depth_max, tensor.data_at);
     return decode(tensor, expected, data);
+  }
+
+  // The next of what follows the JSON.
+  Status decode_binary(size_t size, Datatype given, TensorBuffer& to) {
+    CLOPS_TRY(read_bytes(binary_.substr(0, size), given, to));
+    binary_.remove_prefix(size);
+    return {};
   }
 
   Status decode(const Tensor& tensor, size_t expected, JsonCursor& data) {
     CLOPS_ASSIGN(const size_t index, find_input(tensor.name, expected));
     const TensorSpec& spec = info_.inputs[index];
     TensorBuffer& to = out_.inputs[index];
+    if (tensor.binary_bytes && *tensor.binary_bytes > binary_.size())
+      return bad("input " + quoted(spec.name) + ": binary tensor data of " + std::to_string(*tensor.binary_bytes) +
+                 " bytes is announced and " + std::to_string(binary_.size()) +
+                 " are there: Inference-Header-Content-Length says where the JSON ends");
     const auto given = judge(tensor, spec, body_.size(), limits_, to);
-    const Status read = given ? read_values(data, *given, to) : Status(std::unexpected(given.error()));
+    const Status read = !given                ? Status(std::unexpected(given.error()))
+                        : tensor.binary_bytes ? decode_binary(*tensor.binary_bytes, *given, to)
+                                              : read_values(data, *given, to);
     if (!read) return fail_in("input " + quoted(spec.name), read.error());
     out_.given[index] = 1;
     return {};
@@ -243,6 +280,7 @@ class InferReader {
   Status read_output() {
     if (!json_.take('{')) return bad("an entry of \"outputs\" is not an object");
     std::string_view name;
+    OutputForm form;
     bool first = true, has_name = false, has_parameters = false;
     for (std::string_view key; json_.next_key(first, key);) {
       if (raw_equals(key, "name")) {
@@ -250,7 +288,7 @@ class InferReader {
         name = json_.string_raw();
       } else if (raw_equals(key, "parameters")) {
         CLOPS_TRY(once(has_parameters, key));
-        CLOPS_TRY(skip_parameters(json_));
+        CLOPS_TRY(read_output_parameters(form));
       } else {
         json_.skip_value();
       }
@@ -265,11 +303,28 @@ class InferReader {
     if (std::ranges::find(out_.outputs, number) != out_.outputs.end())
       return bad("output " + quoted(name) + " is asked for twice");
     out_.outputs.push_back(number);
+    out_.forms.push_back(form);
     return {};
   }
 
+  Status read_output_parameters(OutputForm& form) {
+    return read_parameters(json_, [&](std::string_view key) -> Result<bool> {
+      if (raw_equals(key, "binary_data")) {
+        CLOPS_ASSIGN(const bool binary, read_boolean(json_, key));
+        form.binary = binary ? OutputForm::Binary::Yes : OutputForm::Binary::No;
+      } else if (raw_equals(key, "classification")) {
+        CLOPS_ASSIGN(const size_t classes, read_size(json_, key));
+        if (classes == 0) return bad("parameter \"classification\" asks for no class");
+        form.classes = static_cast<uint32_t>(std::min<size_t>(classes, UINT32_MAX));
+      } else {
+        return false;
+      }
+      return true;
+    });
+  }
+
   JsonCursor json_;
-  std::string_view body_;
+  std::string_view body_, binary_;  // binary_: what no input has had yet
   const EngineInfo& info_;
   const InferLimits& limits_;
   InferRequest& out_;
@@ -282,14 +337,19 @@ void InferRequest::begin(const EngineInfo& info) {
   id_json = {};
   row_count = 0;
   outputs.clear();
-  contributions = false;
+  forms.clear();
+  plain = true;
+  contributions = binary_output = false;
   views.clear();
   if (inputs.size() < info.inputs.size()) inputs.resize(info.inputs.size());
   given.assign(info.inputs.size(), 0);
 }
 
 void InferRequest::finish(const EngineInfo& info) {
-  for (size_t i = 0; i < info.inputs.size(); ++i) views.push_back(inputs[i].view());
+  for (size_t i = 0; i < info.inputs.size(); ++i) {
+    if (given[i] == 0) inputs[i].reset(info.inputs[i].datatype, {0});
+    views.push_back(inputs[i].view());
+  }
   row_count = views.empty() ? 0 : views.front().rows();
   const bool all = outputs.empty();
   for (uint32_t i = 0; i < info.outputs.size(); ++i) {
@@ -300,6 +360,12 @@ void InferRequest::finish(const EngineInfo& info) {
       outputs.push_back(i);
     }
   }
+  forms.resize(outputs.size());
+  for (OutputForm& form : forms) {
+    if (form.binary == OutputForm::Binary::AsRequest)
+      form.binary = binary_output ? OutputForm::Binary::Yes : OutputForm::Binary::No;
+    plain = plain && form.classes == 0 && form.binary == OutputForm::Binary::No;
+  }
 }
 
 void InferRequest::trim(size_t bytes) {
@@ -307,19 +373,71 @@ void InferRequest::trim(size_t bytes) {
 }
 
 Status decode_infer(std::string_view body, const EngineInfo& info, const InferLimits& limits, InferRequest& out) {
-  return InferReader(body, info, limits, out).read();
+  return InferReader(body, {}, info, limits, out).read();
 }
 
-void append_output(std::string& out, std::string_view head, const TensorView& tensor) {
+Status decode_infer(std::string_view json, std::string_view binary, const EngineInfo& info, const InferLimits& limits,
+                    InferRequest& out) {
+  return InferReader(json, binary, info, limits, out).read();
+}
+
+Status decode_raw(std::string_view body, const EngineInfo& info, const InferLimits& limits, InferRequest& out) {
+  out.begin(info);
+  if (info.required().size() != 1)
+    return bad("a request without JSON is for a model of one input: this one takes " + names_of(info.inputs));
+  const TensorSpec& spec = info.inputs.front();
+  TensorBuffer& to = out.inputs.front();
+  std::vector<int64_t> shape = spec.any_shape ? std::vector<int64_t>{-1} : spec.shape;
+  size_t known = 1;
+  for (const int64_t dimension : shape) known *= dimension < 0 ? 1 : static_cast<size_t>(dimension);
+  const bool text = spec.datatype == Datatype::Bytes;
+  const size_t each = (text ? 1 : size_of(spec.datatype)) * known;
+  if (std::ranges::count(shape, -1) > 1 || (text && known != 1))
+    return bad("the shape " + shape_text(spec.shape) + " cannot be told from the size of the body: send JSON with it");
+  const size_t rest = text ? 1 : each == 0 ? 0 : body.size() / each;
+  if (rest == 0 || (!text && body.size() % each != 0))
+    return bad("the body has " + std::to_string(body.size()) + " bytes, not a multiple of the " + std::to_string(each) +
+               " that " + shape_text(spec.shape) + " of " + std::string(to_string(spec.datatype)) + " takes");
+  for (int64_t& dimension : shape) dimension = dimension < 0 ? static_cast<int64_t>(rest) : dimension;
+  if (static_cast<uint64_t>(shape.empty() ? 1 : shape[0]) > limits.rows_max)
+    return bad(std::to_string(shape[0]) + " rows are more than " + std::to_string(limits.rows_max));
+  to.reset(spec.datatype, shape);
+  if (text) {
+    to.as<std::string_view>()[0] = body;
+  } else if (const Status read = read_bytes(body, spec.datatype, to); !read) {
+    return fail_in("input " + quoted(spec.name), read.error());
+  }
+  out.given[0] = 1;
+  out.binary_output = true;
+  out.finish(info);
+  return {};
+}
+
+namespace {
+
+void append_head(std::string& out, std::string_view head, const TensorView& tensor) {
   out += head;
   for (size_t i = 0; i < tensor.shape.size(); ++i) {
     if (i > 0) out += ',';
     char digits[24];
     out.append(digits, std::to_chars(digits, digits + sizeof digits, tensor.shape[i]).ptr);
   }
+}
+
+}  // namespace
+
+void append_output(std::string& out, std::string_view head, const TensorView& tensor) {
+  append_head(out, head, tensor);
   out += "],\"data\":[";
   append_values(out, tensor);
   out += "]}";
+}
+
+void append_binary_output(std::string& out, std::string_view head, const TensorView& tensor) {
+  append_head(out, head, tensor);
+  out += "],\"parameters\":{\"binary_data_size\":";
+  out += std::to_string(bytes_of(tensor));
+  out += "}}";
 }
 
 }  // namespace clops::serving

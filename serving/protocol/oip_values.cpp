@@ -5,9 +5,10 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <type_traits>
 
-#include "serving/protocol/half.h"
+#include "serving/protocol/element_types.h"
 #include "serving/protocol/json_text.h"
 
 namespace clops::serving {
@@ -39,16 +40,8 @@ double to_double(const JsonCursor::Number& n) {
   return value;
 }
 
-// The cast of what rounds beyond float32's range is undefined in C++, so that part is said here.
-float to_float(double value) {
-  constexpr double kRoundsToInfinity = 0x1.ffffffp+127;
-  if (value >= kRoundsToInfinity) return HUGE_VALF;
-  if (value <= -kRoundsToInfinity) return -HUGE_VALF;
-  return static_cast<float>(value);
-}
-
-enum class Kind : uint8_t { Real, Integer, Boolean, Text };
-struct Reading {  // how a client's elements of a datatype are read
+enum class Kind : uint8_t { Real, Any, Integer, Boolean, Text };  // Any: a real number, or what may stand for one
+struct Reading {                                                  // how a client's elements of a datatype are read
   Kind kind = Kind::Real;
   bool narrow = false;  // Real: float32 is what the client means
   int64_t least = 0;
@@ -60,6 +53,7 @@ Reading reading_of(Datatype type) {
     case Datatype::Fp32:
       return {.kind = Kind::Real, .narrow = true};
     case Datatype::Fp16:
+    case Datatype::Bf16:
     case Datatype::Fp64:
       return {};
     case Datatype::Bool:
@@ -109,13 +103,13 @@ Integer read_integer(JsonCursor& json, const Reading& reading) {
 
 template <class T>
 T real_of(double value, const Reading& reading) {
-  if constexpr (std::is_same_v<T, float>) return to_float(value);
-  return reading.narrow ? static_cast<double>(to_float(value)) : value;
+  if constexpr (std::is_same_v<T, float>) return to_float32(value);
+  return reading.narrow ? static_cast<double>(to_float32(value)) : value;
 }
 
 template <class T>
 T read_real(JsonCursor& json, const Reading& reading) {
-  if (double value = 0; reading.kind == Kind::Real && json.plain_decimal(value)) return real_of<T>(value, reading);
+  if (double value = 0; reading.kind <= Kind::Any && json.plain_decimal(value)) return real_of<T>(value, reading);
   if (json.peek() == 'n') {
     json.null_if_next();
     return std::numeric_limits<T>::quiet_NaN();
@@ -125,6 +119,10 @@ T read_real(JsonCursor& json, const Reading& reading) {
     const Integer value = read_integer(json, reading);
     const auto magnitude = static_cast<T>(value.magnitude);
     return value.negative ? -magnitude : magnitude;
+  }
+  if (reading.kind == Kind::Any) {
+    if (json.peek() == 't' || json.peek() == 'f') return json.boolean() ? T{1} : T{0};
+    if (double value = 0; json.word(value)) return real_of<T>(value, reading);
   }
   // Beyond the range is infinity, as in numpy: trees compare it as rightly as the number that was meant.
   return real_of<T>(to_double(json.number()), reading);
@@ -162,36 +160,45 @@ class ValueReader {
                " needs " + std::to_string(out_.count()));
   }
 
+  // One row: what stands where an element of the first dimension does.
+  Status row(size_t index) {
+    const size_t width = out_.count() / static_cast<size_t>(out_.shape()[0]);
+    if (out_.shape().size() > 1) {
+      if (!json_.take('[')) return bad("row " + std::to_string(index) + " is not an array");
+      return nested(1, width, index * width);
+    }
+    element(index);
+    if (json_.ok()) return {};
+    return bad("row " + std::to_string(index) + ": " + json_.why() + " (byte " + std::to_string(json_.at()) +
+               " of the body)");
+  }
+  // Into the loops over a tensor, where a call for each number would be seen.
+  [[gnu::always_inline]] void element(size_t index) {
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      text(index);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      to_[index] = json_.boolean();
+    } else if constexpr (is_short_float<T>) {
+      to_[index] = T(read_real<float>(json_, reading_));
+    } else {
+      to_[index] = read_element<T>(json_, reading_);
+    }
+  }
+
  private:
   static std::string counted(size_t have, size_t want) {
     return have > want ? "more than " + std::to_string(want) : std::to_string(have);
   }
-  // Where element `index` is, for people.
-  std::string place(size_t index) const {
-    const auto shape = out_.shape();
-    if (shape.size() < 2) return "row " + std::to_string(index);
-    const size_t columns = out_.count() / static_cast<size_t>(shape[0]);
-    return "row " + std::to_string(index / columns) + ", column " + std::to_string(index % columns);
-  }
-
   // Reads one array's elements to its end and says how many there were: one too many if more than `count`.
   Result<size_t> run(size_t from, size_t count) {
     bool first = true;
     size_t i = 0;
     for (; json_.next_element(first); ++i) {
       if (i == count) return count + 1;
-      if constexpr (std::is_same_v<T, std::string_view>) {
-        text(from + i);
-      } else if constexpr (std::is_same_v<T, bool>) {
-        to_[from + i] = json_.boolean();
-      } else if constexpr (std::is_same_v<T, Half>) {
-        to_[from + i] = Half(read_real<float>(json_, reading_));
-      } else {
-        to_[from + i] = read_element<T>(json_, reading_);
-      }
+      element(from + i);
     }
     if (json_.ok()) return i;
-    return bad("\"data\", " + place(from + (i == 0 ? 0 : i - 1)) + ": " + json_.why() + " (byte " +
+    return bad("\"data\", " + place_in(out_.shape(), from + (i == 0 ? 0 : i - 1)) + ": " + json_.why() + " (byte " +
                std::to_string(json_.at()) + " of the body)");
   }
   void text(size_t index) {
@@ -237,6 +244,25 @@ class ValueReader {
   T* const to_;
 };
 
+Reading untyped_reading_of(Datatype wanted) {
+  return is_real(wanted) ? Reading{.kind = Kind::Any} : reading_of(wanted);
+}
+
+// A number's text as spreadsheets and pandas write it.
+std::optional<double> real_from(std::string_view text) {
+  if (text.starts_with('+')) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || end != text.data() + text.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range) {
+    const size_t power = text.find_first_of("eE");
+    const bool tiny = power != std::string_view::npos && text.find('-', power) != std::string_view::npos;
+    value = tiny ? 0.0 : HUGE_VAL;
+    return text.starts_with('-') ? -value : value;
+  }
+  return error == std::errc{} ? std::optional(value) : std::nullopt;
+}
+
 template <class T>
 void append_number(std::string& out, T value) {
   if constexpr (std::is_floating_point_v<T>) {
@@ -259,7 +285,7 @@ void append_all(std::string& out, const TensorView& tensor) {
       append_json_string(out, value);
     } else if constexpr (std::is_same_v<T, bool>) {
       out += value ? "true" : "false";
-    } else if constexpr (std::is_same_v<T, Half>) {
+    } else if constexpr (is_short_float<T>) {
       append_number(out, value.to_float());
     } else {
       append_number(out, value);
@@ -267,54 +293,21 @@ void append_all(std::string& out, const TensorView& tensor) {
   }
 }
 
-// Calls `use` with a value of the type that elements of `type` have in memory.
-template <class Use>
-auto with_type(Datatype type, const Use& use) {
-  switch (type) {
-    case Datatype::Bool:
-      return use(bool{});
-    case Datatype::Uint8:
-      return use(uint8_t{});
-    case Datatype::Uint16:
-      return use(uint16_t{});
-    case Datatype::Uint32:
-      return use(uint32_t{});
-    case Datatype::Uint64:
-      return use(uint64_t{});
-    case Datatype::Int8:
-      return use(int8_t{});
-    case Datatype::Int16:
-      return use(int16_t{});
-    case Datatype::Int32:
-      return use(int32_t{});
-    case Datatype::Int64:
-      return use(int64_t{});
-    case Datatype::Fp16:
-      return use(Half{});
-    case Datatype::Fp32:
-      return use(float{});
-    case Datatype::Fp64:
-      return use(double{});
-    case Datatype::Bytes:
-      break;
-  }
-  return use(std::string_view{});
-}
-
-bool is_real(Datatype type) {
-  return type == Datatype::Fp16 || type == Datatype::Fp32 || type == Datatype::Fp64;
-}
-
 }  // namespace
 
 Status check_datatype(Datatype given, Datatype wanted) {
-  const std::string takes =
-      ": this model takes " + std::string(to_string(wanted == Datatype::Fp16 ? Datatype::Fp32 : wanted));
-  if (given == Datatype::Fp16)
-    return bad("datatype FP16 is not taken in JSON" + takes + (wanted == Datatype::Fp16 ? " for FP16" : ""));
   const Kind have = reading_of(given).kind, want = reading_of(wanted).kind;
   if (have == want || (is_real(wanted) && have != Kind::Text)) return {};
-  return bad("datatype " + std::string(to_string(given)) + " does not fit" + takes);
+  return bad("datatype " + std::string(to_string(given)) + " does not fit: this model takes " +
+             std::string(to_string(wanted)));
+}
+
+Status check_json_datatype(Datatype given, Datatype wanted) {
+  if (given != Datatype::Fp16 && given != Datatype::Bf16) return check_datatype(given, wanted);
+  const bool same_size = wanted == Datatype::Fp16 || wanted == Datatype::Bf16;
+  const std::string_view takes = to_string(same_size ? Datatype::Fp32 : wanted);
+  return bad("datatype " + std::string(to_string(given)) + " is not taken in JSON: this model takes " +
+             std::string(takes) + (same_size ? ", or " + std::string(to_string(wanted)) + " as binary data" : ""));
 }
 
 Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out) {
@@ -322,14 +315,88 @@ Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out) {
                    [&](auto element) { return ValueReader<decltype(element)>(json, reading_of(given), out).read(); });
 }
 
-void append_values(std::string& out, const TensorView& tensor) {
-  with_type(tensor.datatype, [&](auto element) { append_all<decltype(element)>(out, tensor); });
+Status read_untyped_values(JsonCursor& json, TensorBuffer& out) {
+  return with_type(out.datatype(), [&](auto element) {
+    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out).read();
+  });
 }
 
-std::string shape_text(std::span<const int64_t> shape) {
-  std::string out = "[";
-  for (size_t i = 0; i < shape.size(); ++i) out += (i > 0 ? "," : "") + std::to_string(shape[i]);
-  return out + "]";
+Status read_untyped_row(JsonCursor& json, size_t row, TensorBuffer& out) {
+  return with_type(out.datatype(), [&](auto element) {
+    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out).row(row);
+  });
+}
+
+void read_untyped_cell(JsonCursor& json, size_t element, TensorBuffer& out) {
+  with_type(out.datatype(), [&](auto kind) {
+    ValueReader<decltype(kind)>(json, untyped_reading_of(out.datatype()), out).element(element);
+  });
+}
+
+bool read_cell_text(std::string_view text, size_t element, TensorBuffer& out) {
+  const bool yes = text == "true" || text == "True" || text == "TRUE";
+  const bool truth = yes || text == "false" || text == "False" || text == "FALSE";
+  return with_type(out.datatype(), [&](auto kind) -> bool {
+    using T = decltype(kind);
+    T& to = out.as<T>()[element];
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      to = text;
+    } else if constexpr (std::is_same_v<T, bool>) {
+      to = yes;
+      return truth;
+    } else if constexpr (is_real_element<T>) {
+      const std::optional<double> value = truth ? std::optional(yes ? 1.0 : 0.0) : real_from(text);
+      if (!value) return false;
+      if constexpr (std::is_same_v<T, double>) {
+        to = *value;
+      } else {
+        to = T(to_float32(*value));
+      }
+    } else {
+      if (text.starts_with('+')) text.remove_prefix(1);
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), to);
+      return !text.empty() && error == std::errc{} && end == text.data() + text.size();
+    }
+    return true;
+  });
+}
+
+namespace {
+
+template <class T>
+void append_dimension(std::string& out, std::span<const T> values, std::span<const int64_t> shape) {
+  if (shape.empty()) return append_all<T>(out, {.shape = {}, .data = values.data(), .count = values.size()});
+  out += '[';
+  const auto length = static_cast<size_t>(shape.front());
+  if (shape.size() == 1) {
+    append_all<T>(out, {.shape = {}, .data = values.data(), .count = values.size()});
+  } else {
+    for (size_t i = 0; i < length; ++i) {
+      if (i > 0) out += ',';
+      append_dimension(out, values.subspan(i * (values.size() / length), values.size() / length), shape.subspan(1));
+    }
+  }
+  out += ']';
+}
+
+}  // namespace
+
+void append_nested(std::string& out, const TensorView& tensor) {
+  with_type(tensor.datatype, [&](auto element) {
+    append_dimension<decltype(element)>(out, tensor.as<decltype(element)>(), tensor.shape);
+  });
+}
+
+void append_nested_row(std::string& out, const TensorView& tensor, size_t row) {
+  with_type(tensor.datatype, [&](auto element) {
+    using T = decltype(element);
+    const size_t width = tensor.count / tensor.rows();
+    append_dimension<T>(out, tensor.as<T>().subspan(row * width, width), tensor.shape.subspan(1));
+  });
+}
+
+void append_values(std::string& out, const TensorView& tensor) {
+  with_type(tensor.datatype, [&](auto element) { append_all<decltype(element)>(out, tensor); });
 }
 
 }  // namespace clops::serving

@@ -17,14 +17,25 @@
 namespace clops::serving {
 
 // Can values that a client calls `given` be read for a model that takes `wanted`? InvalidArgument says what it takes.
+// FP16 and BF16 have a binary form only.
 [[nodiscard]] Status check_datatype(Datatype given, Datatype wanted);
+[[nodiscard]] Status check_json_datatype(Datatype given, Datatype wanted);
 
 // `json` stands at the data's '['. Flat, or nested as the tensor's shape says. `out` has been reset to datatype and
 // shape; its strings view the JSON text where they can.
 [[nodiscard]] Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out);
 
-void append_values(std::string& out, const TensorView& tensor);  // "1,2.5": NaN and infinities are null
+// The same where nobody says what a client's numbers are: a model's floats take numbers, true and false, null, and what
+// JsonCursor::word() reads; all else is as if the client had named the model's datatype.
+[[nodiscard]] Status read_untyped_values(JsonCursor& json, TensorBuffer& out);
+// One row of it, which may be a scalar where the tensor has one dimension.
+[[nodiscard]] Status read_untyped_row(JsonCursor& json, size_t row, TensorBuffer& out);
+void read_untyped_cell(JsonCursor& json, size_t element, TensorBuffer& out);  // json says what was wrong
+// One number, or truth value, that is text by itself. False: it is not, or not one that the datatype takes.
+[[nodiscard]] bool read_cell_text(std::string_view text, size_t element, TensorBuffer& out);
 
-[[nodiscard]] std::string shape_text(std::span<const int64_t> shape);  // "[1,2]"
+void append_nested(std::string& out, const TensorView& tensor);  // "[[1,2],[3,null]]", as its shape says
+void append_nested_row(std::string& out, const TensorView& tensor, size_t row);
+void append_values(std::string& out, const TensorView& tensor);  // "1,2.5": NaN and infinities are null
 
 }  // namespace clops::serving

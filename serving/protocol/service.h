@@ -40,6 +40,20 @@ struct ModelView {
   const Target* target = nullptr;  // whose tensors describe the model (the stable variant, or the version asked for)
 };
 
+// One version of a model, as the protocol's repository extension lists it.
+struct RepositoryEntry {
+  std::string_view name, version;  // version empty: a variant that nothing is loaded for
+  bool ready = false;
+  std::string_view reason;  // why not
+};
+
+// One loaded version, as the statistics extension tells of it: all that this process has answered, on every thread.
+struct StatisticsEntry {
+  std::string_view name, version;
+  uint64_t rows = 0, executions = 0;
+  uint64_t successes = 0, success_ns = 0, failures = 0, failure_ns = 0;  // of whole requests
+};
+
 class ModelService {
  public:
   virtual ~ModelService() = default;
@@ -49,6 +63,14 @@ class ModelService {
   [[nodiscard]] virtual Result<Target*> route(std::string_view model, std::string_view version,
                                               std::span<const HeaderView> headers) = 0;
   [[nodiscard]] virtual Result<ModelView> describe(std::string_view model, std::string_view version) = 0;
+  // Sorted by model. `ready_only`: without those that nothing is loaded for.
+  [[nodiscard]] virtual std::vector<RepositoryEntry> repository(bool ready_only) = 0;
+  // `model` empty: all; `version` empty: all of the model's.
+  [[nodiscard]] virtual Result<std::vector<StatisticsEntry>> statistics(std::string_view model,
+                                                                        std::string_view version) = 0;
+  // Takes a model out of service, or back into it. As ModelManager::control(); PermissionDenied where that is not
+  // allowed.
+  [[nodiscard]] virtual Result<bool> control(std::string_view model, bool load, bool first) = 0;
   virtual void append_prediction_id(const Target& target, std::string& out) = 0;
   // Counts one request. `target` null: it reached no variant.
   virtual void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) = 0;

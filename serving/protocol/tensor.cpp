@@ -11,7 +11,7 @@ struct Row {
   std::string_view name;
   size_t bytes;
 };
-constexpr std::array<Row, 13> kTypes = {{{Datatype::Bool, "BOOL", 1},
+constexpr std::array<Row, 14> kTypes = {{{Datatype::Bool, "BOOL", 1},
                                          {Datatype::Uint8, "UINT8", 1},
                                          {Datatype::Uint16, "UINT16", 2},
                                          {Datatype::Uint32, "UINT32", 4},
@@ -21,6 +21,7 @@ constexpr std::array<Row, 13> kTypes = {{{Datatype::Bool, "BOOL", 1},
                                          {Datatype::Int32, "INT32", 4},
                                          {Datatype::Int64, "INT64", 8},
                                          {Datatype::Fp16, "FP16", 2},
+                                         {Datatype::Bf16, "BF16", 2},
                                          {Datatype::Fp32, "FP32", 4},
                                          {Datatype::Fp64, "FP64", 8},
                                          {Datatype::Bytes, "BYTES", 0}}};
@@ -38,6 +39,19 @@ Result<Datatype> datatype_from(std::string_view name) {
   const auto* const row = std::ranges::find(kTypes, name, &Row::name);
   if (row == kTypes.end()) return fail(Code::InvalidArgument, "datatype \"" + std::string(name) + "\" is not known");
   return row->type;
+}
+
+std::string shape_text(std::span<const int64_t> shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); ++i) out += (i > 0 ? "," : "") + std::to_string(shape[i]);
+  return out + "]";
+}
+
+std::string place_in(std::span<const int64_t> shape, size_t element) {
+  if (shape.size() < 2) return "row " + std::to_string(element);
+  size_t columns = 1;
+  for (const int64_t dimension : shape.subspan(1)) columns *= static_cast<size_t>(dimension);
+  return "row " + std::to_string(element / columns) + ", column " + std::to_string(element % columns);
 }
 
 void TensorBuffer::reset(Datatype type, std::span<const int64_t> shape) {

@@ -27,6 +27,7 @@ enum class Datatype : uint8_t {
   Int32,
   Int64,
   Fp16,
+  Bf16,
   Fp32,
   Fp64,
   Bytes
@@ -34,6 +35,9 @@ enum class Datatype : uint8_t {
 [[nodiscard]] std::string_view to_string(Datatype type);  // "FP32"
 [[nodiscard]] Result<Datatype> datatype_from(std::string_view name);
 [[nodiscard]] size_t size_of(Datatype type);  // bytes of one element as the protocol has it; 0 for Bytes
+
+[[nodiscard]] std::string shape_text(std::span<const int64_t> shape);                // "[1,2]"
+[[nodiscard]] std::string place_in(std::span<const int64_t> shape, size_t element);  // "row 3, column 1"
 
 struct TensorView {
   Datatype datatype = Datatype::Fp32;

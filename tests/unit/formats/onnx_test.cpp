@@ -94,12 +94,12 @@ TEST(Onnx, refuses_with_the_reason_and_the_way_out) {
     return model ? std::string("taken") : model.error().message;
   };
   const auto has = [](const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; };
-  const std::string floats = field(1, "\x08\x01"), brain = field(1, "\x08\x10");
+  const std::string floats = field(1, "\x08\x01"), brain = field(1, "\x08\x11");
   const std::string maps = field(4, field(1, field(5, "")));
   EXPECT_EQ(said(model_with("", floats)), "taken");
   EXPECT_TRUE(has(said(model_with("", maps)), "output 'y' is a sequence of maps"));
   EXPECT_TRUE(has(said(model_with("", maps)), "zipmap"));
-  EXPECT_TRUE(has(said(model_with("", brain)), "element type 16"));
+  EXPECT_TRUE(has(said(model_with("", brain)), "element type 17"));
   const auto weights = [&](const std::string& place) {
     return field(5, field(13, field(1, "location") + field(2, place)) + "\x70\x01");
   };

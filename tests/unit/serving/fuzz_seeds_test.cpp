@@ -6,8 +6,12 @@
 #include <random>
 
 #include "base/file.h"
+#include "tests/fuzz/grpc_message_check.h"
+#include "tests/fuzz/http2_frames_check.h"
 #include "tests/fuzz/http_request_check.h"
+#include "tests/fuzz/infer_binary_check.h"
 #include "tests/fuzz/infer_json_check.h"
+#include "tests/fuzz/rows_check.h"
 #include "tests/support/paths.h"
 
 namespace clops::serving {
@@ -44,6 +48,19 @@ TEST(FuzzSeeds, http_requests) {
 }
 TEST(FuzzSeeds, infer_bodies) {
   replay("infer_json", fuzz::holds_for_infer);
+}
+TEST(FuzzSeeds, binary_requests) {
+  replay("infer_binary", fuzz::holds_for_binary);
+}
+TEST(FuzzSeeds, rows_of_older_dialects) {
+  replay("rows", fuzz::holds_for_rows);
+}
+
+TEST(FuzzSeeds, http2_frames) {
+  replay("http2_frames", fuzz::holds_for_http2);
+}
+TEST(FuzzSeeds, grpc_messages) {
+  replay("grpc_message", fuzz::holds_for_grpc_message);
 }
 
 }  // namespace

@@ -1,50 +1,16 @@
 // The whole server over real sockets: golden rows over the wire, pushes, bad input, drain.
-#include "serving/server.h"
-
-#include <gtest/gtest.h>
-#include <unistd.h>
+#include "tests/unit/serving/server_fixture.h"
 
 #include <bit>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <set>
 #include <thread>
 
-#include "base/digest.h"
-#include "base/file.h"
-#include "base/json.h"
 #include "crds/scaling_hint.h"
-#include "registry/inspection.h"
-#include "serving/engines/forest.h"
-#include "tests/support/eventually.h"
-#include "tests/unit/formats/golden.h"
 
 namespace clops::serving {
 namespace {
-
-namespace fs = std::filesystem;
-
-crds::ModelRef ref_of(const std::string& version, const fs::path& path) {
-  const auto document = parse_json(registry::inspect_path(path));
-  return {.model_version = "mv-" + version,
-          .version = version,
-          .uri = "file://" + path.string(),
-          .digest = sha256(*read_file(path)),
-          .format = string_at(*document, {"format"})};
-}
-
-crds::ServingModel model_of(const std::string& name,
-                            const std::vector<std::pair<crds::ServingVariant, uint32_t>>& variants) {
-  crds::ServingModel model{.name = name, .salt = "uid", .stable = variants.front().first.name};
-  uint32_t at = 0;
-  for (const auto& [variant, buckets] : variants) {
-    model.variants.push_back(variant);
-    if (buckets > 0) model.buckets.push_back({at, at + buckets, variant.name});
-    at += buckets;
-  }
-  return model;
-}
 
 std::string body_of(const float* row, size_t columns) {
   std::string out = R"({"id":"r","inputs":[{"name":"input-0","shape":[1,)" + std::to_string(columns) +
@@ -61,76 +27,6 @@ std::string body_of(const float* row, size_t columns) {
   }
   return out + "]}]}";
 }
-
-struct ServerTest : testing::Test {
-  void SetUp() override {
-    folder = fs::path(testing::TempDir()) / ("clops_server_" + std::to_string(::getpid()) +
-                                             testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder);
-    key_file = folder / "key";
-    ASSERT_TRUE(write_file_atomic(key_file, "sesame\n"));
-    auto made = make_curl_client({});
-    ASSERT_TRUE(made);
-    http = std::move(*made);
-  }
-  void TearDown() override {
-    server.reset();
-    fs::remove_all(folder);
-  }
-  void start(std::optional<crds::ServingConfig> config = {}) {
-    std::vector<std::unique_ptr<EngineFactory>> factories;
-    factories.push_back(make_forest_engine_factory());
-    ServerOptions options{
-        .port = 0, .admin_port = 0, .threads = 2, .body_bytes_max = 1u << 20, .push_key_file = key_file.string()};
-    options.cache_folder = (folder / "cache").string();
-    options.pod_name = "pod-1";
-    options.drain_delay = std::chrono::milliseconds(50);
-    options.connection_age = connection_age;
-    options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
-    auto made = InferenceServer::start(std::move(options), clock, *log, std::move(factories), std::move(config));
-    ASSERT_TRUE(made) << made.error().message;
-    server = std::move(*made);
-  }
-  void start_ready(const crds::ServingConfig& config) {
-    start(config);
-    ASSERT_TRUE(eventually([&] { return server->state().ready; }));
-  }
-  HttpResponse send(const std::string& method, const std::string& path, std::string body = "", Headers headers = {},
-                    bool admin = false) {
-    if (!body.empty()) headers.set("Content-Type", "application/json");
-    const int port = admin ? server->admin_port() : server->port();
-    auto answer = http->send({.method = method,
-                              .url = "http://127.0.0.1:" + std::to_string(port) + path,
-                              .headers = std::move(headers),
-                              .body = std::move(body)},
-                             {});
-    if (answer) return *answer;
-    ADD_FAILURE() << method << " " << path << ": " << answer.error().message;
-    return {};
-  }
-  HttpResponse push(const crds::ServingConfig& config, const std::string& key = "sesame") {
-    Headers headers;
-    headers.set("Authorization", "Bearer " + key);
-    return send("PUT", "/clops/v1/config", crds::encode(config), headers, true);
-  }
-  static std::string infer_path(const std::string& model) { return "/v2/models/" + model + "/infer"; }
-  fs::path sample(const std::string& name) { return golden::root() / "samples/models" / name; }
-  crds::ServingConfig two(int64_t generation) {
-    return {.generation = generation,
-            .models = {model_of(
-                "breast-cancer",
-                {{{.name = "champion", .weight = 90, .model = ref_of("1", sample("breast-cancer/1/model.ubj"))}, 9000},
-                 {{.name = "challenger", .weight = 10, .model = ref_of("2", sample("breast-cancer/2/model.json"))},
-                  1000}})}};
-  }
-
-  fs::path folder, key_file;
-  std::chrono::milliseconds connection_age{0};
-  SystemClock clock;
-  std::unique_ptr<Log> log = make_null_log();
-  std::unique_ptr<HttpClient> http;
-  std::unique_ptr<InferenceServer> server;
-};
 
 // What the engines do not walk yet is left to tests/unit/serving/engines/forest_golden_test.cpp, which counts it.
 bool is_served(const golden::Golden& golden) {
@@ -232,6 +128,39 @@ TEST_F(ServerTest, contributions_are_given_on_request) {
   EXPECT_NE(answer.body.find("this model gives 69905 at a time"), std::string::npos) << answer.body.substr(0, 200);
 }
 
+// Against a background that the request brings, over the wire: the same rows give shap's numbers.
+TEST_F(ServerTest, contributions_are_held_against_a_background) {
+  constexpr size_t kBackground = 8;  // scripts/make_golden_contributions.py
+  const golden::Golden golden = golden::read(golden::data("interventional") / "lightgbm-binary.golden");
+  crds::ServingConfig config{.generation = 1};
+  config.models.push_back(model_of(
+      "m", {{{.name = "v", .weight = 100, .model = ref_of("1", golden::root() / golden.models[0])}, crds::kBuckets}}));
+  start_ready(config);
+  const auto tensor = [&](const std::string& name, size_t first, size_t rows) {
+    const double* from = golden.input64.data() + first * golden.columns;
+    const Json data = std::vector<double>(from, from + rows * golden.columns);
+    return Json{{"name", name}, {"datatype", "FP64"}, {"shape", {rows, golden.columns}}, {"data", data}};
+  };
+  Json body{{"inputs", {tensor("input-0", 9, 1), tensor("contributions_background", 0, kBackground)}},
+            {"outputs", {{{"name", "contributions"}}}}};
+  const HttpResponse answer = send("POST", infer_path("m"), body.dump());
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto json = parse_json(answer.body);
+  ASSERT_TRUE(json);
+  const Json& data = json->at("outputs").at(0).at("data");
+  ASSERT_EQ(data.size(), golden.outputs);
+  for (size_t i = 0; i < golden.outputs; ++i)
+    EXPECT_NEAR(data.at(i).get<double>(), golden.predicted64[9 * golden.outputs + i], 1e-6) << i;
+  body.erase("outputs");
+  const HttpResponse idle = send("POST", infer_path("m"), body.dump());
+  EXPECT_EQ(idle.status, 400);
+  EXPECT_NE(idle.body.find("contributions are not asked for"), std::string::npos) << idle.body;
+  const auto metadata = parse_json(send("GET", "/v2/models/m").body);
+  ASSERT_TRUE(metadata);
+  EXPECT_EQ(metadata->at("inputs").at(1).at("name"), "contributions_background");
+  EXPECT_EQ(metadata->at("inputs").at(1).at("parameters"), Json({{"optional", true}}));
+}
+
 TEST_F(ServerTest, says_who_answered) {
   start_ready(two(1));
   const std::string body = *read_file(golden::root() / "samples/rows/breast-cancer.json");
@@ -266,7 +195,7 @@ struct Wrong {
 };
 TEST_F(ServerTest, refuses_with_the_right_code) {
   start_ready(two(1));
-  const std::vector<Wrong> rows = {{"GET", "/", "", 404},
+  const std::vector<Wrong> rows = {{"GET", "/nothing", "", 404},
                                    {"POST", "/v2/health/live", "{}", 405},
                                    {"GET", "/v2/models/breast-cancer/infer", "", 405},
                                    {"GET", "/v2/models/other", "", 404},

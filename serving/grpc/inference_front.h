@@ -1,0 +1,51 @@
+// The services that clops-server has over gRPC, on the ModelService that REST has too: inference.GRPCInferenceService
+// (with the repository and statistics extensions), grpc.health.v1.Health, grpc.reflection v1 and v1alpha.
+//
+// A model that is not known is NOT_FOUND, but not ready where that is the question, as Triton says. Metadata of a call
+// routes as REST's headers do. Thread rule: one per serving thread. Ownership: borrows the ModelService. No allocation
+// of its own per inference in steady state.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "serving/grpc/call.h"
+#include "serving/grpc/infer_codec.h"
+#include "serving/protocol/service.h"
+
+namespace clops::serving::grpc {
+
+class InferenceFront final : public GrpcService {
+ public:
+  InferenceFront(ModelService& models, InferLimits limits, std::string server_version)
+      : models_(models), limits_(limits), server_version_(std::move(server_version)) {}
+  [[nodiscard]] std::optional<Method> find(std::string_view path) const override;
+  Outcome serve(Call& call, std::string_view message, std::string& out) override;
+  std::optional<Outcome> news(Call& call, std::string& out) override;
+  void on_refused(GrpcCode code) override;
+  [[nodiscard]] TimePoint now() const override { return models_.now(); }
+
+ private:
+  Outcome infer(const Call& call, std::string_view message, std::string& out);
+  Status run(Target& target, std::string& out);
+  void server_metadata(std::string& out) const;
+  Outcome model_ready(std::string_view message, std::string& out);
+  Outcome model_metadata(std::string_view message, std::string& out);
+  Outcome statistics(std::string_view message, std::string& out);
+  Outcome repository(std::string_view message, std::string& out);
+  Outcome control(Call& call, std::string_view message);
+  Outcome check_health(std::string_view message, std::string& out);
+  Outcome watch_health(Call& call, std::string_view message, std::string& out);
+  [[nodiscard]] uint64_t health_of(std::string_view service);
+
+  ModelService& models_;
+  InferLimits limits_;
+  std::string server_version_;
+  InferMessage message_;
+  InferRequest request_;
+  std::vector<TensorBuffer> values_, classes_;  // as many as the model with most outputs so far
+  std::string prediction_id_;
+};
+
+}  // namespace clops::serving::grpc

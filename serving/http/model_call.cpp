@@ -1,0 +1,59 @@
+#include "serving/http/model_call.h"
+
+namespace clops::serving::http {
+
+int status_of(Code code) {
+  switch (code) {
+    case Code::InvalidArgument:
+      return 400;
+    case Code::PermissionDenied:
+      return 403;
+    case Code::NotFound:
+      return 404;
+    case Code::TooLarge:
+      return 413;
+    case Code::Unsupported:
+      return 415;
+    case Code::Unavailable:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+bool only(std::string_view allowed, const Request& request, Answer& answer) {
+  const bool get = allowed == "GET";
+  if (request.method == allowed || (get && request.method == "HEAD")) return true;
+  answer.error(405, std::string(request.method.substr(0, 16)) + " is not done here: use " + std::string(allowed));
+  answer.extra = get ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
+  return false;
+}
+
+Status ModelCall::infer(Target& target) {
+  const size_t count = target.engine->info().outputs.size();
+  if (values_.size() < count) values_.resize(count);
+  const std::span<TensorBuffer> to = outputs(target);
+  for (TensorBuffer& output : to) output.wanted = false;
+  for (const uint32_t index : request.outputs) to[index].wanted = true;
+  return target.engine->infer(request.views, *target.scratch, to);
+}
+
+void ModelCall::trim() {
+  // One huge batch must not pin its memory for the life of the thread.
+  constexpr size_t kKeepBytes = 1u << 20;
+  for (TensorBuffer& output : values_) output.trim(kKeepBytes);
+  request.trim(kKeepBytes);
+  content_.trim();
+}
+
+void ModelCall::append_origin(const Target& target, Answer& answer) {
+  // A variant's name is a DNS label and a digest hexadecimal; a version is what its author wrote.
+  const bool printable = std::ranges::all_of(target.version, [](char c) { return c > ' ' && c < 0x7f; });
+  (answer.headers += "x-clops-variant: ") += target.variant;
+  if (printable) (answer.headers += "\r\nx-clops-version: ") += target.version;
+  answer.headers += "\r\nx-clops-prediction-id: ";
+  models_.append_prediction_id(target, answer.headers);
+  answer.headers += "\r\n";
+}
+
+}  // namespace clops::serving::http

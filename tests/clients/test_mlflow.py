@@ -1,0 +1,64 @@
+"""MLflow's scoring client against a server of one model, and what its documentation has people send."""
+import json
+import unittest
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pandas as pd
+import support
+from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+
+class Mlflow(support.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        samples = support.ROOT / "samples/models"
+        cls.one = support.Server([support.model("diabetes", ("only", 100, samples / "diabetes/1/model.ubj", "1"))])
+        cls.addClassCleanup(cls.one.stop)
+
+    def setUp(self):
+        host, port = self.one.http.split(":")
+        self.client = ScoringServerClient(host, int(port))
+        lines = support.rows("diabetes")[:20]
+        self.rows = np.array([body["inputs"][0]["data"] for _, _, body in lines], dtype=np.float64)
+        self.wanted = np.array([p[0] for _, p, _ in lines], dtype=np.float32)
+        with urllib.request.urlopen(f"http://{self.one.http}/v2/models/diabetes", timeout=10) as answer:
+            self.width = json.load(answer)["inputs"][0]["shape"][1]
+
+    def check(self, predictions):
+        np.testing.assert_array_equal(np.array(predictions, dtype=np.float32).reshape(-1), self.wanted)
+
+    def post(self, body, kind):
+        request = urllib.request.Request(f"http://{self.one.http}/invocations", data=body.encode(), headers={"Content-Type": kind})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["predictions"]
+
+    def test_the_client(self):
+        self.client.wait_server_ready(timeout=10)
+        self.assertTrue(self.client.get_version())
+        self.check(self.client.invoke(self.rows).get_predictions("ndarray"))
+        frame = pd.DataFrame(self.rows)
+        self.check(self.client.invoke(frame).get_predictions())
+        frame.iloc[0, 0] = np.nan    # sent as NaN, which is no JSON
+        self.assertEqual(len(self.client.invoke(frame).get_predictions()), 20)
+
+    def test_what_people_send(self):
+        frame = pd.DataFrame(self.rows)
+        self.check(self.post(json.dumps({"dataframe_split": frame.to_dict(orient="split")}), "application/json"))
+        self.check(self.post(json.dumps({"instances": self.rows.tolist()}), "application/json"))
+        self.check(self.post(json.dumps({"inputs": self.rows.tolist()}), "application/json"))
+
+    def test_errors(self):
+        for body, kind, code in (("{}", "application/json", 400), ("x", "image/png", 415), ('{"inputs": [[1]]}', "application/json", 400)):
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                self.post(body, kind)
+            self.assertEqual(caught.exception.code, code)
+        with self.assertRaisesRegex(Exception, "error code 404.*breast-cancer"):
+            host, port = self.server.http.split(":")
+            ScoringServerClient(host, int(port)).invoke(self.rows)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,134 @@
+// What a loop does for a handler beside handing it bytes: calls it again for what had no room, by time, and before an
+// idle connection's end.
+#include "serving/net/loop.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
+
+namespace clops::serving {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Script {
+  size_t room = 1u << 20;
+  size_t answer_bytes = 0;  // to each input
+  bool talks_by_time = false, says_farewell = false, keeps_busy = false;
+};
+
+class Scripted final : public StreamProtocol {
+ public:
+  explicit Scripted(const Script& script) : script_(script) {}
+  std::unique_ptr<StreamHandler> open() override { return std::make_unique<Handler>(script_); }
+
+ private:
+  class Handler final : public StreamHandler {
+   public:
+    explicit Handler(const Script& script) : script_(script) {}
+    Progress on_input(std::string_view in, std::string& out) override {
+      if (!in.empty()) left_ += script_.answer_bytes;
+      const size_t now = std::min(left_, script_.room);
+      out.append(now, 'a');
+      left_ -= now;
+      return {.consumed = in.size(), .next = Next::Read, .completed = true};
+    }
+    bool idle() const override { return !script_.keeps_busy; }
+    bool unsent() const override { return left_ > 0; }
+    Progress on_time(std::string& out) override {
+      if (script_.talks_by_time && !std::exchange(talked_, true)) out += "tick";
+      return {};
+    }
+    void farewell(std::string& out) override {
+      if (script_.says_farewell) out += "bye";
+    }
+
+   private:
+    Script script_;
+    size_t left_ = 0;
+    bool talked_ = false;
+  };
+  Script script_;
+};
+
+struct LoopTest : testing::Test {
+  void start(const Script& script, LoopLimits limits) {
+    protocol = std::make_unique<Scripted>(script);
+    auto made = Loop::make({clock, *protocol, observer}, limits);
+    ASSERT_TRUE(made);
+    loop = std::move(*made);
+    int pair[2];
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    ASSERT_EQ(::fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    client = pair[1];
+    loop->adopt(pair[0]);
+    thread = std::thread([this] { loop->run(); });
+  }
+  void TearDown() override {
+    if (loop != nullptr) loop->stop();
+    if (thread.joinable()) thread.join();
+    if (client >= 0) ::close(client);
+  }
+  // Bytes until there are `bytes`, or the other side's end.
+  std::string read(size_t bytes) const {
+    std::string out;
+    std::vector<char> buffer(64u << 10);
+    while (out.size() < bytes) {
+      pollfd wait{.fd = client, .events = POLLIN};
+      if (::poll(&wait, 1, 10'000) != 1) break;
+      const ssize_t got = ::read(client, buffer.data(), buffer.size());
+      if (got <= 0) return out + "|end";
+      out.append(buffer.data(), static_cast<size_t>(got));
+    }
+    return out;
+  }
+
+  SystemClock clock;
+  LoopObserver observer;
+  std::unique_ptr<Scripted> protocol;
+  std::unique_ptr<Loop> loop;
+  std::thread thread;
+  int client = -1;
+};
+
+// Whether the socket takes a part at once or not: all comes, and the handler is not called for more than its room.
+TEST_F(LoopTest, what_had_no_room_is_asked_for_again) {
+  for (const size_t room : {size_t{1000}, size_t{300'000}}) {
+    start({.room = room, .answer_bytes = 2'000'000}, {.out_bytes_max = room});
+    ASSERT_EQ(::write(client, "x", 1), 1);
+    EXPECT_EQ(read(2'000'000).size(), 2'000'000U);
+    TearDown();
+    client = -1;
+  }
+}
+
+TEST_F(LoopTest, a_handler_speaks_when_it_is_time) {
+  start({.talks_by_time = true}, {});
+  EXPECT_EQ(read(4), "tick");
+}
+
+TEST_F(LoopTest, an_idle_connection_ends_with_a_farewell) {
+  start({.says_farewell = true}, {.idle = 300ms});
+  EXPECT_EQ(read(100), "bye|end");
+}
+
+TEST_F(LoopTest, so_does_one_that_is_drained) {
+  start({.answer_bytes = 2, .says_farewell = true}, {});
+  ASSERT_EQ(::write(client, "x", 1), 1);
+  EXPECT_EQ(read(2), "aa");
+  loop->drain();
+  EXPECT_EQ(read(100), "bye|end");
+}
+
+TEST_F(LoopTest, a_busy_one_is_cut_when_its_time_is_over) {
+  start({.answer_bytes = 2, .says_farewell = true, .keeps_busy = true}, {.message = 300ms});
+  ASSERT_EQ(::write(client, "x", 1), 1);
+  EXPECT_EQ(read(100), "aa|end");
+}
+
+}  // namespace
+}  // namespace clops::serving
