@@ -1,5 +1,5 @@
 // The HTTP server of control-plane programs (health, metrics, the embedded plane's API, the unified API), and the one
-// door to cpprestsdk. Not for inference: that is serving/net.
+// door to Boost.Beast. Not for inference: that is serving/net.
 //
 // Thread rule: the handler is called on a pool of `threads` threads, concurrently; it may keep the Responder and answer
 // later from any thread. Exactly one of respond() or start() is called; a Responder dropped unanswered answers 500.
@@ -7,6 +7,7 @@
 // themselves.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -46,11 +47,18 @@ struct HttpServerOptions {
   int threads = 4;
   size_t body_bytes_max = 4u << 20;
   size_t stream_buffer_bytes_max = 8u << 20;
+  size_t head_bytes_max = 32u << 10;  // of a request's headers; more answers 431
+  size_t waiting_max = 512;           // requests that wait for a thread; more answer 503
+  size_t connections_max = 1024;      // then the one idle the longest makes room for the next, or the next waits
+  std::chrono::milliseconds idle_max{120'000};  // between two requests
+  std::chrono::milliseconds progress_max{
+      30'000};  // for a head to come, a body or an answer to move; streams may be silent
 };
 
 class HttpServer {
  public:
-  virtual ~HttpServer() = default;  // stops accepting, waits for running handlers
+  // Stops accepting, ends streams and connections (what is being written gets a moment), waits for running handlers.
+  virtual ~HttpServer() = default;
   [[nodiscard]] virtual int port() const = 0;
 };
 

@@ -7,7 +7,7 @@
 source "$(dirname "$0")/lib.sh"
 what=${1:-build}
 packages=(git ca-certificates curl g++ cmake ninja-build ccache mold pkg-config
-  libcpprest-dev nlohmann-json3-dev libsimdjson-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libssl-dev libcurl4-openssl-dev
+  libboost-dev nlohmann-json3-dev libsimdjson-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libssl-dev libcurl4-openssl-dev
   libnghttp2-dev libxxhash-dev libsqlite3-dev libcli11-dev zlib1g-dev libzstd-dev libprotobuf-dev protobuf-compiler
   libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev)
 case $what in

@@ -1,5 +1,5 @@
 // Many threads, one client: answers find their callers, and streams may end while others send. The server is thirty
-// lines of sockets here, as ThreadSanitizer does not see into cpprestsdk.
+// lines of sockets here, so that what is watched is the client alone.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>

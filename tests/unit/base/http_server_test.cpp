@@ -2,13 +2,9 @@
 // leave, limits, and an end that does not hang.
 #include "base/http_server.h"
 #include "tests/support/eventually.h"
+#include "tests/support/tcp_client.h"
 
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <condition_variable>
 #include <functional>
@@ -20,50 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class Client {
- public:
-  explicit Client(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
-  }
-  ~Client() { leave(); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-  void leave() {
-    if (fd_ >= 0) close(fd_);
-    fd_ = -1;
-  }
-  bool send_all(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto n = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-      if (n <= 0) return false;
-      bytes.remove_prefix(static_cast<size_t>(n));
-    }
-    return true;
-  }
-  // What has come when `want` is part of it, the peer closed, or five seconds have passed.
-  std::string read_until(std::string_view want) {
-    const auto deadline = std::chrono::steady_clock::now() + 5s;
-    while (got_.find(want) == std::string::npos && std::chrono::steady_clock::now() < deadline) {
-      pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
-      if (poll(&p, 1, 100) <= 0) continue;
-      char buffer[4096];
-      const auto n = recv(fd_, buffer, sizeof buffer, 0);
-      if (n <= 0) break;
-      got_.append(buffer, static_cast<size_t>(n));
-    }
-    return got_;
-  }
-  [[nodiscard]] bool connected() const { return connected_; }
-
- private:
-  int fd_;
-  bool connected_ = false;
-  std::string got_;
-};
+using Client = test::TcpClient;
 
 std::unique_ptr<HttpServer> serve(HttpHandler handler, HttpServerOptions options = {}) {
   auto server = make_http_server(options, std::move(handler));

@@ -68,9 +68,7 @@ const std::vector<Door>& doors() {
   static const std::vector<Door> table = {
       {"nlohmann/", {"base/json.h"}},
       {"curl/", {"base/http_client*.cpp", "base/curl*.cpp"}},
-      {"cpprest/", {"base/http_server*.cpp"}},
-      {"boost/", {"base/http_server*.cpp"}},
-      {"pplx/", {"base/http_server*.cpp"}},
+      {"boost/", {"base/http_server_beast.cpp"}},
       {"yaml-cpp/", {"base/yaml.cpp"}},
       {"spdlog/", {"base/log.cpp"}},
       {"fmt/", {"base/log.cpp"}},
