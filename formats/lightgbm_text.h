@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/result.h"
@@ -94,12 +95,33 @@ bool to_number(std::string_view word, Number& number) {
   return error == std::errc() && end == word.data() + word.size();
 }
 
+// Takes a whole number of at most nine digits and the space behind it off `text`; false and nothing taken where the
+// next word is anything else. Most of a file are such.
+template <class Number>
+bool take_short(std::string_view& text, Number& number) {
+  const char *at = text.data(), *const end = at + text.size();
+  const bool negative = std::is_signed_v<Number> && at != end && *at == '-';
+  const char* const first = at += negative ? 1 : 0;
+  Number sum = 0;
+  for (; at != end && at - first < 9 && *at >= '0' && *at <= '9'; ++at) sum = sum * 10 + static_cast<Number>(*at - '0');
+  if (at == first || (at != end && *at != ' ')) return false;
+  number = negative ? -sum : sum;
+  text.remove_prefix(std::min(static_cast<size_t>(at - text.data()) + 1, text.size()));
+  return true;
+}
+
 // Exactly `count` numbers. No more memory is asked for than the text can fill.
 template <class Number>
 Result<std::vector<Number>> read_list(std::string_view text, size_t count) {
   std::vector<Number> numbers;
   numbers.reserve(std::min(count, text.size() / 2 + 1));
-  for (std::string_view word = next_word(text); !word.empty(); word = next_word(text)) {
+  while (true) {
+    if constexpr (std::is_integral_v<Number>) {
+      Number number{};
+      while (numbers.size() < count && take_short(text, number)) numbers.push_back(number);
+    }
+    const std::string_view word = next_word(text);
+    if (word.empty()) break;
     if (numbers.size() == count)
       return fail(Code::InvalidArgument, "has more than its " + std::to_string(count) + " values");
     Number number{};

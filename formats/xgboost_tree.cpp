@@ -86,6 +86,7 @@ class Converter {
     std::vector<bool> seen(count, false);
     tree_.nodes.reserve(count);
     if (!raw_.hessian.empty()) tree_.covers.reserve(count);
+    pending_.reserve(64);
     pending_.push_back({0, 0, 0, false});
     while (!pending_.empty()) {
       const Pending at = pending_.back();

@@ -29,23 +29,40 @@ Status judge_owner(const Result<Json>& live, const ResourceType& type, const Obj
                                   " is gone; nothing is created for it");
 }
 
-Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live) {
-  // An apply makes what is not there and cannot be told to do only that: one that arrives late would overwrite the
-  // serving.json of the next leader. Whoever creates is told AlreadyExists. (The other children are applied from the
-  // first write on, so that fields left out later go; they say nothing that cannot be applied again.)
-  if (!live && wanted.type == kConfigMaps) {
-    const auto made = context.client.create(wanted.type, wanted.object, kFieldManager);
-    if (!made) return fail_in("ConfigMap " + string_at(wanted.object, {"metadata", "name"}), made.error());
-    return {};
+namespace {
+
+const kube::ApplyOptions kAsManager{.field_manager = kFieldManager, .force = true, .subresource = ""};
+
+Status named(const WantedChild& child, const Error& error) {
+  return fail_in(child.type.kind + " " + string_at(child.object, {"metadata", "name"}), error);
+}
+
+}  // namespace
+
+Status create_children(op::Context& context, const std::vector<WantedChild>& wanted) {
+  std::vector<kube::Call> calls;
+  for (const WantedChild& child : wanted) {
+    // An apply makes what is not there and cannot be told to do only that: one that arrives late would overwrite the
+    // serving.json or the key of the next leader. Whoever creates is told AlreadyExists. (The other children are
+    // applied from the first write on, so that fields left out later go; they say nothing that cannot be applied
+    // again.)
+    const bool only_create = child.type == kConfigMaps || child.type == kSecrets;
+    calls.push_back(only_create ? kube::create_call(child.type, child.object, kFieldManager)
+                                : kube::apply_call(child.type, child.object, kAsManager));
   }
+  const auto answers = context.client.call_all(calls);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (!answers[i]) return named(wanted[i], answers[i].error());
+  }
+  return {};
+}
+
+Status update_child(op::Context& context, const WantedChild& wanted, const ObjectMeta& live) {
   Json object = wanted.object;
-  if (live) {
-    object["metadata"]["uid"] = live->uid;
-    object["metadata"]["resourceVersion"] = live->resource_version;
-  }
-  const auto done =
-      context.client.apply(wanted.type, object, {.field_manager = kFieldManager, .force = true, .subresource = ""});
-  if (!done) return fail_in(wanted.type.kind + " " + string_at(wanted.object, {"metadata", "name"}), done.error());
+  object["metadata"]["uid"] = live.uid;
+  object["metadata"]["resourceVersion"] = live.resource_version;
+  const auto done = context.client.apply(wanted.type, object, kAsManager);
+  if (!done) return named(wanted, done.error());
   return {};
 }
 

@@ -15,8 +15,11 @@ namespace clops::controllers {
 // they are made.
 [[nodiscard]] Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner);
 [[nodiscard]] Status judge_owner(const Result<Json>& live, const ResourceType& type, const ObjectMeta& owner);
-// `live`: what was read, nullptr when there was nothing.
-[[nodiscard]] Status apply_child(op::Context& context, const WantedChild& wanted, const ObjectMeta* live);
+// Those that are not there yet, all in one round: a new deployment's pods start a few round trips earlier, and what
+// they need is there long before them. The first error in their order; the others may have been made.
+[[nodiscard]] Status create_children(op::Context& context, const std::vector<WantedChild>& wanted);
+// Only what was read: its uid and resourceVersion are preconditions.
+[[nodiscard]] Status update_child(op::Context& context, const WantedChild& wanted, const ObjectMeta& live);
 // Gone already counts as done.
 [[nodiscard]] Status remove_child(op::Context& context, const ResourceType& type, const ObjectKey& key,
                                   const std::string& uid);

@@ -169,11 +169,15 @@ ServingPod view_of(const Json& pod, const ObjectMeta& meta) {
 
 Status Reconciler::apply(const Observed& observed, const Plan& next, op::Context& context) const {
   const ObjectMeta& meta = observed.object.meta;
-  if (next.create_push_key) {
-    const auto made = context.client.create(kSecrets, render_push_key(observed.object, new_push_key_()), kFieldManager);
-    if (!made) return fail_in("Secret " + secret_name(observed.object), made.error());
+  std::vector<WantedChild> missing;
+  if (next.create_push_key) missing.push_back({kSecrets, render_push_key(observed.object, new_push_key_())});
+  for (const auto& child : next.apply) {
+    if (!live_meta(observed, child)) missing.push_back(child);
   }
-  for (const auto& child : next.apply) CLOPS_TRY(apply_child(context, child, live_meta(observed, child)));
+  if (!missing.empty()) CLOPS_TRY(create_children(context, missing));
+  for (const auto& child : next.apply) {
+    if (const ObjectMeta* live = live_meta(observed, child)) CLOPS_TRY(update_child(context, child, *live));
+  }
   for (const auto& child : next.remove) CLOPS_TRY(remove_child(context, child.type, {meta.ns, child.name}, child.uid));
   return {};
 }

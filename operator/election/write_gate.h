@@ -4,6 +4,7 @@
 // before anybody else may start. Thread rule: safe from any thread. Without election it is opened for ever.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -32,15 +33,15 @@ class GatedClient final : public kube::Client {
   GatedClient(kube::Client& inner, const WriteGate& gate, const Clock& clock)
       : inner_(inner), gate_(gate), clock_(clock) {}
   Result<std::string> call(const kube::Call& call) override {
-    if (kube::is_write(call.verb) && !gate_.is_open(clock_.now())) {
-      return fail(Code::Conflict, "this process does not hold the lease: it must not write");
-    }
+    if (kube::is_write(call.verb) && !gate_.is_open(clock_.now())) return refused();
     calls_[static_cast<size_t>(call.verb)].fetch_add(1, std::memory_order_relaxed);
     return inner_.call(call);
   }
-  std::vector<Result<std::string>> read_all(std::span<const kube::Call> calls) override {
+  std::vector<Result<std::string>> call_all(std::span<const kube::Call> calls) override {
+    const bool writes = std::ranges::any_of(calls, [](const auto& each) { return kube::is_write(each.verb); });
+    if (writes && !gate_.is_open(clock_.now())) return std::vector<Result<std::string>>(calls.size(), refused());
     for (const auto& each : calls) calls_[static_cast<size_t>(each.verb)].fetch_add(1, std::memory_order_relaxed);
-    return inner_.read_all(calls);
+    return inner_.call_all(calls);
   }
   std::unique_ptr<HttpStream> watch(const kube::ResourceType& type, const std::string& ns,
                                     const kube::WatchOptions& options, StreamSink& sink) override {
@@ -53,6 +54,9 @@ class GatedClient final : public kube::Client {
   }
 
  private:
+  static Result<std::string> refused() {
+    return fail(Code::Conflict, "this process does not hold the lease: it must not write");
+  }
   kube::Client& inner_;
   const WriteGate& gate_;
   const Clock& clock_;

@@ -62,7 +62,7 @@ class HttpKubeClient final : public Client {
     return finish(call, http_.send(request(call), limits_of(call)));
   }
 
-  std::vector<Result<std::string>> read_all(std::span<const Call> calls) override {
+  std::vector<Result<std::string>> call_all(std::span<const Call> calls) override {
     std::vector<HttpRequest> requests;
     for (const Call& each : calls) requests.push_back(request(each));
     std::vector<Result<HttpResponse>> answers = http_.send_all(requests, options_.limits);
@@ -186,7 +186,7 @@ std::vector<Result<Json>> Client::get_all(std::span<const std::pair<ResourceType
   std::vector<Call> calls;
   for (const auto& [type, key] : names) calls.push_back(get_call(type, key));
   std::vector<Result<Json>> out;
-  for (auto& answer : read_all(calls)) out.push_back(as_object(std::move(answer)));
+  for (auto& answer : call_all(calls)) out.push_back(as_object(std::move(answer)));
   return out;
 }
 
@@ -222,7 +222,7 @@ Result<ListPage> Client::list(const ResourceType& type, const std::string& ns, c
   return out;
 }
 
-Result<Json> Client::create(const ResourceType& type, const Json& object, const std::string& field_manager) {
+Call create_call(const ResourceType& type, const Json& object, const std::string& field_manager) {
   Call request{.verb = Verb::Create,
                .type = type,
                .key = {key_of(object).ns, ""},
@@ -231,7 +231,11 @@ Result<Json> Client::create(const ResourceType& type, const Json& object, const 
                .content_type = "application/json",
                .body = dump_json(object)};
   add_query(request, "fieldManager", field_manager);
-  return as_object(call(request));
+  return request;
+}
+
+Result<Json> Client::create(const ResourceType& type, const Json& object, const std::string& field_manager) {
+  return as_object(call(create_call(type, object, field_manager)));
 }
 
 Result<Json> Client::update(const ResourceType& type, const Json& object, const std::string& subresource) {
@@ -262,8 +266,7 @@ Result<Json> Client::patch(const ResourceType& type, const ObjectKey& key, Patch
   return as_object(call(request));
 }
 
-Result<Json> Client::apply(const ResourceType& type, const Json& object, const ApplyOptions& options) {
-  if (options.field_manager.empty()) return fail(Code::InvalidArgument, "apply needs a field manager");
+Call apply_call(const ResourceType& type, const Json& object, const ApplyOptions& options) {
   Call request{.verb = Verb::Apply,
                .type = type,
                .key = key_of(object),
@@ -273,7 +276,12 @@ Result<Json> Client::apply(const ResourceType& type, const Json& object, const A
                .body = dump_json(object)};  // JSON is YAML
   add_query(request, "fieldManager", options.field_manager);
   if (options.force) add_query(request, "force", "true");
-  return as_object(call(request));
+  return request;
+}
+
+Result<Json> Client::apply(const ResourceType& type, const Json& object, const ApplyOptions& options) {
+  if (options.field_manager.empty()) return fail(Code::InvalidArgument, "apply needs a field manager");
+  return as_object(call(apply_call(type, object, options)));
 }
 
 Status Client::remove(const ResourceType& type, const ObjectKey& key, const DeleteOptions& options) {

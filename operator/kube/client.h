@@ -85,6 +85,8 @@ struct LogOptions {
 };
 
 [[nodiscard]] Call list_call(const ResourceType& type, const std::string& ns, const ListOptions& options);
+[[nodiscard]] Call create_call(const ResourceType& type, const Json& object, const std::string& field_manager);
+[[nodiscard]] Call apply_call(const ResourceType& type, const Json& object, const ApplyOptions& options);
 
 class Client {
  public:
@@ -107,8 +109,8 @@ class Client {
 
   // What the verbs above are made of: the answer's body, or its error.
   [[nodiscard]] virtual Result<std::string> call(const Call& call) = 0;
-  // Reads, side by side where that is possible.
-  [[nodiscard]] virtual std::vector<Result<std::string>> read_all(std::span<const Call> calls) {
+  // Calls that do not depend on each other, side by side where that is possible; the answers in the order of the calls.
+  [[nodiscard]] virtual std::vector<Result<std::string>> call_all(std::span<const Call> calls) {
     std::vector<Result<std::string>> answers;
     for (const Call& each : calls) answers.push_back(call(each));
     return answers;

@@ -26,9 +26,7 @@ class TrackingClient final : public kube::Client {
  public:
   TrackingClient(kube::Client& inner, const Cache& cache) : inner_(inner), cache_(cache) {}
   Result<std::string> call(const kube::Call& call) override;
-  std::vector<Result<std::string>> read_all(std::span<const kube::Call> calls) override {
-    return inner_.read_all(calls);
-  }
+  std::vector<Result<std::string>> call_all(std::span<const kube::Call> calls) override;
   std::unique_ptr<HttpStream> watch(const ResourceType& type, const std::string& ns, const kube::WatchOptions& options,
                                     StreamSink& sink) override {
     return inner_.watch(type, ns, options, sink);
@@ -39,6 +37,10 @@ class TrackingClient final : public kube::Client {
   [[nodiscard]] bool in_doubt() const { return in_doubt_; }
 
  private:
+  [[nodiscard]] uint64_t lists_of(const kube::Call& call) const;
+  // `lists`: how often its kind had been listed before it was sent.
+  void note(const kube::Call& call, const Result<std::string>& answer, uint64_t lists);
+
   kube::Client& inner_;
   const Cache& cache_;
   std::vector<Expectation> written_;

@@ -57,6 +57,7 @@ struct Isa {
   }
   template <class Word>
   static CLOPS_INLINE void clear(Bytes* open, Chosen right, const int8_t* bits) {
+#pragma GCC unroll 8
     for (uint32_t v = 0; v < sizeof(Word); ++v) {
       const Bytes where = widened<Word>(right, v);
       open[v] = _mm256_andnot_si256(_mm256_and_si256(where, load(bits + size_t{v} * kLanes)), open[v]);
@@ -101,6 +102,10 @@ struct Isa {
 };
 
 struct Masks : VectorSet<32> {
+  static CLOPS_INLINE Side either(Side by, Side left, Side right) {
+    return reinterpret_cast<Side>(_mm256_blendv_epi8(reinterpret_cast<__m256i>(left), reinterpret_cast<__m256i>(right),
+                                                     reinterpret_cast<__m256i>(by)));
+  }
   // Sets of 256 classes by two shuffles; beyond them byte by byte.
   static CLOPS_INLINE Noted noted_outside(Noted here, const uint8_t* set, const int8_t* high, const int8_t* bit) {
     const __m256i rows = Isa::load(high), bits = Isa::load(bit);

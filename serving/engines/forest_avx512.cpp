@@ -40,6 +40,7 @@ struct Isa {
   template <class Word>
   static CLOPS_INLINE void clear(Bytes* open, Chosen right, const int8_t* bits) {
     constexpr int kKeep = 0x50;  // of (a, a, c): a and not c
+#pragma GCC unroll 8
     for (uint32_t v = 0; v < sizeof(Word); ++v) {
       const int8_t* from = bits + size_t{v} * kLanes;
       if constexpr (sizeof(Word) == 1) {
@@ -130,42 +131,133 @@ void rank_column(const ShortSearch& search, const float* heap, const float* numb
   }
 }
 
+// Sixteen features of up to sixteen rows, turned into a vector of rows for each feature, kBlock numbers apart.
+CLOPS_INLINE void turn(const float* from, size_t stride, uint32_t rows, __mmask16 features, float* to) {
+  __m512 a[16], b[16];
+#pragma GCC unroll 16
+  for (uint32_t i = 0; i < 16; ++i)
+    a[i] = i < rows ? _mm512_maskz_loadu_ps(features, from + i * stride) : _mm512_setzero_ps();
+#pragma GCC unroll 8
+  for (uint32_t i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  const auto low = [](__m512 x, __m512 y) {
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
+  };
+  const auto high = [](__m512 x, __m512 y) {
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
+  };
+#pragma GCC unroll 4
+  for (uint32_t i = 0; i < 16; i += 4) {  // a[i + j]: of the four rows from i, features j, 4 + j, 8 + j, 12 + j
+    a[i] = low(b[i], b[i + 2]);
+    a[i + 1] = high(b[i], b[i + 2]);
+    a[i + 2] = low(b[i + 1], b[i + 3]);
+    a[i + 3] = high(b[i + 1], b[i + 3]);
+  }
+  constexpr int kEven = 0x88, kOdd = 0xdd;
+#pragma GCC unroll 4
+  for (uint32_t j = 0; j < 4; ++j) {
+    const __m512 even = _mm512_shuffle_f32x4(a[j], a[4 + j], kEven), odd = _mm512_shuffle_f32x4(a[j], a[4 + j], kOdd);
+    const __m512 even8 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], kEven),
+                 odd8 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], kOdd);
+    _mm512_store_ps(to + size_t{j} * kBlock, _mm512_shuffle_f32x4(even, even8, kEven));
+    _mm512_store_ps(to + size_t{4 + j} * kBlock, _mm512_shuffle_f32x4(odd, odd8, kEven));
+    _mm512_store_ps(to + size_t{8 + j} * kBlock, _mm512_shuffle_f32x4(even, even8, kOdd));
+    _mm512_store_ps(to + size_t{12 + j} * kBlock, _mm512_shuffle_f32x4(odd, odd8, kOdd));
+  }
+}
+
+void rank_column(const RankView& view, const ShortSearch& search, const float* numbers, int8_t* columns) {
+  const float* heap = view.heaps + search.heap;
+  int8_t* column = columns + size_t{search.slot} * kBlock;
+  switch (search.levels) {
+    case 8:
+      return rank_column<8>(search, heap, numbers, column);
+    case 7:
+      return rank_column<7>(search, heap, numbers, column);
+    case 6:
+      return rank_column<6>(search, heap, numbers, column);
+    case 5:
+      return rank_column<5>(search, heap, numbers, column);
+    default:
+      return rank_column<4>(search, heap, numbers, column);
+  }
+}
+
+// Features in sixteens, turned; they come in ascending order.
 void rank_block_float(const RankView& view, const float* rows, uint32_t count, int8_t* columns) {
-  alignas(64) float numbers[kBlock] = {};
-  for (uint32_t i = 0; i < view.short_count; ++i) {
-    const ShortSearch& search = view.shorts[i];
-    const float* from = rows + search.feature;
-    for (uint32_t row = 0; row < count; ++row) numbers[row] = from[size_t{row} * view.features];
-    const float* heap = view.heaps + search.heap;
-    int8_t* column = columns + size_t{search.slot} * kBlock;
-    switch (search.levels) {
-      case 8:
-        rank_column<8>(search, heap, numbers, column);
-        break;
-      case 7:
-        rank_column<7>(search, heap, numbers, column);
-        break;
-      case 6:
-        rank_column<6>(search, heap, numbers, column);
-        break;
-      case 5:
-        rank_column<5>(search, heap, numbers, column);
-        break;
-      default:
-        rank_column<4>(search, heap, numbers, column);
-        break;
+  constexpr uint32_t kTurned = 16;
+  alignas(64) float numbers[kTurned * kBlock];
+  for (uint32_t i = 0; i < view.short_count;) {
+    const uint32_t first = view.shorts[i].feature / kTurned * kTurned;
+    const uint32_t features = view.features - first < kTurned ? view.features - first : kTurned;
+    const auto present = static_cast<__mmask16>((1U << features) - 1);
+    for (uint32_t row = 0; row < kBlock; row += 16) {
+      const uint32_t there = row >= count ? 0 : count - row;
+      turn(rows + size_t{row < count ? row : 0} * view.features + first, view.features, there, present, numbers + row);
     }
+    for (; i < view.short_count && view.shorts[i].feature - first < kTurned; ++i)
+      rank_column(view, view.shorts[i], numbers + size_t{view.shorts[i].feature - first} * kBlock, columns);
   }
   rank_block_rest<Count, float>(view, rows, count, columns);
 }
 
-// Values of the leaves that bytes name, a vector of sums at a time, from registers: up to 64 of float, 32 of double.
-CLOPS_INLINE __m512 values_of(const float* values, uint32_t leaves, __m128i bytes) {
-  const __m512i leaf = _mm512_cvtepu8_epi32(bytes);
-  const __m512 low = _mm512_permutex2var_ps(_mm512_loadu_ps(values), leaf, _mm512_loadu_ps(values + 16));
-  if (leaves <= 32) return low;
-  const __m512 high = _mm512_permutex2var_ps(_mm512_loadu_ps(values + 32), leaf, _mm512_loadu_ps(values + 48));
-  return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_slli_epi32(leaf, 26)), low, high);
+// A row without a missing number, the common case, needs no look at each.
+CLOPS_INLINE bool any_missing(const float* row, uint32_t features) {
+  __mmask16 missing = 0;
+  for (uint32_t i = 0; i < features; i += 16) {
+    const uint32_t left = features - i;
+    const auto there = static_cast<__mmask16>(left < 16 ? (1U << left) - 1 : 0xffff);
+    const __m512 x = _mm512_maskz_loadu_ps(there, row + i);
+    missing = static_cast<__mmask16>(missing | _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q));
+  }
+  return missing != 0;
+}
+
+void rank_row_float(const RankView& view, const float* row, int8_t* slots) {
+  if (view.zero_is_missing || any_missing(row, view.features)) return rank_row<Count, float, float>(view, row, slots);
+  const float* table = view.narrow;
+  for (uint32_t i = 0; i < view.short_count; ++i) {
+    const ShortSearch& search = view.shorts[i];
+    const __m512 x = _mm512_set1_ps(row[search.feature]);
+    const auto below = [x](const float* sixteen) {
+      return static_cast<uint32_t>(_mm_popcnt_u32(_mm512_cmp_ps_mask(_mm512_loadu_ps(sixteen), x, _CMP_LE_OQ)));
+    };
+    const float* low = table + search.low;
+    uint32_t rank = 0;
+    if (search.blocks != 0) {
+      rank = kFan * below(table + search.top);
+      low += rank;
+    }
+    slots[search.slot] = static_cast<int8_t>(rank + below(low) - 128);
+  }
+  rank_row_rest<Count, float>(view, row, slots);
+}
+
+// Values of the leaves that bytes name, added to a block of sums, from registers: up to 64 of float, 32 of double.
+template <int quarter>
+CLOPS_INLINE void add_sixteen(const __m512* table, bool many, __m512i bytes, __mmask64 high, float* sums) {
+  const __m512i leaf = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bytes, quarter));
+  __m512 value = _mm512_permutex2var_ps(table[0], leaf, table[1]);
+  if (many)
+    value = _mm512_mask_blend_ps(static_cast<__mmask16>(_kshiftri_mask64(high, 16 * quarter)), value,
+                                 _mm512_permutex2var_ps(table[2], leaf, table[3]));
+  _mm512_storeu_ps(sums + 16 * quarter, _mm512_add_ps(_mm512_loadu_ps(sums + 16 * quarter), value));
+}
+template <bool many>
+CLOPS_INLINE void add_block(const float* values, __m512i bytes, float* sums) {
+  __m512 table[4] = {_mm512_loadu_ps(values), _mm512_loadu_ps(values + 16)};
+  __mmask64 high = 0;
+  if constexpr (many) {
+    table[2] = _mm512_loadu_ps(values + 32);
+    table[3] = _mm512_loadu_ps(values + 48);
+    high = _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(32));
+  }
+  add_sixteen<0>(table, many, bytes, high, sums);
+  add_sixteen<1>(table, many, bytes, high, sums);
+  add_sixteen<2>(table, many, bytes, high, sums);
+  add_sixteen<3>(table, many, bytes, high, sums);
 }
 CLOPS_INLINE __m512d values_of(const double* values, uint32_t leaves, __m128i bytes) {
   const __m512i leaf = _mm512_cvtepu8_epi64(bytes);
@@ -179,13 +271,25 @@ CLOPS_INLINE __m512d values_of(const double* values, uint32_t leaves, __m128i by
 struct Masks : Isa {
   using Reach = __mmask64;
   using Noted = uint64_t;
-  static CLOPS_INLINE Reach all() { return _cvtu64_mask64(~uint64_t{0}); }
+  using Leaf = Bytes;
+  using Columns = const int8_t*;
+  static constexpr bool kPairs = true;
+  using Side = __m512i;  // not a mask register: there are too few of those, and what makes them is slow
   static CLOPS_INLINE Noted all_noted() { return ~uint64_t{0}; }
   static CLOPS_INLINE Bytes four_times(uint32_t byte4) { return _mm512_set1_epi32(static_cast<int>(byte4)); }
-  static CLOPS_INLINE Reach right(Reach here, const int8_t* column, uint32_t rank4) {
-    return _mm512_mask_cmplt_epi8_mask(here, four_times(rank4), load(column));
+  // Saturated, so that the sign is right.
+  static CLOPS_INLINE Leaf no_leaf() { return zero(); }
+  static CLOPS_INLINE Side side(const int8_t* columns, uint32_t column, uint32_t rank4) {
+    return _mm512_subs_epi8(four_times(rank4), load(columns + column));
   }
-  static CLOPS_INLINE Reach without(Reach here, Reach right) { return _kandn_mask64(right, here); }
+  static CLOPS_INLINE Side either(Side by, Side left, Side right) {
+    return _mm512_ternarylogic_epi64(right, left, by, 0xe4);  // by ? right : left, bit by bit
+  }
+  template <uint32_t bit>
+  static CLOPS_INLINE Bytes add_side(Bytes leaf, Side side) {
+    return _mm512_ternarylogic_epi64(leaf, _mm512_srli_epi16(side, 7 - bit),
+                                     _mm512_set1_epi8(static_cast<char>(1U << bit)), 0xf8);  // leaf | (shifted & bit)
+  }
   static CLOPS_INLINE Bytes add_where(Bytes leaf, Reach where, uint32_t bit) {
     return _mm512_mask_add_epi8(leaf, where, leaf, _mm512_set1_epi8(static_cast<char>(bit)));
   }
@@ -213,16 +317,19 @@ struct Masks : Isa {
     return _mm512_mask_blend_epi8(_cvtu64_mask64(where), leaf, four_times(leaf4));
   }
   // Leaves beyond the registers are loaded one by one: a gather is no faster, on some processors slower.
-  static CLOPS_INLINE void add_values(const float* values, uint32_t leaves, const uint8_t* named, float* sums) {
-    if (leaves > 64) return VectorSet<kBlock>::add_values(values, leaves, named, sums);
-    for (uint32_t i = 0; i < kBlock; i += 16)
-      _mm512_storeu_ps(
-          sums + i,
-          _mm512_add_ps(_mm512_loadu_ps(sums + i),
-                        values_of(values, leaves, _mm_loadu_si128(reinterpret_cast<const __m128i*>(named + i)))));
+  template <class Value>
+  static CLOPS_INLINE void add_each(const Value* values, Bytes leaves, Value* sums) {
+    VectorSet<kBlock>::add_values(values, 0, reinterpret_cast<VectorSet<kBlock>::Bytes>(leaves), sums);
   }
-  static CLOPS_INLINE void add_values(const double* values, uint32_t leaves, const uint8_t* named, double* sums) {
-    if (leaves > 32) return VectorSet<kBlock>::add_values(values, leaves, named, sums);
+  static CLOPS_INLINE void add_values(const float* values, uint32_t leaves, Bytes named, float* sums) {
+    if (leaves > 64) return add_each(values, named, sums);
+    if (leaves > 32) return add_block<true>(values, named, sums);
+    add_block<false>(values, named, sums);
+  }
+  static CLOPS_INLINE void add_values(const double* values, uint32_t leaves, Bytes bytes, double* sums) {
+    if (leaves > 32) return add_each(values, bytes, sums);
+    alignas(64) uint8_t named[kBlock];
+    store(named, bytes);
     for (uint32_t i = 0; i < kBlock; i += 8)
       _mm512_storeu_pd(
           sums + i,
@@ -237,6 +344,7 @@ bool fill_avx512(Kernels& kernels) {
   kernels.name = "AVX-512";
   kernels.lanes = Isa::kLanes;
   fill_common<Count>(kernels);
+  kernels.rank_row_float = rank_row_float;
   kernels.rank_block_float = rank_block_float;
   fill_lanes<Isa>(kernels);
   fill_masks<Masks>(kernels);

@@ -206,6 +206,7 @@ void ForestChoice::measure_batch() {
   }
   measured_ += "; a row of a block: " + measured;
   forest_.chosen_.batch = best;
+  forest_.point_views();
   if (best == Batch::Plain) {
     forest_.block_from_ = SIZE_MAX;
     return;

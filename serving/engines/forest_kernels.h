@@ -34,8 +34,8 @@ struct Kernels {
   Single heap[kIntos] = {};                                 // HeapView; null: this set has none
   Single bits[kIntos] = {};                                 // BitsView
 
-  // A block of rows. `walk`: ranked rows, view.slots bytes apart. `masks`: columns. Sums: [output][kBlock]; leaves:
-  // [tree][kBlock].
+  // A block of rows. `walk`: ranked rows, view.slots bytes apart. Sums: [output][kBlock]; leaves: [tree][kBlock].
+  // `masks`: columns, and any number of blocks, one behind the other; each tree then is fetched once for all of them.
   using Block = void (*)(const void* view, const int8_t* ranks, uint32_t count, void* out);
   Block walk_block_small[kIntos] = {}, walk_block_large[kIntos] = {};
   Block masks[kIntos] = {};

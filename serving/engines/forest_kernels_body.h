@@ -46,21 +46,30 @@ struct Of<uint32_t> {
 
 // ---- walk: kLockstep walks side by side, so that their loads overlap
 constexpr uint32_t kLockstep = 8;
+template <size_t... lane>
+struct Lanes {};
 
-template <class Node>
-CLOPS_INLINE void walk_down(const Node* (&at)[kLockstep], const int8_t* (&rows)[kLockstep], uint32_t depth) {
-  while (depth != 0) {
-    const uint32_t steps = depth < 4 ? depth : 4;
-    const Node* before[kLockstep];
-    for (uint32_t i = 0; i < kLockstep; ++i) before[i] = at[i];
-    for (uint32_t step = 0; step < steps; ++step)
-      for (uint32_t i = 0; i < kLockstep; ++i)
-        at[i] += at[i]->skip + static_cast<size_t>(rows[i][at[i]->slot] > at[i]->rank);
-    depth -= steps;
-    bool same = true;
-    for (uint32_t i = 0; i < kLockstep; ++i) same = same && before[i] == at[i];
-    if (same) return;
+// row(lane): that lane's ranks.
+template <class Node, class Row, size_t... lane>
+CLOPS_INLINE void walk_lanes(const Node* (&at)[kLockstep], const Row& row, uint32_t depth, Lanes<lane...>) {
+  const Node* node[] = {at[lane]...};  // spelled out, so that the pointers stay in registers
+  const auto step = [&]() __attribute__((always_inline)) {
+    ((node[lane] += node[lane]->skip + static_cast<size_t>(row(lane)[node[lane]->slot] > node[lane]->rank)), ...);
+  };
+  while (depth > 6) {
+    step(), step();
+    const Node* const before[] = {node[lane]...};
+    step();
+    depth -= 3;
+    if (((before[lane] == node[lane]) && ...)) depth = 0;
   }
+  for (; depth != 0; --depth) step();
+  ((at[lane] = node[lane]), ...);
+}
+
+template <class Node, class Row>
+CLOPS_INLINE void walk_down(const Node* (&at)[kLockstep], const Row& row, uint32_t depth) {
+  walk_lanes(at, row, depth, Lanes<0, 1, 2, 3, 4, 5, 6, 7>{});
 }
 
 template <class Node, class Value, class Sink>
@@ -70,15 +79,13 @@ CLOPS_INLINE void walk_row(const WalkView& view, const int8_t* slots, void* out)
   for (uint32_t first = 0; first < view.tree_count; first += kLockstep) {
     const uint32_t lanes = view.tree_count - first < kLockstep ? view.tree_count - first : kLockstep;
     const Node* at[kLockstep];
-    const int8_t* rows[kLockstep];
     uint32_t depth = 0;
     for (uint32_t i = 0; i < kLockstep; ++i) {  // lanes without a tree walk the last one again, unheard
       const TreeView& tree = view.trees[first + (i < lanes ? i : lanes - 1)];
       at[i] = nodes + tree.first;
-      rows[i] = slots;
       depth = depth < tree.depth ? tree.depth : depth;
     }
-    walk_down(at, rows, depth);
+    walk_down(at, [slots](size_t) { return slots; }, depth);
     for (uint32_t i = 0; i < lanes; ++i)
       sink.add(view.trees, first + i,
                Of<Value>::value(view.values, view.trees[first + i], view.leaf_of[at[i] - nodes]));
@@ -114,7 +121,7 @@ void walk_block(const void* any, const int8_t* ranks, uint32_t count, void* out)
         at[i] = nodes + tree.first;
         rows[i] = ranks + size_t{view.slots} * (first + (i < lanes ? i : lanes - 1));
       }
-      walk_down(at, rows, tree.depth);
+      walk_down(at, [&rows](size_t lane) { return rows[lane]; }, tree.depth);
       for (uint32_t i = 0; i < lanes; ++i) {
         const uint32_t leaf = view.leaf_of[at[i] - nodes];
         if constexpr (Of<Value>::kNotes)

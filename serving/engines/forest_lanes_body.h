@@ -88,6 +88,7 @@ template <class Isa, class Row, class Word>
 CLOPS_INLINE void clear_bits(const BitsView& view, const BitsGroup& group, const Row& row, Word* words) {
   constexpr uint32_t kVectors = sizeof(Word);
   typename Isa::Bytes open[kVectors];
+#pragma GCC unroll 8
   for (uint32_t v = 0; v < kVectors; ++v) open[v] = Isa::ones();
   const int8_t* at = view.nodes + group.nodes_at;
   for (uint32_t n = 0; n < group.nodes; ++n) {
@@ -95,6 +96,7 @@ CLOPS_INLINE void clear_bits(const BitsView& view, const BitsGroup& group, const
     Isa::template clear<Word>(open, right, at + size_t{2} * Isa::kLanes);
     at += size_t{2 + kVectors} * Isa::kLanes;
   }
+#pragma GCC unroll 8
   for (uint32_t v = 0; v < kVectors; ++v)
     Isa::store(reinterpret_cast<uint8_t*>(words) + size_t{v} * Isa::kLanes, open[v]);
 }

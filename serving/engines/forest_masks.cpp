@@ -6,7 +6,7 @@ namespace clops::serving::forest {
 namespace {
 
 // Instructions of one node and one vector of rows, about; of an eight of leaves besides its nodes.
-constexpr uint32_t kFullCost = 6, kAnyCost = 19, kClearCost = 8, kEightCost = 14;
+constexpr uint32_t kFullCost = 4, kAnyCost = 19, kClearCost = 8, kEightCost = 14;
 constexpr uint32_t kFullDepthMax = 8;
 
 uint32_t four_times(uint32_t byte) {
@@ -111,18 +111,21 @@ class MaskMaker {
     to.first = static_cast<uint32_t>(out_.cleared.size());
     to.counts_at = static_cast<uint32_t>(out_.counts.size());
     to.count = (tree.leaves + 7) / 8;
+    by_eight_.resize(std::max<size_t>(by_eight_.size(), to.count));
     const RankedNode* nodes = nodes_of(tree);
-    for (uint32_t eight = to.count; eight-- > 0;) {
-      const size_t before = out_.cleared.size();
-      for (const RankedNode* node = nodes; node != nodes + tree.count; ++node) {
-        if (node->is_leaf()) continue;
+    for (const RankedNode* node = nodes; node != nodes + tree.count; ++node) {
+      if (node->is_leaf()) continue;
+      for (uint32_t eight = node->first_leaf / 8; eight <= (node->leaf - 1) / 8; ++eight) {
         uint32_t bits = 0;
         for (uint32_t bit = 0; bit < 8; ++bit)
           if (const uint32_t leaf = 8 * eight + bit; leaf >= node->first_leaf && leaf < node->leaf) bits |= 1U << bit;
-        if (bits != 0)
-          out_.cleared.push_back({four_times(static_cast<uint8_t>(node->rank)), four_times(bits), node->column});
+        by_eight_[eight].push_back({four_times(static_cast<uint8_t>(node->rank)), four_times(bits), node->column});
       }
-      out_.counts.push_back(static_cast<uint32_t>(out_.cleared.size() - before));
+    }
+    for (uint32_t eight = to.count; eight-- > 0;) {
+      out_.counts.push_back(static_cast<uint32_t>(by_eight_[eight].size()));
+      out_.cleared.insert(out_.cleared.end(), by_eight_[eight].begin(), by_eight_[eight].end());
+      by_eight_[eight].clear();
     }
     keep_values(to);
   }
@@ -158,6 +161,7 @@ class MaskMaker {
   const Ranked& ranked_;
   bool numbers_;
   MaskLayout out_;
+  std::vector<std::vector<ClearNode>> by_eight_;  // of the tree at hand
   std::vector<int32_t> order_;
   std::vector<uint16_t> number_;  // of an inner node, by node
 };
@@ -182,7 +186,8 @@ MaskView MaskLayout::view(const Ranked& ranked, uint32_t outputs) const {
           .sets = ranked.sets.empty() ? nullptr : ranked.sets.data(),
           .values = float_values.empty() ? static_cast<const void*>(double_values.data()) : float_values.data(),
           .tree_count = static_cast<uint32_t>(trees.size()),
-          .outputs = outputs};
+          .outputs = outputs,
+          .column_bytes = ranked.column_bytes};
 }
 
 size_t MaskLayout::bytes() const {

@@ -1,54 +1,12 @@
 // Kernel "masks": every node of a tree against a vector of rows (see forest_kernels_body.h). `Set` is a set of
-// instructions: vectors of kLanes bytes, and Reach: which of the rows come by a node.
+// instructions: vectors of kLanes bytes; Reach: which of the rows come by a node; Side: the highest bit of a row's byte
+// says that it goes right.
 #pragma once
 
-#include "serving/engines/forest_kernels_body.h"
+#include "serving/engines/forest_full_body.h"
 
 namespace clops::serving::forest {
 namespace {
-
-// The left side before the right one; `leaf` gathers the bits of the way.
-template <class Set, uint32_t depth, uint32_t level, uint32_t at>
-CLOPS_INLINE void full_below(const FullNode* nodes, const int8_t* columns, typename Set::Reach here,
-                             typename Set::Bytes& leaf) {
-  if constexpr (level < depth) {
-    const FullNode& node = nodes[(1U << level) - 1 + at];
-    const typename Set::Reach right = Set::right(here, columns + node.column, node.rank4);
-    leaf = Set::add_where(leaf, right, 1U << (depth - 1 - level));
-    full_below<Set, depth, level + 1, 2 * at>(nodes, columns, Set::without(here, right), leaf);
-    full_below<Set, depth, level + 1, 2 * at + 1>(nodes, columns, right, leaf);
-  }
-}
-
-template <class Set, uint32_t depth>
-__attribute__((noinline)) typename Set::Bytes full_leaves(const FullNode* nodes, const int8_t* columns) {
-  typename Set::Bytes leaf = Set::zero();
-  full_below<Set, depth, 0, 0>(nodes, columns, Set::all(), leaf);
-  return leaf;
-}
-
-template <class Set>
-CLOPS_INLINE typename Set::Bytes full_leaves(const MaskView& view, const MaskTreeView& tree, const int8_t* columns) {
-  const FullNode* nodes = view.full + tree.first;
-  switch (tree.count) {
-    case 1:
-      return full_leaves<Set, 1>(nodes, columns);
-    case 2:
-      return full_leaves<Set, 2>(nodes, columns);
-    case 3:
-      return full_leaves<Set, 3>(nodes, columns);
-    case 4:
-      return full_leaves<Set, 4>(nodes, columns);
-    case 5:
-      return full_leaves<Set, 5>(nodes, columns);
-    case 6:
-      return full_leaves<Set, 6>(nodes, columns);
-    case 7:
-      return full_leaves<Set, 7>(nodes, columns);
-    default:
-      return full_leaves<Set, 8>(nodes, columns);
-  }
-}
 
 // Any tree: who reaches a node is noted where the node will look.
 template <class Set, bool has_sets>
@@ -103,20 +61,49 @@ CLOPS_INLINE typename Set::Bytes leaves_of(const MaskView& view, const MaskTreeV
                                      : any_leaves<Set, has_sets>(view, tree, columns, reach);
 }
 
+template <class Set, class Value>
+CLOPS_INLINE void add_leaves(const MaskView& view, const MaskTreeView& tree, typename Set::Bytes leaves, Value* block) {
+  Set::add_values(static_cast<const Value*>(view.values) + tree.leaf_first, tree.leaves, leaves,
+                  block + size_t{tree.output} * kBlock);
+}
+
+// As many rows as are whole pairs of blocks.
+template <class Set, class Value>
+CLOPS_INLINE uint32_t add_pairs(const MaskView& view, const MaskTreeView& tree, const int8_t* columns, uint32_t count,
+                                Value* out) {
+  uint32_t row = 0;
+  const size_t block_out = size_t{view.outputs} * kBlock;
+  for (; row + kBlock < count; row += 2 * kBlock) {
+    const auto leaves = full_leaves<Twice<Set>>(view, tree, {columns, columns + view.column_bytes});
+    add_leaves<Set>(view, tree, leaves.a, out);
+    add_leaves<Set>(view, tree, leaves.b, out + block_out);
+    columns += size_t{2} * view.column_bytes;
+    out += 2 * block_out;
+  }
+  return row;
+}
+
 template <class Set, class Value, bool has_sets>
 CLOPS_INLINE void mask_trees(const MaskView& view, const int8_t* columns, uint32_t count, void* out) {
   typename Set::Noted reach[kMaskLeaves + 1];
+  const size_t block_out = size_t{Of<Value>::kNotes ? view.tree_count : view.outputs} * kBlock;
   for (uint32_t t = 0; t < view.tree_count; ++t) {
     const MaskTreeView& tree = view.trees[t];
-    for (uint32_t first = 0; first < count; first += Set::kLanes) {
-      alignas(64) uint8_t leaves[Set::kLanes];
-      Set::store(leaves, leaves_of<Set, Value, has_sets>(view, tree, columns + first, reach));
+    uint32_t row = 0;
+    if constexpr (Set::kPairs && !Of<Value>::kNotes)
+      if (tree.kind == MaskTree::Full) row = add_pairs<Set>(view, tree, columns, count, static_cast<Value*>(out));
+    for (; row < count; row += Set::kLanes) {
+      const uint32_t block = row / kBlock, first = row % kBlock;
+      Value* to = static_cast<Value*>(out) + block * block_out + first;
+      const typename Set::Bytes leaf =
+          leaves_of<Set, Value, has_sets>(view, tree, columns + size_t{block} * view.column_bytes + first, reach);
       if constexpr (Of<Value>::kNotes) {
-        Value* to = static_cast<Value*>(out) + size_t{t} * kBlock + first;
+        uint8_t leaves[Set::kLanes];
+        Set::store(leaves, leaf);
+        to += size_t{t} * kBlock;
         for (uint32_t i = 0; i < Set::kLanes; ++i) to[i] = leaves[i];
       } else {
-        Set::add_values(static_cast<const Value*>(view.values) + tree.leaf_first, tree.leaves, leaves,
-                        static_cast<Value*>(out) + size_t{tree.output} * kBlock + first);
+        add_leaves<Set>(view, tree, leaf, to);
       }
     }
   }
@@ -146,6 +133,10 @@ struct VectorSet {
   typedef uint32_t Words __attribute__((vector_size(N)));
   using Reach = Bytes;
   using Noted = Bytes;
+  using Side = Bytes;
+  using Leaf = Bytes;
+  using Columns = const int8_t*;
+  static constexpr bool kPairs = false;  // too few registers
 
   static CLOPS_INLINE Bytes load(const void* from) {
     Bytes out;
@@ -155,17 +146,21 @@ struct VectorSet {
   static CLOPS_INLINE void store(uint8_t* to, Bytes bytes) { __builtin_memcpy(to, &bytes, sizeof bytes); }
   static CLOPS_INLINE Bytes four_times(uint32_t byte4) { return reinterpret_cast<Bytes>(Words{} + byte4); }
   static CLOPS_INLINE Bytes zero() { return Bytes{}; }
-  static CLOPS_INLINE Reach all() { return ~Bytes{}; }
-  static CLOPS_INLINE Noted all_noted() { return ~Bytes{}; }
-  static CLOPS_INLINE Reach right(Reach here, const int8_t* column, uint32_t rank4) {
-    return here & reinterpret_cast<Bytes>(load(column) > four_times(rank4));
+  static CLOPS_INLINE Leaf no_leaf() { return Bytes{}; }
+  static CLOPS_INLINE Side side(const int8_t* columns, uint32_t column, uint32_t rank4) {
+    return reinterpret_cast<Bytes>(load(columns + column) > four_times(rank4));
   }
-  static CLOPS_INLINE Reach without(Reach here, Reach right) { return here ^ right; }
+  static CLOPS_INLINE Side either(Side by, Side left, Side right) { return left ^ ((left ^ right) & by); }
+  template <uint32_t bit>
+  static CLOPS_INLINE Bytes add_side(Bytes leaf, Side side) {
+    return leaf | (side & (Bytes{} + static_cast<int8_t>(1U << bit)));
+  }
+  static CLOPS_INLINE Noted all_noted() { return ~Bytes{}; }
   static CLOPS_INLINE Bytes add_where(Bytes leaf, Reach where, uint32_t bit) {
     return leaf | (where & (Bytes{} + static_cast<int8_t>(bit)));
   }
   static CLOPS_INLINE Noted noted_right(Noted here, const int8_t* column, uint32_t rank4) {
-    return right(here, column, rank4);
+    return here & side(column, 0, rank4);
   }
   static CLOPS_INLINE Bytes ones() { return ~Bytes{}; }
   static CLOPS_INLINE Bytes lowest(Bytes bytes) { return bytes & -bytes; }
@@ -173,7 +168,7 @@ struct VectorSet {
     return reinterpret_cast<Bytes>((bytes & (Bytes{} + static_cast<int8_t>(bits))) != Bytes{});
   }
   static CLOPS_INLINE Bytes clear_where(Bytes open, const int8_t* column, uint32_t rank4, uint32_t clear4) {
-    return open & ~right(four_times(clear4), column, rank4);
+    return open & ~(four_times(clear4) & side(column, 0, rank4));
   }
   static CLOPS_INLINE Bytes choose(Bytes leaf, Reach where, Bytes place, uint32_t first) {
     return (leaf & ~where) | ((place + (Bytes{} + static_cast<int8_t>(first))) & where);
@@ -189,8 +184,11 @@ struct VectorSet {
     return here & load(outside);
   }
   template <class Value>
-  static CLOPS_INLINE void add_values(const Value* values, uint32_t, const uint8_t* leaves, Value* sums) {
+  static CLOPS_INLINE void add_values(const Value* values, uint32_t, Bytes named, Value* sums) {
+    uint8_t leaves[N];
+    store(leaves, named);
     Value found[N];
+#pragma GCC unroll 8
     for (uint32_t i = 0; i < N; ++i) found[i] = values[leaves[i]];
     for (uint32_t i = 0; i < N; ++i) sums[i] += found[i];
   }

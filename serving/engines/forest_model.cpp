@@ -15,6 +15,11 @@ using forest::kFloatSums;
 using forest::kLeaves;
 using formats::Number;
 
+namespace {
+// Blocks of ranks that stay in the first cache beside a tree.
+constexpr uint32_t kColumnBytes = 16'384, kBlocksMax = 8;
+}  // namespace
+
 std::string_view to_string(ForestOptions::Single single) {
   switch (single) {
     case ForestOptions::Single::Measured:
@@ -77,9 +82,9 @@ Result<Forest> Forest::make(const formats::Ensemble& model, const ForestOptions&
 }
 
 ForestWork Forest::make_work() const {
-  const size_t slots = std::max(row_stride() * kBlock, size_t{ranked_.column_bytes}) + 256;
+  const size_t slots = std::max(row_stride() * kBlock, size_t{ranked_.column_bytes} * blocks_) + 256;
   const size_t sum = sums_ == Number::Float32 ? sizeof(float) : sizeof(double);
-  const size_t sums = (size_t{outputs_} * kBlock + outputs_) * sum;
+  const size_t sums = (size_t{outputs_} * kBlock * blocks_ + outputs_) * sum;
   return ForestWork(slots, sums, leaves_.plain() ? 0 : ranked_.trees.size() * kBlock);
 }
 
@@ -100,6 +105,9 @@ void Forest::point_views() {
   if (masks_) mask_view_ = masks_->view(ranked_, outputs_);
   if (heap_) heap_view_ = heap_->view(ranked_, outputs_);
   if (bits_) bits_view_ = bits_->view(ranked_, outputs_);
+  blocks_ = chosen_.batch == ForestOptions::Batch::Masks && leaves_.plain()
+                ? std::clamp(kColumnBytes / std::max(ranked_.column_bytes, 1U), 1U, kBlocksMax)
+                : 1;
 }
 
 std::pair<const void*, forest::Kernels::Single> Forest::single_kernel(forest::Into into) const {
@@ -129,13 +137,18 @@ void Forest::rank_row(const In* row, int8_t* slots) const {
 }
 
 template <class Real, class In>
-void Forest::rank_block(const In* rows, uint32_t count, int8_t* columns) const {
-  if constexpr (std::is_same_v<In, float>)
-    kernels_->rank_block_float(rank_view_, rows, count, columns);
-  else if constexpr (std::is_same_v<Real, float>)
-    kernels_->rank_block_narrowed(rank_view_, rows, count, columns);
-  else
-    kernels_->rank_block_double(rank_view_, rows, count, columns);
+void Forest::rank_blocks(const In* rows, uint32_t count, int8_t* columns) const {
+  for (uint32_t first = 0; first < count; first += kBlock) {
+    const uint32_t block = std::min(count - first, kBlock);
+    const In* from = rows + size_t{first} * features_;
+    if constexpr (std::is_same_v<In, float>)
+      kernels_->rank_block_float(rank_view_, from, block, columns);
+    else if constexpr (std::is_same_v<Real, float>)
+      kernels_->rank_block_narrowed(rank_view_, from, block, columns);
+    else
+      kernels_->rank_block_double(rank_view_, from, block, columns);
+    columns += ranked_.column_bytes;
+  }
 }
 
 namespace {
@@ -155,12 +168,12 @@ void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
   for (size_t t = 0; t < ranked_.trees.size(); ++t) leaves_.add(t, leaves[t], as_model, sums, 1);
 }
 
-// `sums`: [output][kBlock].
+// `sums`: [block][output][kBlock].
 template <class Real, class Sum, class In>
-void Forest::sum_block(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const {
+void Forest::sum_blocks(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const {
   int8_t* ranks = work.ranks_.data();
   if (chosen_.batch == ForestOptions::Batch::Masks) {
-    rank_block<Real>(rows, count, ranks);
+    rank_blocks<Real>(rows, count, ranks);
   } else {
     for (uint32_t row = 0; row < count; ++row)
       rank_row<Real>(rows + size_t{row} * features_, ranks + row * row_stride());
@@ -195,9 +208,9 @@ void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out
   else
     margins = double_margins_.data();
   for (size_t first = 0; first < count;) {
-    const size_t left = count - first;
-    const auto block = static_cast<uint32_t>(std::min<size_t>(left, kBlock));
-    if (block < block_from_) {
+    auto rows_now = static_cast<uint32_t>(std::min<size_t>(count - first, size_t{kBlock} * blocks_));
+    if (const uint32_t rest = rows_now % kBlock; rest < block_from_) rows_now -= rest;
+    if (rows_now == 0 || block_from_ > kBlock) {
       for (; first < count; ++first) {
         std::copy_n(margins, outputs_, row_sums);
         sum_row<Real>(rows + first * features_, work, row_sums);
@@ -205,13 +218,16 @@ void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out
       }
       return;
     }
-    for (uint32_t o = 0; o < outputs_; ++o) std::fill_n(sums + size_t{o} * kBlock, kBlock, margins[o]);
-    sum_block<Real>(rows + first * features_, block, work, sums);
-    for (uint32_t row = 0; row < block; ++row) {
-      for (uint32_t o = 0; o < outputs_; ++o) row_sums[o] = sums[size_t{o} * kBlock + row];
+    Sum* to = sums;
+    for (uint32_t row = 0; row < rows_now; row += kBlock)
+      for (uint32_t o = 0; o < outputs_; ++o) to = std::fill_n(to, kBlock, margins[o]);
+    sum_blocks<Real>(rows + first * features_, rows_now, work, sums);
+    for (uint32_t row = 0; row < rows_now; ++row) {
+      const Sum* from = sums + size_t{row / kBlock} * outputs_ * kBlock + row % kBlock;
+      for (uint32_t o = 0; o < outputs_; ++o) row_sums[o] = from[size_t{o} * kBlock];
       finish(row_sums, out + (first + row) * out_columns_);
     }
-    first += block;
+    first += rows_now;
   }
 }
 

@@ -73,11 +73,11 @@ class Forest {
   template <class Real, class Sum, class In>
   void sum_row(const In* row, ForestWork& work, Sum* sums) const;
   template <class Real, class Sum, class In>
-  void sum_block(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const;
+  void sum_blocks(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const;
   template <class Real, class In>
   void rank_row(const In* row, int8_t* slots) const;
   template <class Real, class In>
-  void rank_block(const In* rows, uint32_t count, int8_t* columns) const;
+  void rank_blocks(const In* rows, uint32_t count, int8_t* columns) const;
   template <class Sum, class Out>
   void finish(Sum* sums, Out* out) const;  // of one row
 
@@ -97,6 +97,7 @@ class Forest {
   forest::LeafTable leaves_;
   ForestOptions chosen_;
   size_t block_from_ = forest::kBlock;  // this many rows or more are a block's work
+  uint32_t blocks_ = 1;                 // that one call of the block kernel takes at most
   std::unique_ptr<forest::WalkLayout> walk_;
   std::unique_ptr<forest::MaskLayout> masks_;
   std::unique_ptr<forest::HeapLayout> heap_;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -31,25 +32,59 @@ float narrowed(double threshold) {
   return static_cast<double>(near) < threshold ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
 }
 
-struct Test {  // one numeric node's
-  uint64_t key;
-  double value;
-  bool default_left;
+// One feature's thresholds. Frameworks that bin their features repeat a few hundred of them over all nodes, so those
+// met before are found by a hash, and only the distinct ones are sorted.
+class Thresholds {
+ public:
+  struct One {
+    double value = 0;
+    bool left = false, right = false;  // where nodes of it send missing values
+    uint32_t number = 0;               // in the order they were met
+  };
+  // Its number.
+  uint32_t add(double value, bool default_left) {
+    if (2 * all_.size() >= places_.size()) grow();
+    const double key = value + 0.0;  // one zero
+    uint32_t* place = find(key);
+    if (*place == kFree) {
+      *place = static_cast<uint32_t>(all_.size());
+      all_.push_back({.value = key, .number = *place});
+    }
+    One& one = all_[*place];
+    (default_left ? one.left : one.right) = true;
+    return one.number;
+  }
+  void sort() {
+    places_ = {};
+    std::ranges::sort(all_, {}, &One::value);
+    rank_of_.resize(all_.size());
+    for (uint32_t rank = 0; rank < all_.size(); ++rank) rank_of_[all_[rank].number] = rank;
+  }
+  // After sort().
+  [[nodiscard]] const std::vector<One>& all() const { return all_; }
+  [[nodiscard]] uint32_t rank(uint32_t number) const { return rank_of_[number]; }
+
+ private:
+  static constexpr uint32_t kFree = UINT32_MAX;
+  uint32_t* find(double key) {
+    const size_t last = places_.size() - 1;
+    size_t at = (std::bit_cast<uint64_t>(key) * 0x9e3779b97f4a7c15U) >> 32;
+    for (;; ++at) {
+      uint32_t& place = places_[at & last];
+      if (place == kFree || all_[place].value == key) return &place;
+    }
+  }
+  void grow() {
+    places_.assign(std::max<size_t>(64, 4 * places_.size()), kFree);
+    for (const One& one : all_) *find(one.value) = one.number;
+  }
+  std::vector<One> all_;
+  std::vector<uint32_t> places_, rank_of_;  // a power of two
 };
 
-std::vector<Test> numeric_tests(const Ensemble& model) {
-  std::vector<Test> tests;
-  for (const Tree& tree : model.trees)
-    for (const TreeNode& node : tree.nodes)
-      if (!node.leaf() && node.split == Split::Less) tests.push_back({key_of(node), node.value, node.default_left});
-  std::ranges::sort(tests,
-                    [](const Test& a, const Test& b) { return std::tie(a.key, a.value) < std::tie(b.key, b.value); });
-  return tests;
-}
-
-// What a numeric node looks up: where its thresholds are, and which slots stand for them.
+// What a numeric node looks up: its feature's thresholds, and which slots stand for them.
 struct Numbers {
-  std::vector<double> thresholds;  // distinct, ascending
+  Thresholds thresholds;
   uint32_t first_slot = 0;
   uint32_t right_first_slot = 0;  // of nodes whose missing values go right; the same where one treatment serves both
 };
@@ -86,31 +121,30 @@ class Ranker {
 
  private:
   void rank_numbers() {
-    const std::vector<Test> tests = numeric_tests(model_);
-    for (size_t first = 0; first < tests.size();) {
-      size_t end = first;
-      while (end < tests.size() && tests[end].key == tests[first].key) ++end;
-      rank_feature(tests, first, end);
-      first = end;
-    }
+    for (const Tree& tree : model_.trees)
+      for (const TreeNode& node : tree.nodes)
+        if (!node.leaf() && node.split == Split::Less)
+          met_.push_back(numbers_[key_of(node)].thresholds.add(node.value, node.default_left));
+    std::vector<uint64_t> keys;
+    for (const auto& [key, numbers] : numbers_) keys.push_back(key);
+    std::ranges::sort(keys);
+    for (const uint64_t key : keys) rank_feature(key, numbers_.at(key));
   }
 
-  void rank_feature(const std::vector<Test>& tests, size_t first, size_t end) {
-    Numbers& numbers = numbers_[tests[first].key];
+  void rank_feature(uint64_t key, Numbers& numbers) {
+    numbers.thresholds.sort();
     int64_t right_max = -1, left_min = std::numeric_limits<int64_t>::max();
-    for (size_t i = first; i < end; ++i) {
-      if (numbers.thresholds.empty() || numbers.thresholds.back() != tests[i].value)
-        numbers.thresholds.push_back(tests[i].value);
-      const auto at = static_cast<int64_t>(numbers.thresholds.size()) - 1;
-      if (tests[i].default_left)
-        left_min = std::min(left_min, at);
-      else
-        right_max = at;
+    std::vector<double> values;
+    for (const Thresholds::One& one : numbers.thresholds.all()) {
+      const auto at = static_cast<int64_t>(values.size());
+      if (one.left) left_min = std::min(left_min, at);
+      if (one.right) right_max = at;
+      values.push_back(one.value);
     }
-    Search search{.feature = static_cast<uint32_t>(tests[first].key >> 1),
+    Search search{.feature = static_cast<uint32_t>(key >> 1),
                   .first_slot = static_cast<uint32_t>(out_.slots.size()),
-                  .zero_is_missing = (tests[first].key & 1) != 0};
-    const auto count = static_cast<int64_t>(numbers.thresholds.size());
+                  .zero_is_missing = (key & 1) != 0};
+    const auto count = static_cast<int64_t>(values.size());
     numbers.first_slot = numbers.right_first_slot = search.first_slot;
     if (right_max < left_min) {  // one rank sends every node its default way
       add_slots(count, right_max + 1);
@@ -120,8 +154,8 @@ class Ranker {
       add_slots(count, count);
     }
     search.slots = static_cast<uint32_t>(out_.slots.size()) - search.first_slot;
-    if (search.slots == 1) return add_short(numbers.thresholds, search);
-    add_table(numbers.thresholds, search);
+    if (search.slots == 1) return add_short(values, search);
+    add_table(values, search);
     out_.searches.push_back(search);
   }
 
@@ -132,15 +166,16 @@ class Ranker {
 
   void add_short(const std::vector<double>& thresholds, const Search& search) {
     constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
-    const size_t blocks = thresholds.size() / kFan;  // full ones: 15 at most
     ShortSearch to{.feature = search.feature,
                    .top = static_cast<uint32_t>(out_.narrow.size()),
                    .low = static_cast<uint32_t>(out_.narrow.size()) + kFan,
                    .slot = search.first_slot,
+                   .blocks = static_cast<uint32_t>(thresholds.size() / kFan),
                    .missing = out_.slots[search.first_slot].missing,
                    .zero_is_missing = search.zero_is_missing};
-    for (size_t i = 0; i < kFan; ++i) add_threshold(i < blocks ? thresholds[i * kFan + kFan - 1] : kNone);
-    for (size_t i = 0; i < (blocks + 1) * kFan; ++i) add_threshold(i < thresholds.size() ? thresholds[i] : kNone);
+    for (size_t i = 0; i < kFan; ++i) add_threshold(i < to.blocks ? thresholds[i * kFan + kFan - 1] : kNone);
+    for (size_t i = 0; i < (size_t{to.blocks} + 1) * kFan; ++i)
+      add_threshold(i < thresholds.size() ? thresholds[i] : kNone);
     add_heap(thresholds, to);
     out_.shorts.push_back(to);
   }
@@ -304,7 +339,7 @@ class Ranker {
     out_.trees.push_back(view);
   }
 
-  void place(const Tree& tree, const TreeNode& from, RankedNode& to) const {
+  void place(const Tree& tree, const TreeNode& from, RankedNode& to) {
     to.left = from.left;
     to.right = from.right;
     if (from.split == Split::InSet) {
@@ -317,8 +352,7 @@ class Ranker {
       return;
     }
     const Numbers& numbers = numbers_.at(key_of(from));
-    const auto at =
-        static_cast<uint32_t>(std::ranges::lower_bound(numbers.thresholds, from.value) - numbers.thresholds.begin());
+    const uint32_t at = numbers.thresholds.rank(met_[placed_++]);
     to.slot = (from.default_left ? numbers.first_slot : numbers.right_first_slot) + at / kRunMax;
     to.rank = static_cast<int8_t>(static_cast<int32_t>(at % kRunMax) - 128);
     to.column = to.slot * kBlock;
@@ -327,6 +361,8 @@ class Ranker {
   const Ensemble& model_;
   Ranked out_;
   std::unordered_map<uint64_t, Numbers> numbers_;
+  std::vector<uint32_t> met_;  // numeric nodes' thresholds, by number, in the order of the trees
+  size_t placed_ = 0;          // of them
   std::map<uint64_t, Sets> sets_;
 };
 
@@ -346,7 +382,8 @@ RankView Ranked::view() const {
           .wide = wide.data(),
           .class_of = class_of.data(),
           .set_rows = set_rows.data(),
-          .chop = chop};
+          .chop = chop,
+          .zero_is_missing = std::ranges::any_of(shorts, &ShortSearch::zero_is_missing)};
 }
 
 size_t Ranked::bytes() const {

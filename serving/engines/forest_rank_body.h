@@ -64,13 +64,10 @@ CLOPS_INLINE int8_t short_rank(const ShortSearch& search, const Real* table, Rea
   return is_missing(x, search.zero_is_missing) ? search.missing : static_cast<int8_t>(static_cast<int32_t>(rank) - 128);
 }
 
+// All but the short searches.
 template <class Count, class Real, class In>
-void rank_row(const RankView& view, const In* row, int8_t* slots) {
+CLOPS_INLINE void rank_row_rest(const RankView& view, const In* row, int8_t* slots) {
   const Real* table = thresholds<Real>(view);
-  for (uint32_t i = 0; i < view.short_count; ++i) {
-    const ShortSearch& search = view.shorts[i];
-    slots[search.slot] = short_rank<Count>(search, table, static_cast<Real>(row[search.feature]));
-  }
   for (uint32_t i = 0; i < view.search_count; ++i) {
     const Search& search = view.searches[i];
     const auto x = static_cast<Real>(row[search.feature]);
@@ -85,6 +82,16 @@ void rank_row(const RankView& view, const In* row, int8_t* slots) {
     __builtin_memcpy(slots + search.first_slot, view.set_rows + search.rows_at + size_t{category} * search.sets,
                      search.sets);
   }
+}
+
+template <class Count, class Real, class In>
+void rank_row(const RankView& view, const In* row, int8_t* slots) {
+  const Real* table = thresholds<Real>(view);
+  for (uint32_t i = 0; i < view.short_count; ++i) {
+    const ShortSearch& search = view.shorts[i];
+    slots[search.slot] = short_rank<Count>(search, table, static_cast<Real>(row[search.feature]));
+  }
+  rank_row_rest<Count, Real>(view, row, slots);
 }
 
 template <class Count, class Real, class In>

@@ -32,6 +32,7 @@ struct ShortSearch {
   uint32_t feature = 0, top = 0, low = 0;  // top: one block; low: blocks
   uint32_t heap = 0, levels = 0;  // of RankView::heaps: the same thresholds as a full search tree of so many levels
   uint32_t slot = 0;
+  uint32_t blocks = 0;  // low ones that are full, 15 at most; 0: the top need not be asked
   int8_t missing = 0;
   bool zero_is_missing = false;
 };
@@ -67,7 +68,8 @@ struct RankView {
   const double* wide = nullptr;  // for float64 rows, where the model compares in float64
   const uint16_t* class_of = nullptr;
   const int8_t* set_rows = nullptr;
-  bool chop = false;  // CategoryOf::Chop
+  bool chop = false;             // CategoryOf::Chop
+  bool zero_is_missing = false;  // of a short search
 };
 
 struct TreeView {
@@ -129,6 +131,7 @@ struct MaskView {
   const uint8_t* sets = nullptr;  // 64 bytes each: the classes that go left
   const void* values = nullptr;   // a full tree's: one for each of its 2^depth leaves
   uint32_t tree_count = 0, outputs = 1;
+  uint32_t column_bytes = 0;  // of a block
 };
 
 // Kernel "heap": as many trees as a vector has bytes, filled up to full trees. Level d of a group: 2^d vectors of

@@ -26,14 +26,17 @@ class OrderShares {
 }  // namespace
 
 struct InterventionalShap::Inner {
-  Inner(shap::Layout made, uint32_t columns, uint32_t sums)
-      : layout(std::move(made)), orders(size_t{2} * layout.points_max), features(columns), outputs(sums) {}
+  explicit Inner(Of of)
+      : model(std::move(of)),
+        layout(*model.layout),
+        orders(size_t{2} * layout.points_max),
+        features(model.features),
+        outputs(model.outputs) {}
 
-  shap::Layout layout;
+  Of model;
+  const shap::Layout& layout;
   OrderShares orders;
   uint32_t features, outputs;
-  double divisor = 1;
-  bool narrow = false;             // the model compares float32
   std::vector<double> background;  // row by row, a number each slot
   std::vector<double> bias;
 
@@ -77,11 +80,13 @@ struct InterventionalShap::Inner {
   template <class In>
   void gather(const In* row, double* to) const {
     for (const uint32_t feature : layout.features)
-      *to++ = narrow ? static_cast<double>(static_cast<float>(row[feature])) : static_cast<double>(row[feature]);
+      *to++ = model.narrow ? static_cast<double>(static_cast<float>(row[feature])) : static_cast<double>(row[feature]);
   }
 
+  static int32_t root_of(const shap::Pass& tree) { return static_cast<int32_t>(tree.run.first + tree.run.nodes - 1); }
+
   double leaf_of(const shap::Pass& tree, const double* row) const {
-    auto at = static_cast<int32_t>(tree.root);
+    auto at = root_of(tree);
     while (at >= 0) {
       const shap::Node& node = layout.nodes[static_cast<size_t>(at)];
       at = shap::goes_left(layout, node, row[node.slot]) ? node.left : node.right;
@@ -107,13 +112,13 @@ struct InterventionalShap::Inner {
                     layout.values.data() + tree.values,
                     sums.data() + tree.output * slots(),
                     side};
-          (void)pair.visit(static_cast<int32_t>(tree.root), 0, 0);
+          (void)pair.visit(root_of(tree), 0, 0);
         }
       }
       for (uint32_t o = 0; o < outputs; ++o, out += features + 1) {
         for (size_t slot = 0; slot < slots(); ++slot)
-          out[layout.features[slot]] = sums[o * slots() + slot] / static_cast<double>(others) / divisor;
-        out[features] = bias[o] / divisor;
+          out[layout.features[slot]] = sums[o * slots() + slot] / static_cast<double>(others) / model.divisor;
+        out[features] = bias[o] / model.divisor;
       }
     }
   }
@@ -122,25 +127,22 @@ struct InterventionalShap::Inner {
 Result<InterventionalShap> InterventionalShap::make(const formats::Ensemble& model,
                                                     std::span<const double> background) {
   CLOPS_TRY(check_explainable(model, false));
+  CLOPS_ASSIGN(shap::Layout layout, shap::lay_out(model));
+  return make({std::make_shared<const shap::Layout>(std::move(layout)), model.features, model.outputs,
+               explained_divisor(model), model.rows == formats::Number::Float32},
+              background);
+}
+
+Result<InterventionalShap> InterventionalShap::make(Of model, std::span<const double> background) {
   if (background.empty() || model.features == 0 || background.size() % model.features != 0)
     return fail(Code::InvalidArgument,
                 "the background is not one or more whole rows of " + std::to_string(model.features) + " features");
-  CLOPS_ASSIGN(shap::Layout layout, shap::lay_out(model));
-  auto inner = std::make_unique<Inner>(std::move(layout), model.features, model.outputs);
-  inner->divisor = explained_divisor(model);
-  inner->narrow = model.rows == formats::Number::Float32;
-  const size_t rows = background.size() / model.features, slots = inner->slots();
+  auto inner = std::make_unique<Inner>(std::move(model));
+  const size_t columns = inner->features, rows = background.size() / columns, slots = inner->slots();
   inner->background.resize(rows * slots);
   for (size_t row = 0; row < rows; ++row)
-    inner->gather(background.data() + row * model.features, inner->background.data() + row * slots);
-  inner->bias.assign(model.margins.begin(), model.margins.end());
-  for (const formats::Tree& tree : model.trees) {
-    const formats::TreeNode& root = tree.nodes[0];
-    if (!root.leaf()) continue;
-    if (tree.vectors.empty()) inner->bias[tree.output] += root.value;
-    for (uint32_t o = 0; o < model.outputs && !tree.vectors.empty(); ++o)
-      inner->bias[o] += tree.vectors[size_t{root.side} * model.outputs + o];
-  }
+    inner->gather(background.data() + row * columns, inner->background.data() + row * slots);
+  inner->bias = inner->layout.fixed;
   for (const shap::Pass& tree : inner->layout.passes) {
     if (tree.first != 0) continue;
     double sum = 0;

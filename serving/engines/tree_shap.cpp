@@ -58,13 +58,17 @@ Result<const shap::Kernels*> choose(ShapInstructions instructions) {
 class TreeShap::Work {
  public:
   std::vector<double> rows, sums;
+  shap::RowWork row;
 };
 void TreeShap::WorkDelete::operator()(Work* work) const {
   delete work;
 }
 
 struct TreeShap::Inner {
-  shap::Layout layout;
+  explicit Inner(shap::Layout made) : shared(std::make_shared<const shap::Layout>(std::move(made))), layout(*shared) {}
+
+  std::shared_ptr<const shap::Layout> shared;
+  const shap::Layout& layout;
   const shap::Kernels* kernels = nullptr;
   uint32_t features = 0, outputs = 0;
   size_t blocks = 1;
@@ -76,47 +80,74 @@ struct TreeShap::Inner {
 
   template <class In, class Out>
   void explain(const In* rows, size_t count, Work& work, Out* out) const {
-    const size_t columns = features, wide = size_t{outputs} * (columns + 1);
-    work.rows.resize(row_numbers() * blocks +
-                     shap::kBlock);  // a forest of stumps uses no feature: there is still a place
+    const size_t wide = size_t{outputs} * (size_t{features} + 1);
+    // A forest of stumps uses no feature: there is still a place.
+    work.rows.resize(row_numbers() * blocks + shap::kBlock);
     work.sums.resize(sum_numbers() * blocks + shap::kBlock);
-    for (size_t first = 0; first < count; first += blocks * shap::kBlock) {
-      const size_t here = std::min(count - first, blocks * shap::kBlock);
-      const size_t used = (here + shap::kBlock - 1) / shap::kBlock;
-      for (size_t block = 0; block < used; ++block) {
-        const size_t at = block * shap::kBlock;
-        gather(rows + (first + at) * columns, std::min<size_t>(shap::kBlock, here - at),
-               work.rows.data() + block * row_numbers());
-      }
-      std::fill_n(work.sums.begin(), used * sum_numbers(), 0.0);
-      for (const shap::Pass& pass : layout.passes) {
-        for (size_t block = 0; block < used; ++block)
-          kernels->run[pass.count](layout, pass, work.rows.data() + block * row_numbers(),
-                                   work.sums.data() + block * sum_numbers() + pass.output * row_numbers());
-      }
-      for (size_t row = 0; row < here; ++row)
-        scatter(work.sums.data() + row / shap::kBlock * sum_numbers() + row % shap::kBlock, out + (first + row) * wide);
+    size_t first = 0;
+    while (count - first > kernels->rows_alone) {
+      const size_t left = count - first, last = left % shap::kBlock;
+      size_t here = std::min(left, blocks * shap::kBlock);
+      if (here == left && last != 0 && last <= kernels->rows_alone) here -= last;
+      explain_blocks(rows + first * features, here, work, out + first * wide);
+      first += here;
     }
+    for (; first < count; ++first) explain_row(rows + first * features, work, out + first * wide);
+  }
+
+  template <class In, class Out>
+  void explain_blocks(const In* rows, size_t count, Work& work, Out* out) const {
+    const size_t used = (count + shap::kBlock - 1) / shap::kBlock;
+    for (size_t block = 0; block < used; ++block) {
+      const size_t at = block * shap::kBlock;
+      gather(rows + at * features, std::min<size_t>(shap::kBlock, count - at),
+             work.rows.data() + block * row_numbers());
+    }
+    std::fill_n(work.sums.begin(), used * sum_numbers(), 0.0);
+    for (const shap::Pass& pass : layout.passes) {
+      for (size_t block = 0; block < used; ++block)
+        kernels->block[pass.count](layout, pass, work.rows.data() + block * row_numbers(),
+                                   work.sums.data() + block * sum_numbers() + pass.output * row_numbers());
+    }
+    for (size_t row = 0; row < count; ++row)
+      scatter(work.sums.data() + row / shap::kBlock * sum_numbers() + row % shap::kBlock, shap::kBlock,
+              out + row * size_t{outputs} * (size_t{features} + 1));
+  }
+
+  template <class In, class Out>
+  void explain_row(const In* row, Work& work, Out* out) const {
+    work.row.given.resize(layout.run_max);
+    work.row.totals.resize(layout.run_max);
+    work.row.agrees.resize(1 + 2 * layout.run_max);
+    const size_t slots = layout.features.size();
+    for (size_t slot = 0; slot < slots; ++slot) work.rows[slot] = number(row[layout.features[slot]]);
+    std::fill_n(work.sums.begin(), slots * outputs, 0.0);
+    for (const shap::Pass& pass : layout.passes)
+      kernels->row[pass.count](layout, pass, work.rows.data(), work.row, work.sums.data() + pass.output * slots);
+    scatter(work.sums.data(), 1, out);
+  }
+
+  template <class In>
+  double number(In x) const {
+    return narrow ? static_cast<double>(static_cast<float>(x)) : static_cast<double>(x);
   }
 
   template <class In>
   void gather(const In* rows, size_t count, double* to) const {
     for (size_t lane = 0; lane < shap::kBlock; ++lane) {
       const In* row = rows + std::min(lane, count - 1) * features;  // idle lanes walk the last row again, unheard
-      for (size_t slot = 0; slot < layout.features.size(); ++slot) {
-        const In x = row[layout.features[slot]];
-        to[slot * shap::kBlock + lane] = narrow ? static_cast<double>(static_cast<float>(x)) : static_cast<double>(x);
-      }
+      for (size_t slot = 0; slot < layout.features.size(); ++slot)
+        to[slot * shap::kBlock + lane] = number(row[layout.features[slot]]);
     }
   }
 
   template <class Out>
-  void scatter(const double* sums, Out* out) const {
+  void scatter(const double* sums, size_t step, Out* out) const {
     std::fill_n(out, size_t{outputs} * (size_t{features} + 1), Out{0});
     for (uint32_t o = 0; o < outputs; ++o, out += features + 1) {
       for (const uint32_t feature : layout.features) {
         out[feature] = static_cast<Out>(divisor == 1 ? *sums : *sums / divisor);
-        sums += shap::kBlock;
+        sums += step;
       }
       out[features] = static_cast<Out>(divisor == 1 ? layout.bias[o] : layout.bias[o] / divisor);
     }
@@ -144,9 +175,10 @@ Status check_explainable(const formats::Ensemble& model, bool covers) {
 
 Result<TreeShap> TreeShap::make(const formats::Ensemble& model, ShapInstructions instructions) {
   CLOPS_TRY(check_explainable(model));
-  auto inner = std::make_unique<Inner>();
-  CLOPS_ASSIGN(inner->kernels, choose(instructions));
-  CLOPS_ASSIGN(inner->layout, shap::lay_out(model));
+  CLOPS_ASSIGN(const shap::Kernels* kernels, choose(instructions));
+  CLOPS_ASSIGN(shap::Layout layout, shap::lay_out(model));
+  auto inner = std::make_unique<Inner>(std::move(layout));
+  inner->kernels = kernels;
   inner->features = model.features;
   inner->outputs = model.outputs;
   inner->divisor = explained_divisor(model);
@@ -161,7 +193,7 @@ TreeShap::TreeShap(TreeShap&&) noexcept = default;
 TreeShap& TreeShap::operator=(TreeShap&&) noexcept = default;
 TreeShap::~TreeShap() = default;
 
-TreeShap::WorkPtr TreeShap::make_work() const {
+TreeShap::WorkPtr TreeShap::make_work() {
   return WorkPtr(new Work);
 }
 void TreeShap::explain(const float* rows, size_t count, Work& work, float* out) const {
@@ -175,6 +207,11 @@ void TreeShap::explain(const double* rows, size_t count, Work& work, float* out)
 }
 void TreeShap::explain(const double* rows, size_t count, Work& work, double* out) const {
   inner_->explain(rows, count, work, out);
+}
+
+Result<InterventionalShap> TreeShap::against(std::span<const double> background) const {
+  return InterventionalShap::make({inner_->shared, inner_->features, inner_->outputs, inner_->divisor, inner_->narrow},
+                                  background);
 }
 
 uint32_t TreeShap::features() const {

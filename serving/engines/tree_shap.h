@@ -30,6 +30,11 @@
 
 namespace clops::serving {
 
+namespace shap {
+struct Layout;
+}
+class InterventionalShap;
+
 inline constexpr uint32_t kShapDepthMax = 512;
 
 enum class ShapInstructions : uint8_t { Best, Portable, Avx2, Avx512 };
@@ -54,13 +59,16 @@ class TreeShap {
   TreeShap& operator=(TreeShap&&) noexcept;
   ~TreeShap();
 
-  [[nodiscard]] WorkPtr make_work() const;
+  [[nodiscard]] static WorkPtr make_work();
   // Rows: row-major, count x features, NaN = missing. Out: row-major, count x outputs x (features + 1); the last column
   // is the bias: margins (XGBoost's base_score) and what the trees give on average.
   void explain(const float* rows, size_t count, Work& work, float* out) const;
   void explain(const float* rows, size_t count, Work& work, double* out) const;
   void explain(const double* rows, size_t count, Work& work, float* out) const;
   void explain(const double* rows, size_t count, Work& work, double* out) const;
+
+  // Of the same trees, which are shared; errors as InterventionalShap::make's.
+  [[nodiscard]] Result<InterventionalShap> against(std::span<const double> background) const;
 
   [[nodiscard]] uint32_t features() const;
   [[nodiscard]] uint32_t outputs() const;
@@ -89,6 +97,14 @@ class InterventionalShap {
   void explain(const double* rows, size_t count, double* out) const;
 
  private:
+  friend class TreeShap;
+  struct Of {  // a model
+    std::shared_ptr<const shap::Layout> layout;
+    uint32_t features, outputs;
+    double divisor;
+    bool narrow;  // it compares float32
+  };
+  [[nodiscard]] static Result<InterventionalShap> make(Of model, std::span<const double> background);
   struct Inner;
   explicit InterventionalShap(std::unique_ptr<const Inner> inner);
   std::unique_ptr<const Inner> inner_;

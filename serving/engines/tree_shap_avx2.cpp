@@ -1,6 +1,7 @@
 // The kernels of exact SHAP contributions for AVX2: four rows a vector. Compiled with flags of its own; without them
 // this is nothing.
 #include "serving/engines/tree_shap_body.h"
+#include "serving/engines/tree_shap_row_body.h"
 
 #ifdef __AVX2__
 #include <immintrin.h>
@@ -24,6 +25,14 @@ struct Isa {
     return _mm256_castsi256_pd(
         _mm256_set_epi64x(-int64_t{rows[3]}, -int64_t{rows[2]}, -int64_t{rows[1]}, -int64_t{rows[0]}));
   }
+  static M flag(bool set) { return _mm256_castsi256_pd(_mm256_set1_epi64x(-int64_t{set})); }
+  static M first(uint32_t lanes) {
+    return _mm256_castsi256_pd(_mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes), _mm256_set_epi64x(3, 2, 1, 0)));
+  }
+  static double sum(V v) {  // in halves
+    const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(v), _mm256_extractf128_pd(v, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+  }
   static M no(M m) { return _mm256_xor_pd(m, _mm256_castsi256_pd(_mm256_set1_epi64x(-1))); }
   static M both(M m, M n) { return _mm256_and_pd(m, n); }
   static V choose(M m, V yes, V no) { return _mm256_blendv_pd(no, yes, m); }
@@ -34,7 +43,8 @@ struct Isa {
 }  // namespace
 
 const Kernels* avx2_kernels() {
-  return __builtin_cpu_supports("avx2") ? kernels_of<Isa>("AVX2") : nullptr;
+  static const Kernels kernels{"AVX2", kBlocks<Isa>, kRows<Isa>, 2};
+  return __builtin_cpu_supports("avx2") ? &kernels : nullptr;
 }
 
 }  // namespace clops::serving::shap

@@ -1,6 +1,7 @@
 // The kernels of exact SHAP contributions for AVX-512: eight rows a vector. Compiled with flags of its own; without
 // them this is nothing.
 #include "serving/engines/tree_shap_body.h"
+#include "serving/engines/tree_shap_row_body.h"
 
 #ifdef __AVX512DQ__
 #include <immintrin.h>
@@ -25,6 +26,13 @@ struct Isa {
     for (uint32_t lane = 0; lane < kLanes; ++lane) bits |= static_cast<uint32_t>(rows[lane]) << lane;
     return static_cast<M>(bits);
   }
+  static M flag(bool set) { return static_cast<M>(-static_cast<int>(set)); }
+  static M first(uint32_t lanes) { return static_cast<M>((1U << lanes) - 1); }
+  static double sum(V v) {  // in halves
+    const __m256d quarter = _mm256_add_pd(_mm512_castpd512_pd256(v), _mm512_extractf64x4_pd(v, 1));
+    const __m128d half = _mm_add_pd(_mm256_castpd256_pd128(quarter), _mm256_extractf128_pd(quarter, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(half, _mm_unpackhi_pd(half, half)));
+  }
   static M no(M m) { return static_cast<M>(~m); }
   static M both(M m, M n) { return static_cast<M>(m & n); }
   static V choose(M m, V yes, V no) { return _mm512_mask_blend_pd(m, no, yes); }
@@ -35,7 +43,14 @@ struct Isa {
 }  // namespace
 
 const Kernels* avx512_kernels() {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") ? kernels_of<Isa>("AVX-512") : nullptr;
+  const Kernels* avx2 = avx2_kernels();
+  if (avx2 == nullptr || !__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512dq")) return nullptr;
+  static const Kernels kernels = [avx2] {
+    Kernels made{"AVX-512", kBlocks<Isa>, kRows<Isa>, 2};
+    for (uint32_t points = 1; points <= 4; ++points) made.row[points] = avx2->row[points];  // half a vector will do
+    return made;
+  }();
+  return &kernels;
 }
 
 }  // namespace clops::serving::shap

@@ -46,7 +46,7 @@ class Walk {
         points_(pass.points) {
     V product[kPoints], given[kPoints];
     for (uint32_t q = 0; q < kPoints; ++q) product[q] = Isa::all(layout.weights[pass.points][pass.first + q]);
-    visit(nodes_[pass.root], 0, product, given);
+    visit(nodes_[pass.run.first + pass.run.nodes - 1], 0, product, given);
   }
 
  private:
@@ -166,12 +166,9 @@ void run_pass(const Layout& layout, const Pass& pass, const double* rows, double
 }
 
 template <class Isa>
-const Kernels* kernels_of(const char* name) {
-  static const Kernels kernels{name,
-                               {nullptr, run_pass<Isa, 1>, run_pass<Isa, 2>, run_pass<Isa, 3>, run_pass<Isa, 4>,
-                                run_pass<Isa, 5>, run_pass<Isa, 6>, run_pass<Isa, 7>, run_pass<Isa, 8>}};
-  return &kernels;
-}
+constexpr std::array<Kernels::Block, kPointsMax + 1> kBlocks{nullptr,          run_pass<Isa, 1>, run_pass<Isa, 2>,
+                                                             run_pass<Isa, 3>, run_pass<Isa, 4>, run_pass<Isa, 5>,
+                                                             run_pass<Isa, 6>, run_pass<Isa, 7>, run_pass<Isa, 8>};
 
 }  // namespace
 }  // namespace clops::serving::shap

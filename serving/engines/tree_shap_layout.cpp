@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <span>
 
 #include "serving/engines/tree_shap.h"
 
@@ -17,8 +18,9 @@ constexpr size_t kTableBytesMax = size_t{1} << 30;  // of `repeats`: a file of d
 
 // Gauss-Legendre over [0, 1], by Newton's method from the usual guess.
 void make_rule(uint32_t points, std::vector<double>& times, std::vector<double>& weights) {
-  times.resize(points);
-  weights.resize(points);
+  times.assign(size_t{2} * points + kPointsMax, 0.0);
+  weights.assign(size_t{points} + kPointsMax, 0.0);
+  std::fill_n(times.begin() + points, points, 1.0);
   for (uint32_t i = 0; i < points; ++i) {
     long double x = std::cos(std::numbers::pi_v<long double> * (i + 0.75L) / (points + 0.5L));
     long double slope = 1;
@@ -64,6 +66,7 @@ class Builder {
       out_.features.push_back(feature);
     }
     out_.bias.assign(model.margins.begin(), model.margins.end());
+    out_.fixed = out_.bias;
   }
 
   Status add(const Tree& tree) {
@@ -85,18 +88,26 @@ class Builder {
     first_set_ = static_cast<uint32_t>(out_.sets.size());
     out_.sets.insert(out_.sets.end(), tree.sets.begin(), tree.sets.end());
     path_.clear();
-    const auto root = static_cast<uint32_t>(out_.nodes.size());
+    placed_.clear();
+    depths_.clear();
+    back_.clear();
     place(0);
+    const Run run = settle();
     if (out_.repeats.size() * sizeof(double) > kTableBytesMax || out_.nodes.size() > INT32_MAX)
       return fail(Code::Unsupported, "contributions of a model this large and deep would take more than 1 GiB");
-    add_passes(tree, root);
+    add_passes(tree, run);
     return {};
   }
+
+  // Once all trees are in.
+  void end() { out_.repeats.insert(out_.repeats.end(), kPointsMax, 0.0); }
 
  private:
   struct Step {  // an edge of the path from the root
     uint32_t feature;
     double share;  // of cover that all splits by this feature let by
+    size_t node;   // in placed_
+    bool right = false;
   };
 
   const Step* seen(uint32_t feature) const {
@@ -111,7 +122,7 @@ class Builder {
     distinct_ = std::max(distinct_, distinct);
     if (node.leaf()) return;
     const uint32_t below = distinct + (seen(node.feature) == nullptr ? 1 : 0);
-    path_.push_back({node.feature, 1});
+    path_.push_back({node.feature, 1, 0});
     measure(node.left, below);
     measure(node.right, below);
     path_.pop_back();
@@ -123,7 +134,7 @@ class Builder {
       leaves_.push_back(from);
       return ~static_cast<int32_t>(leaves_.size() - 1);
     }
-    const auto at = static_cast<int32_t>(out_.nodes.size());
+    const size_t at = placed_.size();
     const Shares shares = shares_of(*tree_, static_cast<size_t>(from));
     Node placed{.threshold = node.value,
                 .left_share = shares.left,
@@ -140,22 +151,56 @@ class Builder {
     if (const Step* step = seen(node.feature)) {
       share = step->share;
       placed.seen = static_cast<uint16_t>(step - path_.data());
+      placed.agrees = static_cast<uint32_t>(2 * step->node + (step->right ? 1 : 0));  // settle() moves it
       placed.repeat = static_cast<uint32_t>(out_.repeats.size());
       add_repeat(share);
     }
-    out_.nodes.push_back(placed);
-    path_.push_back({node.feature, share * shares.left});
-    const int32_t left = place(node.left);
+    placed_.push_back(placed);
+    depths_.push_back(path_.size());
+    path_.push_back({node.feature, share * shares.left, at});
+    placed_[at].left = place(node.left);
     path_.back().share = share * shares.right;
-    const int32_t right = place(node.right);
+    path_.back().right = true;
+    placed_[at].right = place(node.right);
     path_.pop_back();
-    out_.nodes[static_cast<size_t>(at)].left = left;
-    out_.nodes[static_cast<size_t>(at)].right = right;
-    return at;
+    back_.push_back(static_cast<uint32_t>(at));
+    return static_cast<int32_t>(at);
+  }
+
+  // The tree's nodes into the layout, in a run's order.
+  Run settle() {
+    Run run{.first = static_cast<uint32_t>(out_.nodes.size()),
+            .nodes = static_cast<uint32_t>(placed_.size()),
+            .leaves = static_cast<uint32_t>(leaves_.size())};
+    const auto pair = [this](uint32_t at) {
+      return placed_[at].left < 0 && placed_[at].right < 0 && placed_[at].repeat == kFresh;
+    };
+    std::vector<uint32_t> order = back_, moved(placed_.size());
+    const auto others = std::ranges::stable_partition(order, pair);
+    run.pairs = static_cast<uint32_t>(others.begin() - order.begin());
+    std::ranges::stable_sort(others, std::ranges::greater(), [this](uint32_t at) { return depths_[at]; });
+    for (uint32_t to = 0; to < order.size(); ++to) moved[order[to]] = to;
+    out_.nodes.resize(run.first + placed_.size());
+    for (size_t from = 0; from < placed_.size(); ++from) {
+      Node& node = placed_[from];
+      const auto settle_child = [&](int32_t& child) {
+        const uint32_t place =
+            child < 0 ? run.nodes + ~static_cast<uint32_t>(child) : moved[static_cast<size_t>(child)];
+        if (child >= 0) child = static_cast<int32_t>(run.first + place);
+        return place;
+      };
+      node.left_place = settle_child(node.left);
+      node.right_place = settle_child(node.right);
+      if (node.repeat != kFresh) node.agrees = 1 + 2 * moved[node.agrees / 2] + node.agrees % 2;
+      out_.nodes[run.first + moved[from]] = node;
+    }
+    for (const uint32_t from : back_) out_.order.push_back(moved[from]);
+    out_.run_max = std::max(out_.run_max, placed_.size() + leaves_.size());
+    return run;
   }
 
   void add_repeat(double share) {
-    const std::vector<double>& times = out_.times[points_];
+    const std::span times = std::span(out_.times[points_]).first(points_);
     for (const double t : times) out_.repeats.push_back(t / (t + (1 - t) * share));
     for (const double t : times) {
       const double weight = t + (1 - t) * share;
@@ -163,7 +208,7 @@ class Builder {
     }
   }
 
-  void add_passes(const Tree& tree, uint32_t root) {
+  void add_passes(const Tree& tree, const Run& run) {
     const uint32_t copies = tree.vectors.empty() ? 1 : model_.outputs;
     for (uint32_t copy = 0; copy < copies; ++copy) {
       const auto values = static_cast<uint32_t>(out_.values.size());
@@ -173,7 +218,7 @@ class Builder {
                                                    : tree.vectors[size_t{node.side} * model_.outputs + copy]);
       }
       for (uint32_t first = 0; first < points_; first += kPointsMax)
-        out_.passes.push_back({.root = root,
+        out_.passes.push_back({.run = run,
                                .values = values,
                                .output = tree.vectors.empty() ? tree.output : copy,
                                .points = points_,
@@ -199,7 +244,11 @@ class Builder {
         }
       }
     }
-    for (size_t o = 0; o < width; ++o) out_.bias[tree.vectors.empty() ? tree.output : o] += means[o];
+    for (size_t o = 0; o < width; ++o) {
+      const size_t to = tree.vectors.empty() ? tree.output : o;
+      out_.bias[to] += means[o];
+      if (tree.nodes[0].leaf()) out_.fixed[to] += means[o];
+    }
   }
 
   const Ensemble& model_;
@@ -207,6 +256,9 @@ class Builder {
   std::vector<uint32_t> slots_;  // by feature
   const Tree* tree_ = nullptr;
   std::vector<int32_t> leaves_;
+  std::vector<Node> placed_;    // a parent before its children; left, right and agrees: in here
+  std::vector<size_t> depths_;  // of placed_
+  std::vector<uint32_t> back_;  // of placed_, in the order in which they come back
   std::vector<Step> path_;
   uint32_t distinct_ = 0, points_ = 0, first_set_ = 0;
 };
@@ -214,8 +266,8 @@ class Builder {
 }  // namespace
 
 size_t Layout::bytes() const {
-  return nodes.size() * sizeof(Node) + (values.size() + repeats.size() + bias.size()) * sizeof(double) +
-         passes.size() * sizeof(Pass) + features.size() * sizeof(uint32_t);
+  return nodes.size() * sizeof(Node) + (order.size() + features.size()) * sizeof(uint32_t) +
+         passes.size() * sizeof(Pass) + (values.size() + repeats.size() + bias.size()) * sizeof(double);
 }
 
 Result<Layout> lay_out(const Ensemble& model) {
@@ -223,6 +275,7 @@ Result<Layout> lay_out(const Ensemble& model) {
   out.category_of = model.category_of;
   Builder builder(model, out);
   for (const Tree& tree : model.trees) CLOPS_TRY(builder.add(tree));
+  builder.end();
   return out;
 }
 

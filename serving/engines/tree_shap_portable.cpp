@@ -1,5 +1,6 @@
 // The kernels of exact SHAP contributions for any processor, and the choice among all.
 #include "serving/engines/tree_shap_body.h"
+#include "serving/engines/tree_shap_row_body.h"
 
 namespace clops::serving::shap {
 namespace {
@@ -21,6 +22,9 @@ struct Isa {
   static M less(V x, V y) { return {x.a < y.a, x.b < y.b}; }
   static M not_at_least(V x, V y) { return {!(x.a >= y.a), !(x.b >= y.b)}; }
   static M mask(const bool* rows) { return {rows[0], rows[1]}; }
+  static M flag(bool set) { return {set, set}; }
+  static M first(uint32_t lanes) { return {lanes > 0, lanes > 1}; }
+  static double sum(V v) { return v.a + v.b; }
   static M no(M m) { return {!m.a, !m.b}; }
   static M both(M m, M n) { return {m.a && n.a, m.b && n.b}; }
   static V choose(M m, V yes, V no) { return {m.a ? yes.a : no.a, m.b ? yes.b : no.b}; }
@@ -31,7 +35,8 @@ struct Isa {
 }  // namespace
 
 const Kernels* portable_kernels() {
-  return kernels_of<Isa>("portable");
+  static const Kernels kernels{"portable", kBlocks<Isa>, kRows<Isa>, 2};
+  return &kernels;
 }
 
 }  // namespace clops::serving::shap

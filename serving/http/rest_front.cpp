@@ -50,7 +50,9 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
       if (d > 0) out += ',';
       out += std::to_string(tensors[i].shape[d]);
     }
-    out += tensors[i].on_request ? "],\"parameters\":{\"on_request\":true}}" : "]}";
+    out += tensors[i].on_request ? "],\"parameters\":{\"on_request\":true}}"
+           : tensors[i].optional ? "],\"parameters\":{\"optional\":true}}"
+                                 : "]}";
   }
   out += ']';
 }

@@ -73,10 +73,11 @@ void warm_up(const Engine& engine) {
   const auto& specs = engine.info().inputs;
   std::vector<TensorBuffer> inputs(specs.size()), outputs(engine.info().outputs.size());
   std::vector<TensorView> views(specs.size());
+  for (size_t i = 0; i < outputs.size(); ++i) outputs[i].wanted = !engine.info().outputs[i].on_request;
   const auto scratch = engine.make_scratch();
   const auto ask = [&](int64_t rows, int64_t row) {
     for (size_t i = 0; i < specs.size(); ++i) {
-      fill(specs[i], rows, row, inputs[i]);
+      fill(specs[i], specs[i].optional ? 0 : rows, row, inputs[i]);
       views[i] = inputs[i].view();
     }
     // Values that mean nothing may well be refused by a model: that says nothing about the client's.

@@ -25,6 +25,7 @@ struct TensorSpec {
   std::vector<int64_t> shape;  // -1 = any; the first is the row count
   bool any_shape = false;      // not even the rank is said
   bool on_request = false;     // of outputs: given only where a request asks for it
+  bool optional = false;       // of inputs: may be left out, and then has no rows
 
   [[nodiscard]] bool takes(std::span<const int64_t> given) const {  // with at least one of everything
     bool fits = any_shape || given.size() == shape.size();
@@ -37,6 +38,8 @@ struct TensorSpec {
 // What each feature adds to each raw score, then what is expected of no row (serving/engines/tree_shap.h): an output on
 // request of engines that can tell.
 inline constexpr std::string_view kContributions = "contributions";
+// Optional input of such engines: rows of training data that contributions are to be held against.
+inline constexpr std::string_view kContributionsBackground = "contributions_background";
 
 struct EngineInfo {
   std::string platform;   // "xgboost_json", as OIP model metadata's platform
@@ -59,8 +62,9 @@ class Engine {
   [[nodiscard]] virtual const EngineInfo& info() const = 0;
   [[nodiscard]] virtual std::unique_ptr<Scratch> make_scratch() const = 0;
   // `inputs` are those of info(), in its order, each with exactly its datatype and a shape that fits (whoever decoded
-  // them has seen to it); `outputs` likewise, reset and filled here with the datatypes of info(), those not wanted at
-  // will. A missing value is NaN. Single rows and batches give the same bits.
+  // them has seen to it), optional ones at the end left out or without rows; `outputs` likewise, reset and filled here
+  // with the datatypes of info(), those not wanted at will, those on request at the end left out where nobody asks for
+  // them. A missing value is NaN. Single rows and batches give the same bits.
   [[nodiscard]] virtual Status infer(std::span<const TensorView> inputs, Scratch& scratch,
                                      std::span<TensorBuffer> outputs) const = 0;
 };

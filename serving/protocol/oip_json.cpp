@@ -181,8 +181,10 @@ class InferReader {
       CLOPS_TRY(read_input(count));
     }
     if (!json_.ok() || count == info_.inputs.size()) return {};
-    const auto missing = std::ranges::find(out_.given, uint8_t{0}) - out_.given.begin();
-    return bad("input " + quoted(info_.inputs[static_cast<size_t>(missing)].name) + " is missing");
+    for (size_t i = 0; i < info_.inputs.size(); ++i)
+      if (out_.given[i] == 0 && !info_.inputs[i].optional)
+        return bad("input " + quoted(info_.inputs[i].name) + " is missing");
+    return {};
   }
 
   // Which of the model's inputs is called so; most clients send them in its order.
@@ -344,7 +346,10 @@ void InferRequest::begin(const EngineInfo& info) {
 }
 
 void InferRequest::finish(const EngineInfo& info) {
-  for (size_t i = 0; i < info.inputs.size(); ++i) views.push_back(inputs[i].view());
+  for (size_t i = 0; i < info.inputs.size(); ++i) {
+    if (given[i] == 0) inputs[i].reset(info.inputs[i].datatype, {0});
+    views.push_back(inputs[i].view());
+  }
   row_count = views.empty() ? 0 : views.front().rows();
   const bool all = outputs.empty();
   for (uint32_t i = 0; i < info.outputs.size(); ++i) {

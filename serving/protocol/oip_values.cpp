@@ -172,7 +172,8 @@ class ValueReader {
     return bad("row " + std::to_string(index) + ": " + json_.why() + " (byte " + std::to_string(json_.at()) +
                " of the body)");
   }
-  void element(size_t index) {
+  // Into the loops over a tensor, where a call for each number would be seen.
+  [[gnu::always_inline]] void element(size_t index) {
     if constexpr (std::is_same_v<T, std::string_view>) {
       text(index);
     } else if constexpr (std::is_same_v<T, bool>) {

@@ -33,21 +33,21 @@ class Kserve(support.TestCase):
 
     def test_v1(self):
         challenger = {"x-clops-variant": "challenger"}
-        answer = self.ask("v1", lambda c: c.infer(self.url, {"instances": self.rows.astype(float).tolist()}, challenger,
+        answer = self.ask("v1", lambda c: c.infer(self.url, {"instances": self.rows.astype(float).tolist()}, headers=challenger,
                                                   model_name="breast-cancer"))
         np.testing.assert_array_equal(np.array(answer["predictions"], dtype=np.float32).reshape(-1), self.wanted)
         explained = self.ask("v1", lambda c: c.explain(self.url, "breast-cancer",
-                                                       {"instances": self.rows[:2].astype(float).tolist()}, challenger))
+                                                       {"instances": self.rows[:2].astype(float).tolist()}, headers=challenger))
         self.assertEqual(np.array(explained["explanations"]).shape, (2, 31))
         self.assertTrue(self.ask("v1", lambda c: c.is_model_ready(self.url, "breast-cancer")))
         self.assertTrue(self.ask("v1", lambda c: c.is_server_live(self.url)))
 
     def test_v2(self):
         for binary in (True, False):
-            answer = self.ask("v2", lambda c: c.infer(self.url, self.request(binary), {"x-clops-variant": "challenger"},
+            answer = self.ask("v2", lambda c: c.infer(self.url, self.request(binary), headers={"x-clops-variant": "challenger"},
                                                       model_name="breast-cancer"))
             self.assertEqual(answer.id, "k1")
-            self.assertEqual(answer.model_version, "2")
+            self.assertEqual(answer.parameters["version"], "2")    # the SDK reads no model_version
             got = answer.outputs[0].as_numpy().astype(np.float32).reshape(-1)
             np.testing.assert_array_equal(got, self.wanted)
         for question in ("is_server_ready", "is_server_live"):

@@ -128,6 +128,39 @@ TEST_F(ServerTest, contributions_are_given_on_request) {
   EXPECT_NE(answer.body.find("this model gives 69905 at a time"), std::string::npos) << answer.body.substr(0, 200);
 }
 
+// Against a background that the request brings, over the wire: the same rows give shap's numbers.
+TEST_F(ServerTest, contributions_are_held_against_a_background) {
+  constexpr size_t kBackground = 8;  // scripts/make_golden_contributions.py
+  const golden::Golden golden = golden::read(golden::data("interventional") / "lightgbm-binary.golden");
+  crds::ServingConfig config{.generation = 1};
+  config.models.push_back(model_of(
+      "m", {{{.name = "v", .weight = 100, .model = ref_of("1", golden::root() / golden.models[0])}, crds::kBuckets}}));
+  start_ready(config);
+  const auto tensor = [&](const std::string& name, size_t first, size_t rows) {
+    const double* from = golden.input64.data() + first * golden.columns;
+    const Json data = std::vector<double>(from, from + rows * golden.columns);
+    return Json{{"name", name}, {"datatype", "FP64"}, {"shape", {rows, golden.columns}}, {"data", data}};
+  };
+  Json body{{"inputs", {tensor("input-0", 9, 1), tensor("contributions_background", 0, kBackground)}},
+            {"outputs", {{{"name", "contributions"}}}}};
+  const HttpResponse answer = send("POST", infer_path("m"), body.dump());
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  const auto json = parse_json(answer.body);
+  ASSERT_TRUE(json);
+  const Json& data = json->at("outputs").at(0).at("data");
+  ASSERT_EQ(data.size(), golden.outputs);
+  for (size_t i = 0; i < golden.outputs; ++i)
+    EXPECT_NEAR(data.at(i).get<double>(), golden.predicted64[9 * golden.outputs + i], 1e-6) << i;
+  body.erase("outputs");
+  const HttpResponse idle = send("POST", infer_path("m"), body.dump());
+  EXPECT_EQ(idle.status, 400);
+  EXPECT_NE(idle.body.find("contributions are not asked for"), std::string::npos) << idle.body;
+  const auto metadata = parse_json(send("GET", "/v2/models/m").body);
+  ASSERT_TRUE(metadata);
+  EXPECT_EQ(metadata->at("inputs").at(1).at("name"), "contributions_background");
+  EXPECT_EQ(metadata->at("inputs").at(1).at("parameters"), Json({{"optional", true}}));
+}
+
 TEST_F(ServerTest, says_who_answered) {
   start_ready(two(1));
   const std::string body = *read_file(golden::root() / "samples/rows/breast-cancer.json");

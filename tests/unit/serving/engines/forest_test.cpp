@@ -244,8 +244,11 @@ TEST(ForestEngine, says_what_it_is) {
   EXPECT_EQ(info.trees, 90U);
   EXPECT_GE(info.depth_max, 3U);
   EXPECT_EQ(info.feature_names.size(), 30U);
-  ASSERT_EQ(info.inputs.size(), 1U);
+  ASSERT_EQ(info.inputs.size(), 2U);
   EXPECT_EQ(info.inputs[0].name, "input-0");
+  EXPECT_FALSE(info.inputs[0].optional);
+  EXPECT_EQ(info.inputs[1].name, "contributions_background");
+  EXPECT_TRUE(info.inputs[1].optional);
   EXPECT_EQ(info.inputs[0].shape, (std::vector<int64_t>{-1, 30}));
   EXPECT_EQ(info.outputs[0].name, "predict");
   EXPECT_GT(info.bytes, 1000U);

@@ -55,13 +55,15 @@ std::vector<double> rows_of(const golden::Golden& golden) {
 struct Drawn {
   explicit Drawn(uint64_t seed) : random(seed) {}
   std::mt19937_64 random;
+  uint32_t deepest = 6;
   double number(double from, double to) { return std::uniform_real_distribution(from, to)(random); }
   uint32_t below(uint32_t end) { return static_cast<uint32_t>(random() % end); }
 
   void grow(Ensemble& model, Tree& tree, size_t at, uint32_t depth, double cover, bool vectors) {
     tree.covers[at] = cover;
     tree.depth = std::max(tree.depth, depth);
-    if (depth == 6 || cover < 1 || (depth > 1 && below(4) == 0)) {
+    // Of deep trees, only right children go on beyond the third level.
+    if (depth == deepest || (deepest > 6 ? depth > 3 && at % 2 == 1 : cover < 1 || (depth > 1 && below(4) == 0))) {
       tree.nodes[at].value = number(-1, 1);
       if (!vectors) return;
       tree.nodes[at].side = static_cast<uint32_t>(tree.vectors.size() / model.outputs);
@@ -288,8 +290,11 @@ TEST(TreeShap, is_exact_for_a_path_of_many_features) {
 
 TEST(TreeShap, one_row_a_batch_and_every_instruction_set_give_the_same_bits) {
   Drawn drawn(11);
-  for (const bool vectors : {false, true}) {
-    const Ensemble model = drawn.model(12, 3, 20, vectors);
+  // To 6, 12 and 40 features a path: one pass over a tree of few points, of many, and more than one pass.
+  for (const auto& [features, depth, vectors] :
+       {std::tuple{12U, 6U, false}, {12U, 6U, true}, {20U, 12U, false}, {60U, 40U, false}}) {
+    drawn.deepest = depth;
+    const Ensemble model = drawn.model(features, 3, 20, vectors);
     const std::vector<double> rows = drawn.rows(model, 101);
     const auto portable = TreeShap::make(model, ShapInstructions::Portable);
     ASSERT_TRUE(portable) << portable.error().message;
@@ -303,7 +308,7 @@ TEST(TreeShap, one_row_a_batch_and_every_instruction_set_give_the_same_bits) {
         continue;
       }
       ++sets;
-      for (const size_t batch : {size_t{1}, size_t{3}, size_t{8}, size_t{9}, size_t{33}, size_t{101}}) {
+      for (const size_t batch : {1UZ, 2UZ, 3UZ, 8UZ, 9UZ, 10UZ, 11UZ, 33UZ, 101UZ}) {
         const std::vector<double> got = explain(*shap, rows, batch);
         for (size_t i = 0; i < wanted.size(); ++i)
           ASSERT_EQ(std::bit_cast<uint64_t>(got[i]), std::bit_cast<uint64_t>(wanted[i]))

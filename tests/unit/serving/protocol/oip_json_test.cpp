@@ -297,6 +297,34 @@ TEST(Contributions, are_given_only_where_they_are_asked_for) {
   refused(named, "output \"contributions\" is not known");
 }
 
+TEST(InferOptional, an_input_may_be_left_out_and_then_has_no_rows) {
+  const EngineInfo info{.inputs = {{"x", Datatype::Fp64, {-1, 2}},
+                                   {.name = "more", .datatype = Datatype::Fp64, .shape = {-1, 2}, .optional = true}},
+                        .outputs = {{"predict", Datatype::Fp64, {-1}}}};
+  const std::string x = input("x", "FP64", "[1,2]", "[1,2]"), more = input("more", "FP64", "[2,2]", "[3,4,5,6]");
+  InferRequest got;
+  for (const bool given : {true, false, true}) {
+    for (const bool first : {true, false}) {
+      const std::string body = !given ? request({x}) : first ? request({more, x}) : request({x, more});
+      const Status status = decode_infer(body, info, {}, got);
+      ASSERT_TRUE(status) << status.error().message;
+      ASSERT_EQ(got.views.size(), 2U);
+      EXPECT_EQ(got.row_count, 1U);
+      EXPECT_EQ(got.views[0].as<double>()[1], 2);
+      ASSERT_EQ(got.views[1].rows(), given ? 2U : 0U);
+      if (given) EXPECT_EQ(got.views[1].as<double>()[3], 6);
+    }
+  }
+  const auto refused = [&](const std::string& body, std::string_view why) {
+    const Status status = decode_infer(body, info, {}, got);
+    ASSERT_FALSE(status) << body;
+    EXPECT_NE(status.error().message.find(why), std::string::npos) << status.error().message;
+  };
+  refused(request({more}), "input \"x\" is missing");
+  refused(request({x, input("more", "FP64", "[0,2]", "[]")}), "at least one row");
+  refused(request({x, input("more", "FP64", "[1,3]", "[1,2,3]")}), "does not fit");
+}
+
 TEST(Tensors, what_does_not_fit_is_named) {
   const auto said = [](size_t index, const std::string& text) {
     auto inputs = all_inputs();
