@@ -71,7 +71,7 @@ void CallStream::begin(const Parts& parts) {
   }
   if (!post_ || !is_grpc_) {
     http_status_ = post_ ? 415 : 405;
-    return refuse(parts, GrpcCode::Internal, "HTTP/2 is for gRPC here: POST, content-type application/grpc");
+    return refuse(parts, GrpcCode::InvalidArgument, "HTTP/2 is for gRPC here: POST, content-type application/grpc");
   }
   const std::string_view text = text_;
   for (size_t i = 0; i < spans_.size(); i += 2)

@@ -1,5 +1,6 @@
 """tritonclient.grpc, grpcio-health-checking and grpcio-reflection against clops-server."""
 import json
+import subprocess
 import threading
 import time
 import urllib.request
@@ -363,6 +364,9 @@ class Refusals(Grpc):
         self.client.infer("breast-cancer", inputs, client_timeout=5)
 
     def test_http2_that_is_no_grpc(self):
+        run = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-w", "%{http_version} %{http_code}",
+                              f"http://{self.server.http}/v2/health/live"], capture_output=True, text=True, check=True)
+        self.assertEqual(run.stdout, "2 405")
         with urllib.request.urlopen(f"http://{self.server.http}/v2/health/live", timeout=5) as answer:
             self.assertEqual(answer.status, 200)    # REST, on the same port
 

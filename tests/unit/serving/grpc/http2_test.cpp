@@ -255,6 +255,15 @@ TEST_F(Http2Test, bounds_of_a_connection) {
   EXPECT_EQ(header_of(7, "grpc-status"), "8");  // 320 000 bytes are more than 250 000
 }
 
+TEST_F(Http2Test, who_was_told_how_many_calls_and_makes_more_loses_the_connection) {
+  send(test::hello() + test::frame(test::kSettings, test::kAck, 0));
+  for (const uint32_t stream : {1U, 3U, 5U, 7U}) send(test::call_headers(stream, "/t.T/Echo"));
+  EXPECT_EQ(next, Next::Read);
+  send(test::call_headers(9, "/t.T/Echo"));
+  EXPECT_EQ(next, Next::Close);
+  EXPECT_EQ(code_of(test::kGoaway, 0), kProtocolError);
+}
+
 TEST_F(Http2Test, floods_end_the_connection) {
   const std::string ping = test::frame(test::kPing, 0, 0, "12345678"), settings = test::frame(test::kSettings, 0, 0);
   const std::string empty = test::frame(test::kData, 0, 1);
