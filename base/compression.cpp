@@ -13,8 +13,9 @@ namespace {
 constexpr size_t kFirstBytes = 16u << 10;
 constexpr int kGzipOrZlib = 15 + 32, kGzip = 15 + 16, kZlib = 15, kRaw = -15;
 constexpr int kZlibLevel = 1, kZstdLevel = 1;  // answers are made while a client waits
-// A frame may ask its reader for a window of up to 2 GiB; this is as much as zstd's own tools give without being told.
-constexpr int kZstdWindowLogMax = 27;
+// A frame may ask its reader for a window of up to 2 GiB. RFC 9659: over HTTP 8 MiB, no more.
+constexpr int kZstdWindowLogMax = 23;
+constexpr size_t kKeepBytes = 1u << 20;  // of a context, from one message to the next
 
 std::unexpected<Error> damaged(Coding coding, std::string_view why) {
   return fail(Code::InvalidArgument, "the " + std::string(to_string(coding)) + " data " + std::string(why));
@@ -133,6 +134,15 @@ struct Compressor::Impl {
   }
 
   Status unpack_zstd(std::string_view from, size_t bytes_max, std::string& to) {
+    const Status done = unpack_frames(from, bytes_max, to);
+    if (ZSTD_sizeof_DCtx(zstd_in) > kKeepBytes) {
+      ZSTD_freeDCtx(zstd_in);
+      zstd_in = nullptr;
+    }
+    return done;
+  }
+
+  Status unpack_frames(std::string_view from, size_t bytes_max, std::string& to) {
     if (zstd_in == nullptr) zstd_in = ZSTD_createDCtx();
     if (zstd_in == nullptr) return fail(Code::Internal, "zstd cannot start");
     ZSTD_DCtx_reset(zstd_in, ZSTD_reset_session_only);

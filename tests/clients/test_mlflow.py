@@ -24,8 +24,9 @@ class Mlflow(support.TestCase):
         lines = support.rows("diabetes")[:20]
         self.rows = np.array([body["inputs"][0]["data"] for _, _, body in lines], dtype=np.float64)
         self.wanted = np.array([p[0] for _, p, _ in lines], dtype=np.float32)
-        with urllib.request.urlopen(f"http://{self.one.http}/v2/models/diabetes", timeout=10) as answer:
-            self.width = json.load(answer)["inputs"][0]["shape"][1]
+        model = json.loads((support.ROOT / "tests/data/golden/diabetes.json").read_text())    # the same, as JSON
+        names = model["learner"]["feature_names"]
+        self.named = pd.DataFrame(self.rows, columns=names)[names[::-1]].assign(more="left aside")
 
     def check(self, predictions):
         np.testing.assert_array_equal(np.array(predictions, dtype=np.float32).reshape(-1), self.wanted)
@@ -49,6 +50,15 @@ class Mlflow(support.TestCase):
         self.check(self.post(json.dumps({"dataframe_split": frame.to_dict(orient="split")}), "application/json"))
         self.check(self.post(json.dumps({"instances": self.rows.tolist()}), "application/json"))
         self.check(self.post(json.dumps({"inputs": self.rows.tolist()}), "application/json"))
+
+    def test_columns_by_name_in_any_order(self):
+        self.check(self.client.invoke(self.named).get_predictions())
+        records = {"dataframe_records": self.named.to_dict(orient="records")}
+        self.check(self.post(json.dumps(records), "application/json"))
+        columns = {"inputs": self.named.to_dict(orient="list")}
+        self.check(self.post(json.dumps(columns), "application/json"))
+        self.check(self.post(self.named.to_csv(index=False), "text/csv"))
+        self.check(self.post(self.named.to_csv(), "text/csv; charset=utf-8"))    # with the index, which has no name
 
     def test_errors(self):
         for body, kind, code in (("{}", "application/json", 400), ("x", "image/png", 415), ('{"inputs": [[1]]}', "application/json", 400)):

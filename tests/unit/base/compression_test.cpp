@@ -53,6 +53,19 @@ TEST(Compression, never_unpacks_more_than_is_allowed) {
   }
 }
 
+// A few bytes cannot make the reader ask for a window of 128 MiB.
+TEST(Compression, zstd_windows_are_limited) {
+  Compressor compressor;
+  const auto frame = [](char window) {  // one raw block of one byte
+    return std::string("\x28\xb5\x2f\xfd\0", 5) + window + std::string("\x09\0\0a", 4);
+  };
+  std::string back;
+  ASSERT_TRUE(compressor.unpack(Coding::Zstd, frame(13 << 3), kMost, back));  // 2^23
+  EXPECT_EQ(back, "a");
+  EXPECT_FALSE(compressor.unpack(Coding::Zstd, frame(14 << 3), kMost, back));
+  EXPECT_FALSE(compressor.unpack(Coding::Zstd, frame(static_cast<char>(17 << 3)), kMost, back));
+}
+
 TEST(Compression, says_what_is_wrong) {
   Compressor compressor;
   const std::string text = sample(50'000);
