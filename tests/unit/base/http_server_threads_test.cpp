@@ -66,11 +66,27 @@ void visit(const std::atomic<int>& port, const std::atomic<bool>& stop, int seed
   }
 }
 
+// Connects just when a server ends, says nothing, and stays until it is hung up on: a connection whose accept completes
+// amid the end must be closed by it like any other.
+void call_at_the_end(const std::atomic<int>& port, const std::atomic<int>& bell, const std::atomic<bool>& stop) {
+  for (int heard = 0; !stop;) {
+    bell.wait(heard);
+    heard = bell;
+    std::vector<std::unique_ptr<test::TcpClient>> callers;
+    for (int i = 0; i < 8; ++i) callers.push_back(std::make_unique<test::TcpClient>(port));
+    for (const auto& caller : callers) {
+      while (caller->connected() && !caller->ended()) caller->read_to_end();
+    }
+  }
+}
+
 TEST(HttpServerThreads, a_server_ends_at_any_moment_and_nothing_of_it_runs_afterwards) {
   std::atomic<int> port = 0;
   std::atomic<bool> stop = false;
   std::vector<std::jthread> clients;
-  for (int i = 0; i < 6; ++i) clients.emplace_back([&, i] { visit(port, stop, i); });
+  std::atomic<int> bell = 0;
+  for (int i = 0; i < 4; ++i) clients.emplace_back([&, i] { visit(port, stop, i); });
+  for (int i = 0; i < 3; ++i) clients.emplace_back([&] { call_at_the_end(port, bell, stop); });
   const auto until = std::chrono::steady_clock::now() + 5s;
   int rounds = 0, asked = 0;
   for (; rounds < 400 && std::chrono::steady_clock::now() < until; ++rounds) {
@@ -93,6 +109,8 @@ TEST(HttpServerThreads, a_server_ends_at_any_moment_and_nothing_of_it_runs_after
     // Some ends come before the first request, some amid many; none waits for ever.
     (void)eventually([&] { return served->asked >= rounds % 8 * 4; }, 200ms);
     std::atomic<bool> ended = false;
+    ++bell;
+    bell.notify_all();
     std::thread ending([&] {
       server->reset();
       ended = served->ended = true;
@@ -108,6 +126,8 @@ TEST(HttpServerThreads, a_server_ends_at_any_moment_and_nothing_of_it_runs_after
     asked += served->asked;
   }
   stop = true;
+  ++bell;
+  bell.notify_all();
   clients.clear();
   EXPECT_GE(rounds, 10);
   EXPECT_GT(asked, rounds);
