@@ -21,6 +21,11 @@ class TcpClient {
     to.sin_port = htons(static_cast<uint16_t>(port));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+    // A free port of the system's own choosing may be chosen for this end too: it is then connected to itself.
+    sockaddr_in own{};
+    socklen_t length = sizeof own;
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&own), &length);
+    if (own.sin_port == to.sin_port) connected_ = false;
   }
   ~TcpClient() { leave(); }
   TcpClient(const TcpClient&) = delete;

@@ -75,7 +75,7 @@ void call_at_the_end(const std::atomic<int>& port, const std::atomic<int>& bell,
     std::vector<std::unique_ptr<test::TcpClient>> callers;
     for (int i = 0; i < 8; ++i) callers.push_back(std::make_unique<test::TcpClient>(port));
     for (const auto& caller : callers) {
-      while (caller->connected() && !caller->ended()) caller->read_to_end();
+      while (caller->connected() && !caller->ended() && !stop) caller->read_to_end();
     }
   }
 }
