@@ -63,8 +63,11 @@ Result<Named> read_named(std::string_view message) {
   return out;
 }
 
+// The message has no way to say "optional" or "on request": what is that is left to those who know of it, so that a
+// client made from the metadata sends what is needed and asks for what is given.
 void append_tensors(std::string& out, uint32_t field, const std::vector<TensorSpec>& tensors) {
   for (const TensorSpec& tensor : tensors) {
+    if (tensor.optional || tensor.on_request) continue;
     append_message(out, field, [&] {
       append_string(out, 1, tensor.name);
       append_string(out, 2, to_string(tensor.datatype));

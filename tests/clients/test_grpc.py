@@ -92,7 +92,7 @@ class Questions(Grpc):
         self.assertEqual(list(metadata.versions), ["1", "2"])
         self.assertEqual(metadata.platform, "xgboost_ubj")
         self.assertEqual([(t.name, t.datatype, list(t.shape)) for t in metadata.inputs], [("input-0", "FP32", [-1, 30])])
-        self.assertEqual(metadata.outputs[0].name, "predict")
+        self.assertEqual([output.name for output in metadata.outputs], ["predict"])
         self.refused(grpc.StatusCode.NOT_FOUND, self.client.get_model_metadata, "nothing")
         self.assertIn("it serves 1, 2",
                       self.refused(grpc.StatusCode.NOT_FOUND, self.client.get_model_metadata, "breast-cancer", "9"))
@@ -319,7 +319,7 @@ class Refusals(Grpc):
                 (lambda r: r.inputs[0].contents.fp32_contents.pop(), "more values than are there"),
                 (lambda r: r.inputs[0].contents.int_contents.append(1), "another kind"),
                 (lambda r: r.inputs[0].ClearField("contents"), "neither contents nor raw"),
-                (lambda r: r.inputs.add().CopyFrom(r.inputs[0]), "this model takes 1"),
+                (lambda r: r.inputs.add().CopyFrom(r.inputs[0]), "is given twice"),
                 (lambda r: r.ClearField("inputs"), "is missing"),
                 (lambda r: r.inputs[0].shape.__setitem__(0, -1), "does not fit"),
                 (lambda r: r.inputs[0].shape.__setitem__(0, 1 << 40), "rows are more than"),
