@@ -20,7 +20,7 @@
 namespace clops::crds {
 
 inline constexpr int kServingConfigVersion = 1;
-inline constexpr int kHttpPort = 8080, kGrpcPort = 9000, kAdminPort = 8081;
+inline constexpr int kHttpPort = 8080, kAdminPort = 8081;  // HTTP: gRPC as well
 
 struct ModelRef {             // what is needed to fetch, verify and name one artifact
   std::string model_version;  // the ModelVersion object's name

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "serving/grpc/wire.h"
+#include "serving/protocol/infer_check.h"
 #include "serving/protocol/oip_values.h"
 #include "serving/protocol/tensor_bytes.h"
 
@@ -20,18 +21,6 @@ std::unexpected<Error> bad(std::string message) {
 std::unexpected<Error> damaged(std::string_view what) {
   return bad(std::string(what) + " is not a message of the protocol: it is damaged");
 }
-std::string quoted(std::string_view text) {
-  constexpr size_t kShown = 64;
-  std::string out = "\"" + std::string(text.substr(0, kShown));
-  return out + (text.size() > kShown ? "...\"" : "\"");
-}
-std::string names_of(const std::vector<TensorSpec>& tensors) {
-  constexpr size_t kShown = 8;
-  std::string out;
-  for (size_t i = 0; i < std::min(tensors.size(), kShown); ++i) out += (i > 0 ? ", " : "") + quoted(tensors[i].name);
-  return out + (tensors.size() > kShown ? ", ..." : "");
-}
-
 // One entry of a map<string, InferParameter>.
 struct Parameter {
   enum class Kind : uint8_t { None, Boolean, Integer, Text, Real };
@@ -206,27 +195,6 @@ Result<std::string_view> bytes_of_contents(std::string_view contents, Datatype t
   return whole.empty() ? std::string_view(scratch) : whole;
 }
 
-// Holds datatype and shape to the model's tensor. `bytes`: how many there are for the values.
-Status judge(Datatype type, std::span<const int64_t> shape, const TensorSpec& spec, size_t bytes,
-             const InferLimits& limits) {
-  CLOPS_TRY(check_datatype(type, spec.datatype));
-  bool fits = spec.any_shape || shape.size() == spec.shape.size();
-  for (size_t i = 0; fits && i < shape.size(); ++i)
-    fits = shape[i] > 0 && (spec.any_shape || spec.shape[i] < 0 || shape[i] == spec.shape[i]);
-  if (!fits)
-    return bad("shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) + ", with at least one row");
-  const uint64_t rows = shape.empty() ? 1 : static_cast<uint64_t>(shape[0]);
-  if (rows > limits.rows_max)
-    return bad(std::to_string(rows) + " rows are more than " + std::to_string(limits.rows_max));
-  // Memory is never asked for that the message cannot fill.
-  const uint64_t most = bytes / (size_of(type) > 0 ? size_of(type) : sizeof(uint32_t));
-  uint64_t count = 1;
-  for (size_t i = 0; i < shape.size() && count <= most; ++i)
-    count = static_cast<uint64_t>(shape[i]) > most ? most + 1 : count * static_cast<uint64_t>(shape[i]);
-  if (count <= most) return {};
-  return bad("shape " + shape_text(shape) + " asks for more values than are there");
-}
-
 Result<size_t> find_input(std::string_view name, size_t expected, const EngineInfo& info, const InferRequest& out) {
   const auto& inputs = info.inputs;
   size_t index = expected;
@@ -248,7 +216,9 @@ Status decode_values(const Input& input, std::optional<std::string_view> raw, co
   if (!raw && !input.contents) return bad("neither contents nor raw_input_contents are given");
   CLOPS_ASSIGN(const std::string_view bytes,
                raw ? Result<std::string_view>(*raw) : bytes_of_contents(*input.contents, *type, scratch));
-  CLOPS_TRY(judge(*type, input.dimensions(), spec, bytes.size(), limits));
+  CLOPS_TRY(check_datatype(*type, spec.datatype));
+  const size_t most = bytes.size() / (size_of(*type) > 0 ? size_of(*type) : sizeof(uint32_t));
+  CLOPS_TRY(check_shape(input.dimensions(), spec, limits.rows_max, most, "are there"));
   to.reset(spec.datatype, input.dimensions());
   CLOPS_TRY(read_bytes(bytes, *type, to));
   if (raw || *type != Datatype::Bytes) return {};
@@ -274,9 +244,10 @@ Status decode_inputs(InferMessage& message, const EngineInfo& info, const InferL
       return fail_in("input " + quoted(spec.name), read.error());
     out.given[index] = 1;
   }
-  for (size_t i = 0; i < info.inputs.size(); ++i)
+  for (size_t i = 0; i < info.inputs.size(); ++i) {
     if (out.given[i] == 0 && !info.inputs[i].optional)
       return bad("input " + quoted(info.inputs[i].name) + " is missing");
+  }
   return {};
 }
 

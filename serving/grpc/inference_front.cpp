@@ -63,8 +63,8 @@ Result<Named> read_named(std::string_view message) {
   return out;
 }
 
-// What every request brings and every answer has. This metadata has no place to say that a tensor is optional or given
-// on request, and clients that send and ask for all they read there would pay for it.
+// The message has no way to say "optional" or "on request": what is that is left to those who know of it, so that a
+// client made from the metadata sends what is needed and asks for what is given.
 void append_tensors(std::string& out, uint32_t field, const std::vector<TensorSpec>& tensors) {
   for (const TensorSpec& tensor : tensors) {
     if (tensor.optional || tensor.on_request) continue;

@@ -60,6 +60,11 @@ ContentHeaders ContentHeaders::of(const Request& request) {
   return out;
 }
 
+Status ContentHeaders::must_be(std::string_view media_types) const {
+  return fail(Code::Unsupported,
+              "the body's type is " + std::string(type.substr(0, 64)) + ": it must be " + std::string(media_types));
+}
+
 bool ContentHeaders::is(std::string_view media_type) const {
   return same_header_name(type.substr(0, type.find_first_of("; \t")), media_type);
 }

@@ -24,7 +24,8 @@ struct ContentHeaders {
   [[nodiscard]] static ContentHeaders of(const Request& request);
   // What may hold a JSON document. A form is what curl -d says of every body unless told otherwise: the decoder judges.
   [[nodiscard]] bool may_be_json() const;
-  [[nodiscard]] bool is(std::string_view media_type) const;  // whatever its parameters
+  [[nodiscard]] bool is(std::string_view media_type) const;          // whatever its parameters
+  [[nodiscard]] Status must_be(std::string_view media_types) const;  // the refusal
 };
 
 // The coding that Accept-Encoding likes best of those known here. Where it likes none of them, or small bodies are

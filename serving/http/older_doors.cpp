@@ -85,7 +85,7 @@ void OlderDoors::v1_call(std::string_view model, bool explain, const Request& re
   call_.run(
       model, {}, request, answer,
       [&](const ContentHeaders& headers, std::string_view body, const Target& target) -> Status {
-        if (!headers.may_be_json()) return fail(Code::Unsupported, "the Content-Type must be application/json");
+        if (!headers.may_be_json()) return headers.must_be("application/json");
         unable = explain && !explains(target.engine->info());
         if (unable) return fail(Code::Unsupported, "this model gives no contributions, so it explains nothing");
         return reader_.read_v1(body, target.engine->info(), call_.limits(), explain, call_.request);
@@ -108,7 +108,7 @@ void OlderDoors::invocations(const Request& request, Answer& answer) {
         const EngineInfo& info = target.engine->info();
         if (headers.is("text/csv")) return reader_.read_csv(body, info, call_.limits(), call_.request);
         if (headers.may_be_json()) return reader_.read_mlflow(body, info, call_.limits(), call_.request);
-        return fail(Code::Unsupported, "the Content-Type must be application/json or text/csv");
+        return headers.must_be("application/json or text/csv");
       },
       [this, &answer](const Target& target) { return write(target, false, answer); });
 }

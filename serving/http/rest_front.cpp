@@ -185,7 +185,7 @@ Status RestFront::decode(const ContentHeaders& headers, std::string_view body, c
   const EngineInfo& info = target.engine->info();
   if (!headers.json_bytes) {
     if (headers.may_be_json()) return decode_infer(body, info, call_.limits(), call_.request);
-    return fail(Code::Unsupported, "the Content-Type must be application/json");
+    return headers.must_be("application/json");
   }
   CLOPS_ASSIGN(const size_t json, json_bytes_of(headers, body.size()));
   if (json == 0) return decode_raw(body, info, call_.limits(), call_.request);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "serving/protocol/infer_check.h"
 #include "serving/protocol/json_cursor.h"
 #include "serving/protocol/oip_values.h"
 #include "serving/protocol/tensor_bytes.h"
@@ -13,20 +14,8 @@
 namespace clops::serving {
 namespace {
 
-constexpr size_t kNameShown = 64;  // of a client's text in an error
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"" + std::string(text.substr(0, kNameShown));
-  return out + (text.size() > kNameShown ? "...\"" : "\"");
-}
 std::unexpected<Error> bad(std::string message) {
   return fail(Code::InvalidArgument, std::move(message));
-}
-std::string names_of(const std::vector<TensorSpec>& tensors) {
-  constexpr size_t kShown = 8;
-  std::string out;
-  for (size_t i = 0; i < std::min(tensors.size(), kShown); ++i) out += (i > 0 ? ", " : "") + quoted(tensors[i].name);
-  return out + (tensors.size() > kShown ? ", ..." : "");
 }
 std::unexpected<Error> malformed(const JsonCursor& json) {
   return bad("at byte " + std::to_string(json.at()) + " of the body: " + json.why());
@@ -95,20 +84,11 @@ Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body
                std::string(to_string(spec.datatype)));
   CLOPS_TRY(tensor.binary_bytes ? check_datatype(*type, spec.datatype) : check_json_datatype(*type, spec.datatype));
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
-  if (!spec.takes(shape))
-    return bad("shape " + shape_text(shape) + " does not fit " + shape_text(spec.shape) + ", with at least one row");
-  const uint64_t rows = shape.empty() ? 1 : static_cast<uint64_t>(shape[0]);
-  if (rows > limits.rows_max)
-    return bad(std::to_string(rows) + " rows are more than " + std::to_string(limits.rows_max));
   // An element takes two bytes of JSON at least, or its own size: memory is never asked for that the body cannot fill.
   const size_t each = size_of(*type) > 0 ? size_of(*type) : sizeof(uint32_t);
   const uint64_t most = tensor.binary_bytes ? *tensor.binary_bytes / each : body_bytes / 2 + 1;
-  uint64_t count = 1;
-  for (size_t i = 0; i < shape.size() && count <= most; ++i)
-    count = static_cast<uint64_t>(shape[i]) > most ? most + 1 : count * static_cast<uint64_t>(shape[i]);
-  if (count > most)
-    return bad("shape " + shape_text(shape) + " asks for more values than " +
-               (tensor.binary_bytes ? "binary_data_size" : "\"data\"") + " has");
+  CLOPS_TRY(
+      check_shape(shape, spec, limits.rows_max, most, tensor.binary_bytes ? "binary_data_size has" : "\"data\" has"));
   out.reset(spec.datatype, shape);
   return *type;
 }

@@ -92,7 +92,7 @@ class Questions(Grpc):
         self.assertEqual(list(metadata.versions), ["1", "2"])
         self.assertEqual(metadata.platform, "xgboost_ubj")
         self.assertEqual([(t.name, t.datatype, list(t.shape)) for t in metadata.inputs], [("input-0", "FP32", [-1, 30])])
-        self.assertEqual([t.name for t in metadata.outputs], ["predict"])
+        self.assertEqual([output.name for output in metadata.outputs], ["predict"])
         self.refused(grpc.StatusCode.NOT_FOUND, self.client.get_model_metadata, "nothing")
         self.assertIn("it serves 1, 2",
                       self.refused(grpc.StatusCode.NOT_FOUND, self.client.get_model_metadata, "breast-cancer", "9"))

@@ -192,6 +192,14 @@ TEST(InferCodec, outputs_and_parameters) {
   EXPECT_TRUE(with(parameter(4, "anything", 3, 0)).status);
 }
 
+TEST(InferCodec, an_optional_input_may_be_left_out) {
+  EngineInfo info = info_of(Datatype::Fp32);
+  info.inputs.push_back({.name = "background", .datatype = Datatype::Fp32, .shape = {-1}, .optional = true});
+  const Decoded got = decoded(request({input({})}, {bytes_of_all<float>({1, 2})}), info);
+  ASSERT_TRUE(got.status) << got.status.error().message;
+  EXPECT_EQ(got.bytes, bytes_of_all<float>({1, 2}));
+}
+
 struct Wrong {
   std::string bytes;
   const char* words;

@@ -343,7 +343,8 @@ TEST(Tensors, what_does_not_fit_is_named) {
   EXPECT_TRUE(has(said(3, input("job", "BYTES", "[2,1]", "[\"a\",2]")), "row 1, column 0: a string is missing"));
   EXPECT_TRUE(has(said(1, input("image", "FP32", "[2,2,2]", "[[[1,2],[3,4]],[[5,6]]]")), "has 1 arrays in a row"));
   EXPECT_TRUE(has(said(1, input("image", "FP32", "[2,2,2]", "[[[1,2],[3,4]],[[5,6],[7]]]")), "row 1 has 1 values"));
-  EXPECT_TRUE(has(said(5, input("tiny", "FP16", "[2]", "[1,2]")), "FP16 is not taken in JSON: this model takes FP32, or FP16 as binary data"));
+  EXPECT_TRUE(has(said(5, input("tiny", "FP16", "[2]", "[1,2]")),
+                  "FP16 is not taken in JSON: this model takes FP32, or FP16 as binary data"));
   EXPECT_TRUE(has(said(5, input("age", "FP64", "[2,1]", "[1,2]")), "input \"age\" is given twice"));
   EXPECT_TRUE(has(said(5, input("other", "FP64", "[2,1]", "[1,2]")),
                   "\"other\" is not known: this model takes \"age\", \"job\""));
