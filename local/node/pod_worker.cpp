@@ -315,7 +315,9 @@ void PodWorker::launch(Container& container, Execution execution) {
               .cwd = std::move(execution.cwd),
               .log_bytes_max = parts_.options.log_bytes_max};
   auto process = ContainerProcess::start(
-      parts_.loop, what, [this, &container] { on_started(container, now_text(), false); },
+      parts_.loop, what,
+      // As the next plane will read it, so that a container has one start time.
+      [this, &container, dir = what.run_dir] { on_started(container, run_started_at(dir), false); },
       [this, &container](Exit exit) { on_exit(container, std::move(exit)); });
   if (process) {
     container.process = std::move(*process);
