@@ -32,8 +32,7 @@ void no_delay(int fd) {
 struct Flow {
   std::string held;
   size_t sent = 0;
-  bool ended = false;   // the reading side has said everything
-  bool passed = false;  // and the other side was told
+  bool ended = false;  // the reading side has said everything, and the other was told
   [[nodiscard]] size_t waiting() const { return held.size() - sent; }
 };
 
@@ -104,21 +103,19 @@ class Connection {
       }
       flow.held.clear();
       flow.sent = 0;
-      if (flow.ended) {
-        if (!flow.passed) ::shutdown(to, SHUT_WR);
-        flow.passed = true;
-        return true;
-      }
+      if (flow.ended) return true;
       char buffer[16 * 1024];
       const ssize_t n = ::recv(from, buffer, sizeof buffer, 0);
       if (n < 0) return errno == EAGAIN;
       flow.held.assign(buffer, static_cast<size_t>(n));
-      if (n == 0) flow.ended = true;
+      if (n > 0) continue;
+      flow.ended = true;  // told at once, in the last round too: nothing more will come to wake this flow
+      ::shutdown(to, SHUT_WR);
     }
     return true;
   }
   void move() {
-    if (!pump(client_, server_, up_) || !pump(server_, client_, down_) || (up_.passed && down_.passed)) return done_();
+    if (!pump(client_, server_, up_) || !pump(server_, client_, down_) || (up_.ended && down_.ended)) return done_();
     const auto interest = [](const Flow& in, const Flow& out) {
       return (!in.ended && in.waiting() == 0 ? uint32_t{EPOLLIN} : 0U) | (out.waiting() > 0 ? uint32_t{EPOLLOUT} : 0U);
     };

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <map>
 #include <thread>
+#include <vector>
 
 namespace clops::local {
 namespace {
@@ -149,6 +150,18 @@ TEST_F(ProxyTest, a_service_that_is_gone_listens_no_more) {
   EXPECT_EQ(Client(port_).ask("!"), "cannot send");
 }
 
+// Counts everything up to its client's end of sending, then says how much it was.
+void answer_the_count(int listener) {
+  const int fd = ::accept(listener, nullptr, nullptr);
+  char buffer[65536];
+  size_t total = 0;
+  for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;) total += static_cast<size_t>(n);
+  const std::string answer = std::to_string(total);
+  ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
+  ::close(fd);
+}
+
+// Of every size: the end of sending may come with any of the pieces that are read at one go.
 TEST_F(ProxyTest, passes_on_more_than_it_holds_and_the_end_of_each_side) {
   const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in any = at("127.0.77.4", 0);
@@ -156,30 +169,25 @@ TEST_F(ProxyTest, passes_on_more_than_it_holds_and_the_end_of_each_side) {
   ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&any), sizeof any), 0);
   ::listen(listener, 1);
   ::getsockname(listener, reinterpret_cast<sockaddr*>(&any), &size);
-  // Counts everything up to the client's end of sending, then says how much it was.
-  std::thread server([listener] {
-    const int fd = ::accept(listener, nullptr, nullptr);
-    char buffer[65536];
-    size_t total = 0;
-    for (ssize_t n; (n = ::recv(fd, buffer, sizeof buffer, 0)) > 0;) total += static_cast<size_t>(n);
-    const std::string answer = std::to_string(total);
-    ::send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);
-    ::close(fd);
-  });
   set({{"127.0.77.4", ntohs(any.sin_port)}});
-  Client client(port_);
-  const std::string much(8 << 20, 'x');
-  size_t sent = 0;
-  while (sent < much.size()) {
-    const ssize_t n = ::send(client.fd(), much.data() + sent, much.size() - sent, MSG_NOSIGNAL);
-    ASSERT_GT(n, 0);
-    sent += static_cast<size_t>(n);
+  std::vector<size_t> sizes{8u << 20};
+  for (size_t pieces = 1; pieces <= 17; ++pieces) sizes.push_back(pieces * 16 * 1024);
+  for (const size_t bytes : sizes) {
+    std::thread server(answer_the_count, listener);
+    Client client(port_);
+    const std::string much(bytes, 'x');
+    size_t sent = 0;
+    while (sent < much.size()) {
+      const ssize_t n = ::send(client.fd(), much.data() + sent, much.size() - sent, MSG_NOSIGNAL);
+      ASSERT_GT(n, 0);
+      sent += static_cast<size_t>(n);
+    }
+    ::shutdown(client.fd(), SHUT_WR);
+    char buffer[64];
+    const ssize_t n = ::recv(client.fd(), buffer, sizeof buffer, 0);
+    EXPECT_EQ(std::string(buffer, static_cast<size_t>(std::max<ssize_t>(n, 0))), std::to_string(much.size()));
+    server.join();
   }
-  ::shutdown(client.fd(), SHUT_WR);
-  char buffer[64];
-  const ssize_t n = ::recv(client.fd(), buffer, sizeof buffer, 0);
-  EXPECT_EQ(std::string(buffer, static_cast<size_t>(std::max<ssize_t>(n, 0))), std::to_string(much.size()));
-  server.join();
   ::close(listener);
 }
 
