@@ -20,9 +20,9 @@
 source "$(dirname "$0")/lib.sh"
 cd "$root"
 all_lanes=(format house unit onnx clients convert local contract cluster asan tsan tidy)
-declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [clients]=180 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=500 [tsan]=240 [tidy]=480)
+declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [clients]=180 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=600 [tsan]=240 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
-fuzz_seconds=${CLOPS_FUZZ_SECONDS:-15}   # of each of the thirteen
+fuzz_seconds=${CLOPS_FUZZ_SECONDS:-12}   # of each of the thirteen
 everything='' install=1 lanes=()
 for argument in "$@"; do
   case $argument in
