@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 
 namespace clops::serving::http {
 namespace {
@@ -27,7 +28,7 @@ int quality_of(std::string_view parameters) {
     double value = 0;
     const auto [stop, error] = std::from_chars(item.data() + 2, item.data() + item.size(), value);
     if (error != std::errc{} || stop != item.data() + item.size() || !(value >= 0 && value <= 1)) return 0;
-    return static_cast<int>(value * 1000 + 0.5);
+    return static_cast<int>(std::lround(value * 1000));
   }
   return 1000;
 }
