@@ -4,7 +4,6 @@
 
 #include "serving/grpc/reflection.h"
 #include "serving/grpc/wire.h"
-#include "serving/protocol/classification.h"
 
 namespace clops::serving::grpc {
 namespace {
@@ -139,42 +138,31 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
   const auto done = [&]() -> Status {
     CLOPS_TRY(read_infer(message, message_));
     CLOPS_ASSIGN(target, models_.route(message_.model, message_.version, call.headers));
-    CLOPS_TRY(decode_infer(message_, target->engine->info(), limits_, request_));
+    CLOPS_TRY(decode_infer(message_, target->engine->info(), limits_, inference_.request));
     return run(*target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
-  models_.count(target, http_status_of(outcome.code), done ? request_.row_count : 0, begin, models_.now());
+  models_.count(target, http_status_of(outcome.code), done ? inference_.request.row_count : 0, begin, models_.now());
+  inference_.trim();
+  constexpr size_t kKeepBytes = 1u << 20;
+  if (message_.scratch.capacity() > kKeepBytes) std::string().swap(message_.scratch);
   return outcome;
 }
 
 Status InferenceFront::run(Target& target, std::string& out) {
-  const std::vector<TensorSpec>& specs = target.engine->info().outputs;
-  if (values_.size() < specs.size()) values_.resize(specs.size());
-  const std::span<TensorBuffer> outputs = std::span(values_).first(specs.size());
-  for (TensorBuffer& output : outputs) output.wanted = false;
-  for (const uint32_t index : request_.outputs) outputs[index].wanted = true;
-  CLOPS_TRY(target.engine->infer(request_.views, *target.scratch, outputs));
-  if (classes_.size() < request_.outputs.size()) classes_.resize(request_.outputs.size());
-  const auto given = [&](size_t i) {
-    return request_.forms[i].classes > 0 ? classes_[i].view() : outputs[request_.outputs[i]].view();
-  };
-  for (size_t i = 0; i < request_.outputs.size(); ++i) {
-    const uint32_t classes = request_.forms[i].classes, index = request_.outputs[i];
-    if (classes == 0) continue;
-    if (const Status done = classify(outputs[index].view(), classes, classes_[i]); !done)
-      return fail_in("output \"" + specs[index].name + "\"", done.error());
+  CLOPS_TRY(inference_.run(target));
+  const InferRequest& request = inference_.request;
+  given_.clear();
+  for (size_t i = 0; i < request.outputs.size(); ++i) {
+    CLOPS_ASSIGN(const TensorView view, inference_.given(target, i));
+    given_.push_back(view);
   }
   prediction_id_.clear();
   models_.append_prediction_id(target, prediction_id_);
   append_infer_head(out, target, message_.id, prediction_id_);
-  for (size_t i = 0; i < request_.outputs.size(); ++i)
-    append_infer_output(out, specs[request_.outputs[i]].name, given(i));
-  for (size_t i = 0; i < request_.outputs.size(); ++i) append_infer_values(out, given(i));
-  // One huge batch must not pin its memory for the life of the thread.
-  constexpr size_t kKeepBytes = 1u << 20;
-  for (TensorBuffer& output : outputs) output.trim(kKeepBytes);
-  request_.trim(kKeepBytes);
-  if (message_.scratch.capacity() > kKeepBytes) std::string().swap(message_.scratch);
+  for (size_t i = 0; i < given_.size(); ++i)
+    append_infer_output(out, target.engine->info().outputs[request.outputs[i]].name, given_[i]);
+  for (const TensorView& view : given_) append_infer_values(out, view);
   return {};
 }
 

@@ -12,7 +12,7 @@
 
 #include "serving/grpc/call.h"
 #include "serving/grpc/infer_codec.h"
-#include "serving/protocol/service.h"
+#include "serving/protocol/inference.h"
 
 namespace clops::serving::grpc {
 
@@ -43,8 +43,8 @@ class InferenceFront final : public GrpcService {
   InferLimits limits_;
   std::string server_version_;
   InferMessage message_;
-  InferRequest request_;
-  std::vector<TensorBuffer> values_, classes_;  // as many as the model with most outputs so far
+  Inference inference_;
+  std::vector<TensorView> given_;  // outputs, while they are written
   std::string prediction_id_;
 };
 

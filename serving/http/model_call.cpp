@@ -1,5 +1,7 @@
 #include "serving/http/model_call.h"
 
+#include <algorithm>
+
 namespace clops::serving::http {
 
 int status_of(Code code) {
@@ -27,23 +29,6 @@ bool only(std::string_view allowed, const Request& request, Answer& answer) {
   answer.error(405, std::string(request.method.substr(0, 16)) + " is not done here: use " + std::string(allowed));
   answer.extra = get ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
   return false;
-}
-
-Status ModelCall::infer(Target& target) {
-  const size_t count = target.engine->info().outputs.size();
-  if (values_.size() < count) values_.resize(count);
-  const std::span<TensorBuffer> to = outputs(target);
-  for (TensorBuffer& output : to) output.wanted = false;
-  for (const uint32_t index : request.outputs) to[index].wanted = true;
-  return target.engine->infer(request.views, *target.scratch, to);
-}
-
-void ModelCall::trim() {
-  // One huge batch must not pin its memory for the life of the thread.
-  constexpr size_t kKeepBytes = 1u << 20;
-  for (TensorBuffer& output : values_) output.trim(kKeepBytes);
-  request.trim(kKeepBytes);
-  content_.trim();
 }
 
 void ModelCall::append_origin(const Target& target, Answer& answer) {

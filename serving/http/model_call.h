@@ -1,17 +1,14 @@
 // One call of a model over HTTP, whatever the dialect: open the body, route, decode, infer, write, count, compress.
 //
-// Thread rule: one per serving thread. Ownership: borrows the ModelService; `request` and outputs() are good until the
-// next call. Errors: answered {"error": ...} with the status of status_of(), or as Content says. No allocation per call
-// in steady state.
+// Thread rule: one per serving thread. Ownership: borrows the ModelService; `inference` is good until the next call.
+// Errors: answered {"error": ...} with the status of status_of(), or as Content says. No allocation per call in steady
+// state.
 #pragma once
 
-#include <algorithm>
-#include <span>
 #include <string_view>
-#include <vector>
 
 #include "serving/http/content.h"
-#include "serving/protocol/oip_json.h"
+#include "serving/protocol/inference.h"
 #include "serving/protocol/service.h"
 
 namespace clops::serving::http {
@@ -25,13 +22,13 @@ class ModelCall {
   ModelCall(ModelService& models, InferLimits limits, size_t body_bytes_max)
       : models_(models), limits_(limits), content_(body_bytes_max) {}
 
-  // decode(content headers, body, target) → Status fills `request`; write(target) → Status fills answer.body from
-  // outputs().
+  // decode(content headers, body, target) → Status fills inference.request; write(target) → Status fills answer.body
+  // from its outputs.
   template <class Decode, class Write>
   void run(std::string_view model, std::string_view version, const Request& http, Answer& answer, const Decode& decode,
            const Write& write) {
     const TimePoint begin = models_.now();
-    request.row_count = 0;
+    inference.request.row_count = 0;
     Target* target = nullptr;
     const ContentHeaders headers = ContentHeaders::of(http);
     if (std::string_view body; content_.open(headers, http.body, body, answer)) {
@@ -40,34 +37,28 @@ class ModelCall {
       } else {
         target = *routed;
         Status done = decode(headers, body, *target);
-        if (done) done = infer(*target);
+        if (done) done = inference.run(*target);
         if (done) done = write(*target);
         if (!done) answer.error(status_of(done.error().code), done.error().message);
-        trim();
+        inference.trim();
+        content_.trim();
       }
     }
     if (!headers.accept_encoding.empty()) content_.pack(headers.accept_encoding, answer);
-    models_.count(target, answer.status, answer.status == 200 ? request.row_count : 0, begin, models_.now());
+    models_.count(target, answer.status, answer.status == 200 ? inference.request.row_count : 0, begin, models_.now());
   }
 
-  [[nodiscard]] std::span<TensorBuffer> outputs(const Target& target) {
-    return std::span(values_).first(target.engine->info().outputs.size());
-  }
   [[nodiscard]] const InferLimits& limits() const { return limits_; }
   [[nodiscard]] ModelService& models() { return models_; }
   // Who answered, for dialects whose bodies have no place for it.
   void append_origin(const Target& target, Answer& answer);
 
-  InferRequest request;
+  Inference inference;
 
  private:
-  Status infer(Target& target);
-  void trim();
-
   ModelService& models_;
   InferLimits limits_;
   Content content_;
-  std::vector<TensorBuffer> values_;  // as many as the model with most outputs so far
 };
 
 }  // namespace clops::serving::http

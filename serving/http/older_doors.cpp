@@ -88,7 +88,7 @@ void OlderDoors::v1_call(std::string_view model, bool explain, const Request& re
         if (!headers.may_be_json()) return headers.must_be("application/json");
         unable = explain && !explains(target.engine->info());
         if (unable) return fail(Code::Unsupported, "this model gives no contributions, so it explains nothing");
-        return reader_.read_v1(body, target.engine->info(), call_.limits(), explain, call_.request);
+        return reader_.read_v1(body, target.engine->info(), call_.limits(), explain, call_.inference.request);
       },
       [&](const Target& target) { return write(target, explain, answer); });
   if (unable) answer.status = 501;
@@ -106,8 +106,8 @@ void OlderDoors::invocations(const Request& request, Answer& answer) {
       names.front(), {}, request, answer,
       [this](const ContentHeaders& headers, std::string_view body, const Target& target) -> Status {
         const EngineInfo& info = target.engine->info();
-        if (headers.is("text/csv")) return reader_.read_csv(body, info, call_.limits(), call_.request);
-        if (headers.may_be_json()) return reader_.read_mlflow(body, info, call_.limits(), call_.request);
+        if (headers.is("text/csv")) return reader_.read_csv(body, info, call_.limits(), call_.inference.request);
+        if (headers.may_be_json()) return reader_.read_mlflow(body, info, call_.limits(), call_.inference.request);
         return headers.must_be("application/json or text/csv");
       },
       [this, &answer](const Target& target) { return write(target, false, answer); });
@@ -115,23 +115,23 @@ void OlderDoors::invocations(const Request& request, Answer& answer) {
 
 Status OlderDoors::write(const Target& target, bool explain, Answer& answer) {
   call_.append_origin(target, answer);
-  std::span<const uint32_t> which = call_.request.outputs;
+  std::span<const uint32_t> which = call_.inference.request.outputs;
   answer.body += "{\"predictions\":";
   if (explain) which = which.first(which.size() - 1);  // contributions are the last
   append_rows(answer.body, target, which);
   if (explain) {
     answer.body += ",\"explanations\":";
-    append_nested(answer.body, call_.outputs(target)[call_.request.outputs.back()].view());
+    append_nested(answer.body, call_.inference.outputs(target)[call_.inference.request.outputs.back()].view());
   }
   answer.body += '}';
   return {};
 }
 
 void OlderDoors::append_rows(std::string& out, const Target& target, std::span<const uint32_t> which) {
-  const std::span<TensorBuffer> outputs = call_.outputs(target);
+  const std::span<TensorBuffer> outputs = call_.inference.outputs(target);
   if (which.size() == 1) return append_nested(out, outputs[which[0]].view());
   const auto names = [&](uint32_t index) { return json_text(target.engine->info().outputs[index].name); };
-  const size_t rows = call_.request.row_count;
+  const size_t rows = call_.inference.request.row_count;
   const bool by_row = std::ranges::all_of(which, [&](uint32_t index) {
     const TensorView view = outputs[index].view();
     return !view.shape.empty() && view.rows() == rows;

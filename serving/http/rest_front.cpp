@@ -6,7 +6,6 @@
 
 #include "base/http.h"
 #include "serving/http/extensions.h"
-#include "serving/protocol/classification.h"
 #include "serving/protocol/tensor_bytes.h"
 
 namespace clops::serving::http {
@@ -184,16 +183,16 @@ Result<size_t> json_bytes_of(const ContentHeaders& headers, size_t body_bytes) {
 Status RestFront::decode(const ContentHeaders& headers, std::string_view body, const Target& target) {
   const EngineInfo& info = target.engine->info();
   if (!headers.json_bytes) {
-    if (headers.may_be_json()) return decode_infer(body, info, call_.limits(), call_.request);
+    if (headers.may_be_json()) return decode_infer(body, info, call_.limits(), call_.inference.request);
     return headers.must_be("application/json");
   }
   CLOPS_ASSIGN(const size_t json, json_bytes_of(headers, body.size()));
-  if (json == 0) return decode_raw(body, info, call_.limits(), call_.request);
-  return decode_infer(body.substr(0, json), body.substr(json), info, call_.limits(), call_.request);
+  if (json == 0) return decode_raw(body, info, call_.limits(), call_.inference.request);
+  return decode_infer(body.substr(0, json), body.substr(json), info, call_.limits(), call_.inference.request);
 }
 
 Status RestFront::write(const Target& target, Answer& answer) {
-  const InferRequest& request = call_.request;
+  const InferRequest& request = call_.inference.request;
   std::string& out = answer.body;
   out += target.head_json;
   if (!request.id_json.empty()) {
@@ -205,7 +204,7 @@ Status RestFront::write(const Target& target, Answer& answer) {
   models_.append_prediction_id(target, out);
   out += "\"},\"outputs\":[";
   if (!request.plain) return write_forms(target, answer);
-  const std::span<TensorBuffer> outputs = call_.outputs(target);
+  const std::span<TensorBuffer> outputs = call_.inference.outputs(target);
   for (const uint32_t index : request.outputs) {
     if (out.back() != '[') out += ',';
     append_output(out, target.outputs_json[index], outputs[index].view());
@@ -216,9 +215,7 @@ Status RestFront::write(const Target& target, Answer& answer) {
 
 // Outputs of which some are binary data behind the JSON, or classes.
 Status RestFront::write_forms(const Target& target, Answer& answer) {
-  const InferRequest& request = call_.request;
-  const std::span<TensorBuffer> outputs = call_.outputs(target);
-  if (classes_.size() < request.outputs.size()) classes_.resize(request.outputs.size());
+  const InferRequest& request = call_.inference.request;
   blobs_.clear();
   bool binary = false;
   std::string& out = answer.body;
@@ -226,14 +223,11 @@ Status RestFront::write_forms(const Target& target, Answer& answer) {
     const uint32_t index = request.outputs[i];
     const OutputForm form = request.forms[i];
     if (out.back() != '[') out += ',';
-    TensorView view = outputs[index].view();
+    CLOPS_ASSIGN(const TensorView view, call_.inference.given(target, i));
     std::string_view head = target.outputs_json[index];
     if (form.classes > 0) {
-      const std::string& name = target.engine->info().outputs[index].name;
-      if (const Status done = classify(view, form.classes, classes_[i]); !done)
-        return fail_in("output " + json_text(name), done.error());
-      view = classes_[i].view();
-      head_ = "{\"name\":" + json_text(name) + ",\"datatype\":\"BYTES\",\"shape\":[";
+      head_ =
+          "{\"name\":" + json_text(target.engine->info().outputs[index].name) + ",\"datatype\":\"BYTES\",\"shape\":[";
       head = head_;
     }
     if (form.binary == OutputForm::Binary::Yes) {
@@ -252,7 +246,6 @@ Status RestFront::write_forms(const Target& target, Answer& answer) {
   }
   constexpr size_t kKeepBytes = 1u << 20;
   if (blobs_.capacity() > kKeepBytes) std::string().swap(blobs_);
-  for (TensorBuffer& classes : classes_) classes.trim(kKeepBytes);
   return {};
 }
 

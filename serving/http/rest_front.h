@@ -12,7 +12,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "serving/http/model_call.h"
 #include "serving/http/older_doors.h"
@@ -42,8 +41,7 @@ class RestFront final : public HttpService {
   ModelCall call_;
   OlderDoors older_;
   std::string server_version_;
-  std::string name_, version_;         // decoded from the path, when it has escapes
-  std::vector<TensorBuffer> classes_;  // of outputs that are given as classes
+  std::string name_, version_;  // decoded from the path, when it has escapes
   std::string head_, blobs_;
 };
 

@@ -1,0 +1,33 @@
+// One inference on its way, between a codec that reads the request and one that writes the answer: what both wires do
+// with a model. Memory is kept for the next.
+//
+// Thread rule: one per serving thread. Ownership: borrows nothing between calls; `request`, outputs() and given() are
+// good until the next run() or trim(). Errors: the engine's, and classify()'s with the output's name.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "serving/protocol/oip_json.h"
+#include "serving/protocol/service.h"
+
+namespace clops::serving {
+
+class Inference {
+ public:
+  InferRequest request;  // what a codec has read
+
+  // Computes what `request` asks for.
+  [[nodiscard]] Status run(Target& target);
+  [[nodiscard]] std::span<TensorBuffer> outputs(const Target& target) {  // all of the model's, as computed
+    return std::span(values_).first(target.engine->info().outputs.size());
+  }
+  // The i-th output that is asked for, in the form that is asked for: its values, or classes.
+  [[nodiscard]] Result<TensorView> given(const Target& target, size_t i);
+  void trim();  // one huge batch must not pin its memory for the life of the thread
+
+ private:
+  std::vector<TensorBuffer> values_, classes_;  // as many as the widest model or request so far
+};
+
+}  // namespace clops::serving
