@@ -101,24 +101,13 @@ struct Compressor::Impl {
     size_t done = 0;
     to.clear();
     for (;;) {
-      if (done == to.size() && !grow(to, bytes_max)) {
-        // Full to the limit: good only if nothing more comes.
-        char extra = 0;
-        in.next_out = bytes(&extra);
-        in.avail_out = 1;
-        const int last = inflate(&in, Z_NO_FLUSH);
-        if (in.avail_out == 0) return too_large(bytes_max);
-        if (last == Z_STREAM_END && in.avail_in == 0) break;
-        if (last == Z_STREAM_END && coding != Coding::Gzip) return damaged(coding, "has more after its end");
-        if (last != Z_STREAM_END)
-          return damaged(coding, last == Z_BUF_ERROR || last == Z_OK ? "is cut off" : "is damaged");
-        if (inflateReset(&in) != Z_OK) return fail(Code::Internal, "zlib cannot start");
-        continue;
-      }
-      in.next_out = bytes(to.data() + done);
-      in.avail_out = static_cast<uInt>(to.size() - done);
+      char extra = 0;  // full to the limit: good only if nothing more comes
+      const bool full = done == to.size() && !grow(to, bytes_max);
+      in.next_out = bytes(full ? &extra : to.data() + done);
+      in.avail_out = full ? 1 : static_cast<uInt>(to.size() - done);
       const int state = inflate(&in, Z_NO_FLUSH);
-      done = to.size() - in.avail_out;
+      if (full && in.avail_out == 0) return too_large(bytes_max);
+      if (!full) done = to.size() - in.avail_out;
       if (state == Z_STREAM_END) {
         if (in.avail_in == 0) break;
         if (coding != Coding::Gzip) return damaged(coding, "has more after its end");

@@ -12,12 +12,6 @@ constexpr size_t kKeepBytes = 1u << 20;
 // Python's clients ask for gzip without being told to: below this size it costs more time than the bytes it saves.
 constexpr size_t kWorthPackingBytes = 4096;
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
-
 // "0.8" in thousandths; what is no weight counts as none.
 int quality_of(std::string_view parameters) {
   while (!parameters.empty()) {

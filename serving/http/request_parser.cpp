@@ -4,6 +4,13 @@
 #include <cstring>
 
 namespace clops::serving::http {
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
 namespace {
 
 constexpr size_t kTargetBytesMax = 8u << 10;
@@ -40,11 +47,6 @@ bool is_target(std::string_view text) {
   for (const char c : text)
     bad |= static_cast<unsigned>(static_cast<unsigned char>(c) <= 0x20) | static_cast<unsigned>(c == 0x7f);
   return bad == 0;
-}
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
 }
 // A list header has the option, in any case: "keep-alive, Close" has "close".
 bool has_option(std::string_view list, std::string_view option) {

@@ -17,6 +17,8 @@
 
 namespace clops::serving::http {
 
+[[nodiscard]] std::string_view trimmed(std::string_view text);  // of the spaces and tabs around it
+
 struct ParserLimits {
   size_t head_bytes_max = 16u << 10;
   size_t body_bytes_max = 16u << 20;
