@@ -195,17 +195,6 @@ Result<std::string_view> bytes_of_contents(std::string_view contents, Datatype t
   return whole.empty() ? std::string_view(scratch) : whole;
 }
 
-Result<size_t> find_input(std::string_view name, size_t expected, const EngineInfo& info, const InferRequest& out) {
-  const auto& inputs = info.inputs;
-  size_t index = expected;
-  if (inputs[index].name != name)
-    index = static_cast<size_t>(std::ranges::find(inputs, name, &TensorSpec::name) - inputs.begin());
-  if (index == inputs.size())
-    return bad("input " + quoted(name) + " is not known: this model takes " + names_of(inputs));
-  if (out.given[index] != 0) return bad("input " + quoted(name) + " is given twice");
-  return index;
-}
-
 Status decode_values(const Input& input, std::optional<std::string_view> raw, const TensorSpec& spec,
                      const InferLimits& limits, std::string& scratch, TensorBuffer& to) {
   const auto type = datatype_from(input.datatype);
@@ -237,18 +226,15 @@ Status decode_inputs(InferMessage& message, const EngineInfo& info, const InferL
                std::to_string(count) + " inputs");
   for (size_t i = 0; i < count; ++i) {
     CLOPS_ASSIGN(const Input input, read_input(message.inputs[i]));
-    CLOPS_ASSIGN(const size_t index, find_input(input.name, i, info, out));
+    const auto is = [&](std::string_view name) { return input.name == name; };
+    CLOPS_ASSIGN(const size_t index, find_input(input.name, i, info, out.given, is));
     const auto raw = message.raws.empty() ? std::nullopt : std::optional(message.raws[i]);
     const TensorSpec& spec = info.inputs[index];
     if (const Status read = decode_values(input, raw, spec, limits, message.scratch, out.inputs[index]); !read)
       return fail_in("input " + quoted(spec.name), read.error());
     out.given[index] = 1;
   }
-  for (size_t i = 0; i < info.inputs.size(); ++i) {
-    if (out.given[i] == 0 && !info.inputs[i].optional)
-      return bad("input " + quoted(info.inputs[i].name) + " is missing");
-  }
-  return {};
+  return check_complete(info, out.given);
 }
 
 Status decode_output(std::string_view entry, const EngineInfo& info, InferRequest& out) {

@@ -25,6 +25,12 @@ std::string names_of(const std::vector<TensorSpec>& tensors) {
   return out + (tensors.size() > kNamesShown ? ", ..." : "");
 }
 
+Status check_complete(const EngineInfo& info, std::span<const uint8_t> given) {
+  for (size_t i = 0; i < info.inputs.size(); ++i)
+    if (given[i] == 0 && !info.inputs[i].optional) return bad("input " + quoted(info.inputs[i].name) + " is missing");
+  return {};
+}
+
 Status check_shape(std::span<const int64_t> shape, const TensorSpec& spec, size_t rows_max, uint64_t most,
                    std::string_view has_fewer) {
   if (!spec.takes(shape))

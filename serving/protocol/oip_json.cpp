@@ -160,26 +160,7 @@ class InferReader {
         return bad("\"inputs\" has more tensors than the " + std::to_string(count) + " that this model takes");
       CLOPS_TRY(read_input(count));
     }
-    if (!json_.ok() || count == info_.inputs.size()) return {};
-    for (size_t i = 0; i < info_.inputs.size(); ++i)
-      if (out_.given[i] == 0 && !info_.inputs[i].optional)
-        return bad("input " + quoted(info_.inputs[i].name) + " is missing");
-    return {};
-  }
-
-  // Which of the model's inputs is called so; most clients send them in its order.
-  Result<size_t> find_input(std::string_view raw, size_t expected) const {
-    const auto& inputs = info_.inputs;
-    size_t index = expected;
-    if (!raw_equals(raw, inputs[index].name)) {
-      index = 0;
-      while (index < inputs.size() && !raw_equals(raw, inputs[index].name)) ++index;
-    }
-    if (index == inputs.size()) {
-      return bad("input " + quoted(raw) + " is not known: this model takes " + names_of(inputs));
-    }
-    if (out_.given[index] != 0) return bad("input " + quoted(raw) + " is given twice");
-    return index;
+    return json_.ok() ? check_complete(info_, out_.given) : Status();  // what is wrong with the JSON is told at its end
   }
 
   Status read_input(size_t expected) {
@@ -234,7 +215,8 @@ class InferReader {
   }
 
   Status decode(const Tensor& tensor, size_t expected, JsonCursor& data) {
-    CLOPS_ASSIGN(const size_t index, find_input(tensor.name, expected));
+    const auto is = [&](std::string_view name) { return raw_equals(tensor.name, name); };
+    CLOPS_ASSIGN(const size_t index, find_input(tensor.name, expected, info_, out_.given, is));
     const TensorSpec& spec = info_.inputs[index];
     TensorBuffer& to = out_.inputs[index];
     if (tensor.binary_bytes && *tensor.binary_bytes > binary_.size())
