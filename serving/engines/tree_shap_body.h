@@ -24,6 +24,18 @@ inline bool goes_left(const Layout& layout, const Node& node, double x) {
   return (words[category / 32] >> (category % 32) & 1) != 0;
 }
 
+// Up to eight vectors added up in halves, as the lanes of one are.
+template <class Isa, uint32_t kParts>
+typename Isa::V added(const typename Isa::V* parts) {
+  typename Isa::V sums[4];
+  constexpr uint32_t kSums = kParts < 4 ? kParts : 4;
+  for (uint32_t q = 0; q < kSums; ++q) sums[q] = q + 4 < kParts ? Isa::add(parts[q], parts[q + 4]) : parts[q];
+  if constexpr (kSums > 2) sums[0] = Isa::add(sums[0], sums[2]);
+  if constexpr (kSums > 3) sums[1] = Isa::add(sums[1], sums[3]);
+  if constexpr (kSums > 1) sums[0] = Isa::add(sums[0], sums[1]);
+  return sums[0];
+}
+
 template <class Isa, uint32_t kPoints>
 class Walk {
  public:
@@ -86,7 +98,7 @@ class Walk {
       parts[q] = Isa::mul(product[q], more);
       given[q] = Isa::add(mean, Isa::mul(times[q], more));
     }
-    add(node, total(parts));
+    add(node, added<Isa, kPoints>(parts));
   }
 
   // As fresh(), of what does not depend on the point.
@@ -95,7 +107,7 @@ class Walk {
     const double mean = node.left_share * left_value + node.right_share * right_value;
     const V more = Isa::choose(left, Isa::all(left_value - mean), Isa::all(right_value - mean));
     for (uint32_t q = 0; q < kPoints; ++q) given[q] = Isa::add(Isa::all(mean), Isa::mul(Isa::all(times_[q]), more));
-    add(node, Isa::mul(total(product), more));
+    add(node, Isa::mul(added<Isa, kPoints>(product), more));
   }
 
   void repeated(const Node& node, uint32_t depth, M left, const V* product, V* given) {
@@ -118,7 +130,7 @@ class Walk {
       parts[q] = Isa::mul(product[q], Isa::mul(Isa::all(k[q]), more));
       given[q] = Isa::add(mean, Isa::mul(times[q], more));
     }
-    add(node, total(parts));
+    add(node, added<Isa, kPoints>(parts));
   }
 
   void child(int32_t at, double share, M in, uint32_t depth, const V* product, const V* times, const V* rest,
@@ -137,17 +149,6 @@ class Walk {
   void add(const Node& node, V what) {
     double* sum = sums_ + size_t{node.slot} * kBlock;
     Isa::store(sum, Isa::add(Isa::load(sum), what));
-  }
-
-  // In halves, as a vector of points is added up.
-  static V total(const V* parts) {
-    V sums[4];
-    constexpr uint32_t kSums = kPoints < 4 ? kPoints : 4;
-    for (uint32_t q = 0; q < kSums; ++q) sums[q] = q + 4 < kPoints ? Isa::add(parts[q], parts[q + 4]) : parts[q];
-    if constexpr (kSums > 2) sums[0] = Isa::add(sums[0], sums[2]);
-    if constexpr (kSums > 3) sums[1] = Isa::add(sums[1], sums[3]);
-    if constexpr (kSums > 1) sums[0] = Isa::add(sums[0], sums[1]);
-    return sums[0];
   }
 
   const Layout& layout_;

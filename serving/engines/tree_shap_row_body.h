@@ -99,7 +99,7 @@ class RowWalk {
       parts[v] = Isa::only(live_[v], Isa::mul(get(n, v), Isa::mul(Isa::load(k + v * Isa::kLanes), more)));
       put(n, v, Isa::add(mean, Isa::mul(times, more)));
     }
-    totals_[n] = total(parts);
+    totals_[n] = Isa::sum(added<Isa, kVectors>(parts));
   }
 
   void two_leaves(uint32_t n) {
@@ -112,15 +112,7 @@ class RowWalk {
       product[v] = Isa::only(live_[v], get(n, v));
       put(n, v, Isa::add(Isa::all(mean), Isa::mul(Isa::load(times_ + v * Isa::kLanes), Isa::all(more))));
     }
-    totals_[n] = total(product) * more;
-  }
-
-  // In the order of a block's total().
-  static double total(const V* parts) {
-    if constexpr (kVectors == 1) return Isa::sum(parts[0]);
-    if constexpr (kVectors == 2) return Isa::sum(Isa::add(parts[0], parts[1]));
-    if constexpr (kVectors == 3) return Isa::sum(Isa::add(Isa::add(parts[0], parts[2]), parts[1]));
-    if constexpr (kVectors == 4) return Isa::sum(Isa::add(Isa::add(parts[0], parts[2]), Isa::add(parts[1], parts[3])));
+    totals_[n] = Isa::sum(added<Isa, kVectors>(product)) * more;
   }
 
   const Layout& layout_;
