@@ -16,14 +16,9 @@ import time
 import numpy as np
 
 from engines_models import MODELS
-from engines_table import library, machine, spread
+from engines_table import CPU, ENVIRONMENT, QUICK, ROUNDS, SECONDS, library, machine, spread
 
-QUICK = os.environ.get("BENCH_QUICK", "") not in ("", "0")
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "1" if QUICK else "3"))
-SECONDS = os.environ.get("BENCH_SECONDS", "0.3" if QUICK else "1")
-CPU = os.environ.get("BENCH_CPU", str(os.cpu_count() - 1))
 COLUMNS = ("1", "100", "1000", "10000")
-ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
 
 # shap and FastTreeSHAP, on rows and models made beforehand; they know no start of a measurement but a call.
 PYTHON = """

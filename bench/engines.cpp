@@ -7,25 +7,15 @@
 // ENGINE: clops | xgboost | lightgbm | tl2cgen | lleaves | onnxruntime[:OUTPUT]. ROWS: float32, row-major.
 #include <sched.h>
 
-#include <algorithm>
-#include <chrono>
 #include <fstream>
-#include <functional>
-#include <iterator>
 #include <thread>
 
 #include "bench/engines_onnx.h"
-#include "bench/engines_peers.h"
-#include "formats/model_file.h"
+#include "bench/engines_rows.h"
 #include "serving/engines/forest_model.h"
 
 namespace clops::bench {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double microseconds_since(Clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-}
 
 double resident_kib() {
   std::ifstream status("/proc/self/statm");
@@ -34,21 +24,8 @@ double resident_kib() {
   return resident * 4;
 }
 
-std::vector<float> read_floats(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) die("cannot read " + path);
-  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
-  std::vector<float> numbers(bytes.size() / sizeof(float));
-  std::memcpy(numbers.data(), bytes.data(), numbers.size() * sizeof(float));
-  return numbers;
-}
-
 serving::Forest load_forest(const std::string& path, const serving::ForestOptions& options = {}) {
-  const auto model = formats::load_model(path);
-  if (!model) die(model.error().message);
-  const auto* ensemble = std::get_if<formats::Ensemble>(&*model);
-  if (ensemble == nullptr) die("not a tree ensemble");
-  auto forest = serving::Forest::make(*ensemble, options);
+  auto forest = serving::Forest::make(load_ensemble(path), options);
   if (!forest) die(forest.error().message);
   return std::move(*forest);
 }
@@ -79,31 +56,6 @@ std::unique_ptr<Peer> make_peer(const std::string& engine, const std::string& li
   die("no engine " + engine);
 }
 
-double quantile(std::vector<double> values, double q) {
-  std::ranges::sort(values);
-  return values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))];
-}
-
-struct Rows {
-  const std::vector<float>& numbers;
-  size_t columns;
-  [[nodiscard]] size_t count() const { return numbers.size() / columns; }
-  [[nodiscard]] const float* at(size_t row) const { return numbers.data() + row * columns; }
-};
-
-void write_answers(Peer& peer, const Rows& rows, size_t outputs, const std::string& path) {
-  std::vector<double> answers;
-  for (size_t row = 0; row < 500; ++row) {
-    peer.one(rows.at(row));
-    for (size_t i = 0; i < outputs; ++i) answers.push_back(peer.answer(i));
-  }
-  peer.batch(rows.at(500), 500);
-  for (size_t i = 0; i < 500 * outputs; ++i) answers.push_back(peer.answer(i));
-  std::ofstream(path, std::ios::binary)
-      .write(reinterpret_cast<const char*>(answers.data()),
-             static_cast<std::streamsize>(answers.size() * sizeof(double)));
-}
-
 // 16 calls to a reading of the clock, each with another row; so many rows that no branch predictor learns them.
 std::pair<double, double> time_one(Peer& peer, const Rows& rows, double seconds) {
   constexpr size_t kCalls = 16, kRows = 65536;
@@ -116,19 +68,6 @@ std::pair<double, double> time_one(Peer& peer, const Rows& rows, double seconds)
     times.push_back(microseconds_since(before) / kCalls);
   }
   return {quantile(times, 0.5), quantile(times, 0.99)};
-}
-
-// Microseconds a row in batches of `size`: the median of passes over other rows.
-double time_batches(Peer& peer, const Rows& rows, size_t size, double seconds) {
-  std::vector<double> times;
-  const auto start = Clock::now();
-  for (size_t row = 0; times.size() < 3 || (microseconds_since(start) < seconds * 1e6 && times.size() < 2000);
-       row = row + 2 * size > rows.count() ? 0 : row + size) {
-    const auto before = Clock::now();
-    peer.batch(rows.at(row), size);
-    times.push_back(microseconds_since(before) / static_cast<double>(size));
-  }
-  return quantile(times, 0.5);
 }
 
 // How much faster two threads are with halves of the rows than one with all.
@@ -164,8 +103,7 @@ int run(char** args) {
   const std::string engine = args[1], model = args[3];
   const auto columns = static_cast<size_t>(std::atoi(args[5])), outputs = static_cast<size_t>(std::atoi(args[6]));
   const double seconds = std::atof(args[8]);
-  const std::vector<float> numbers = read_floats(args[4]);
-  const Rows rows{numbers, columns};
+  const Rows rows = read_rows(args[4], columns);
   const double kib = resident_kib();
   const auto start = Clock::now();
   const bool only_load = seconds == 0;
@@ -177,12 +115,12 @@ int run(char** args) {
     std::fflush(stdout);
     std::_Exit(0);
   }
-  write_answers(*peer, rows, outputs, args[7]);
+  write_answers(*peer, rows, 500, outputs, args[7]);
   time_one(*peer, rows, 0);
   const auto [one, late] = time_one(*peer, rows, seconds);
   std::printf("{\"one\": %.4f, \"one_p99\": %.4f", one, late);
   for (const size_t size : {size_t{100}, size_t{1000}, size_t{100'000}})
-    std::printf(", \"%zu\": %.5f", size, time_batches(*peer, rows, size, seconds));
+    std::printf(", \"%zu\": %.5f", size, time_batches(*peer, rows, size, seconds, 3, 2000));
   if (const auto* clops = dynamic_cast<const Clops*>(peer.get()))
     std::printf(", \"two_threads\": %.3f, \"evaluator\": \"%s\"", time_two_threads(clops->forest(), rows),
                 clops->forest().explanation().c_str());
@@ -205,8 +143,7 @@ int visits(char** args) {
     std::printf("%s\n", std::string(to_string(forest.chosen().single)).c_str());
     return 0;
   }
-  const std::vector<float> numbers = read_floats(args[4]);
-  const Rows rows{numbers, static_cast<size_t>(std::atoi(args[5]))};
+  const Rows rows = read_rows(args[4], static_cast<size_t>(std::atoi(args[5])));
   const auto count = static_cast<size_t>(std::atoi(args[6]));
   std::vector<double> out(batch * forest.out_columns());
   serving::ForestWork work = forest.make_work();

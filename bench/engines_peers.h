@@ -49,35 +49,45 @@ class Library {
   void* handle_;
 };
 
+namespace xgboost {
+
+inline void check(int failed) {
+  if (failed != 0) die("XGBoost refuses");
+}
+inline void* load(const Library& library, const std::string& model) {
+  void* booster = nullptr;
+  check(library.get<int (*)(const void* const*, uint64_t, void**)>("XGBoosterCreate")(nullptr, 0, &booster));
+  check(library.get<int (*)(void*, const char*)>("XGBoosterLoadModel")(booster, model.c_str()));
+  check(library.get<int (*)(void*, const char*, const char*)>("XGBoosterSetParam")(booster, "nthread", "1"));
+  return booster;
+}
+inline std::string array_interface(const float* rows, size_t count, size_t columns) {
+  return "{\"data\":[" + std::to_string(reinterpret_cast<uintptr_t>(rows)) + ",true],\"shape\":[" +
+         std::to_string(count) + "," + std::to_string(columns) + "],\"typestr\":\"<f4\",\"version\":3}";
+}
+
+}  // namespace xgboost
+
 class XgboostPeer final : public Peer {
  public:
   XgboostPeer(const Library& library, const std::string& model, size_t columns, size_t outputs)
       : Peer(columns, outputs), predict_(library.get<Predict>("XGBoosterPredictFromDense")), row_(columns) {
-    check(library.get<int (*)(const void* const*, uint64_t, void**)>("XGBoosterCreate")(nullptr, 0, &booster_));
-    check(library.get<int (*)(void*, const char*)>("XGBoosterLoadModel")(booster_, model.c_str()));
-    check(library.get<int (*)(void*, const char*, const char*)>("XGBoosterSetParam")(booster_, "nthread", "1"));
-    row_description_ = describe(row_.data(), 1);
+    booster_ = xgboost::load(library, model);
+    row_description_ = xgboost::array_interface(row_.data(), 1, columns);
   }
   void one(const float* row) override {
     std::memcpy(row_.data(), row, columns_ * sizeof(float));
     call(row_description_);
   }
-  void batch(const float* rows, size_t count) override { call(describe(rows, count)); }
+  void batch(const float* rows, size_t count) override { call(xgboost::array_interface(rows, count, columns_)); }
   double answer(size_t i) const override { return static_cast<double>(answers_[i]); }
 
  private:
   using Predict = int (*)(void*, const char*, const char*, void*, const uint64_t**, uint64_t*, const float**);
-  static void check(int failed) {
-    if (failed != 0) die("XGBoost refuses");
-  }
-  std::string describe(const float* rows, size_t count) const {
-    return "{\"data\":[" + std::to_string(reinterpret_cast<uintptr_t>(rows)) + ",true],\"shape\":[" +
-           std::to_string(count) + "," + std::to_string(columns_) + "],\"typestr\":\"<f4\",\"version\":3}";
-  }
   void call(const std::string& description) {
     const uint64_t* shape = nullptr;
     uint64_t dimensions = 0;
-    check(predict_(booster_, description.c_str(), kSettings, nullptr, &shape, &dimensions, &answers_));
+    xgboost::check(predict_(booster_, description.c_str(), kSettings, nullptr, &shape, &dimensions, &answers_));
   }
   static constexpr const char* kSettings =
       R"({"type":0,"training":false,"iteration_begin":0,"iteration_end":0,"strict_shape":false,"cache_id":0,"missing":NaN})";
@@ -90,8 +100,12 @@ class XgboostPeer final : public Peer {
 
 class LightgbmPeer final : public Peer {  // single rows through its fast interface
  public:
-  LightgbmPeer(const Library& library, const std::string& model, size_t columns, size_t outputs, size_t rows_max)
+  enum class Of : int { Predictions = 0, Contributions = 3 };
+  // `outputs`: numbers a row.
+  LightgbmPeer(const Library& library, const std::string& model, size_t columns, size_t outputs, size_t rows_max,
+               Of what = Of::Predictions)
       : Peer(columns, outputs),
+        what_(static_cast<int>(what)),
         fast_(library.get<Fast>("LGBM_BoosterPredictForMatSingleRowFast")),
         many_(library.get<Many>("LGBM_BoosterPredictForMat")),
         answers_(rows_max * outputs) {
@@ -99,12 +113,12 @@ class LightgbmPeer final : public Peer {  // single rows through its fast interf
     check(library.get<int (*)(const char*, int*, void**)>("LGBM_BoosterCreateFromModelfile")(model.c_str(), &iterations,
                                                                                              &booster_));
     check(library.get<int (*)(void*, int, int, int, int, int32_t, const char*, void**)>(
-        "LGBM_BoosterPredictForMatSingleRowFastInit")(booster_, 0, 0, -1, 0, static_cast<int32_t>(columns),
+        "LGBM_BoosterPredictForMatSingleRowFastInit")(booster_, what_, 0, -1, 0, static_cast<int32_t>(columns),
                                                       "num_threads=1", &set_up_));
   }
   void one(const float* row) override { check(fast_(set_up_, row, &length_, answers_.data())); }
   void batch(const float* rows, size_t count) override {
-    check(many_(booster_, rows, 0, static_cast<int32_t>(count), static_cast<int32_t>(columns_), 1, 0, 0, -1,
+    check(many_(booster_, rows, 0, static_cast<int32_t>(count), static_cast<int32_t>(columns_), 1, what_, 0, -1,
                 "num_threads=1", &length_, answers_.data()));
   }
   double answer(size_t i) const override { return answers_[i]; }
@@ -115,6 +129,7 @@ class LightgbmPeer final : public Peer {  // single rows through its fast interf
   static void check(int failed) {
     if (failed != 0) die("LightGBM refuses");
   }
+  const int what_;
   Fast fast_;
   Many many_;
   void* booster_ = nullptr;

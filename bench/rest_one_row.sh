@@ -5,6 +5,7 @@
 # targets: clops-server bench_rest_one_row_responder
 set -euo pipefail
 bin=${CLOPS_BENCH_BUILD:?bench/run sets it}/bin
+source bench/server/config.sh
 seconds=${BENCH_SECONDS:-3} runs=${BENCH_RUNS:-5}
 for tool in wrk taskset curl; do
   command -v "$tool" > /dev/null || { echo "bench: $tool is missing: apt-get install wrk util-linux curl" >&2; exit 1; }
@@ -19,14 +20,7 @@ trap finish EXIT
 
 model=$PWD/samples/models/breast-cancer/1/model.ubj
 head -n 64 samples/rows/breast-cancer.tsv | awk -F'\t' '{print $NF}' > "$work/rows"
-document=$("$bin/clops-server" inspect --uri "file://$model" --allow-file-uris --cache "$work/cache" | tail -n 1)
-member() { sed -E "s/.*\"$1\":\"([^\"]*)\".*/\1/" <<< "$document"; }
-digest=sha256:$(sha256sum "$model" | cut -d' ' -f1)
-cat > "$work/serving.json" << JSON
-{"version":1,"generation":1,"models":[{"name":"breast-cancer","salt":"bench","stable":"champion","variants":[{"name":"champion","weight":100,
-"model":{"modelVersion":"breast-cancer-1","version":"1","uri":"file://$model","digest":"$digest","format":"$(member format)"}}],
-"buckets":[{"begin":0,"end":10000,"variant":"champion"}]}]}
-JSON
+serving_config "$model" "$work/cache" > "$work/serving.json"
 wait_for() {  # FILE PATTERN
   for _ in $(seq 200); do grep -q "$2" "$1" && return; sleep 0.05; done
   echo "bench: $1 never said $2" >&2; cat "$1" >&2; exit 1

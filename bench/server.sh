@@ -7,6 +7,7 @@
 # targets: clops-server bench_rest_one_row_responder
 set -euo pipefail
 export BIN=${CLOPS_BENCH_BUILD:?bench/run sets it}/bin
+source bench/server/config.sh
 cache=${CLOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/clops}
 asked=${BENCH_SERVERS:-clops responder echo MLServer KServe BentoML}
 for tool in wrk h2load taskset python3; do
@@ -38,12 +39,5 @@ esac
 
 model=$PWD/samples/models/breast-cancer/1/model.ubj
 cp "$model" "$work/model.ubj"
-document=$("$BIN/clops-server" inspect --uri "file://$model" --allow-file-uris --cache "$work/cache" | tail -n 1)
-format=$(sed -E 's/.*"format":"([^"]*)".*/\1/' <<< "$document")
-digest=sha256:$(sha256sum "$model" | cut -d' ' -f1)
-cat > "$work/serving.json" << JSON
-{"version":1,"generation":1,"models":[{"name":"breast-cancer","salt":"bench","stable":"champion","variants":[{"name":"champion","weight":100,
-"model":{"modelVersion":"breast-cancer-1","version":"1","uri":"file://$model","digest":"$digest","format":"$format"}}],
-"buckets":[{"begin":0,"end":10000,"variant":"champion"}]}]}
-JSON
+serving_config "$model" "$work/cache" > "$work/serving.json"
 python3 bench/server_table.py "$work"
