@@ -37,8 +37,11 @@ bool has_zlib_header(std::string_view in) {
   return (first & 0x0f) == 8 && (first * 256 + second) % 31 == 0;
 }
 
-Bytef* bytes(const char* text) {  // zlib only reads what it is given, though its interface has no const
-  return reinterpret_cast<Bytef*>(const_cast<char*>(text));
+Bytef* input(std::string_view text) {  // zlib only reads it, though its interface has no const
+  return reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+}
+Bytef* output(char* to) {
+  return reinterpret_cast<Bytef*>(to);
 }
 
 }  // namespace
@@ -96,14 +99,14 @@ struct Compressor::Impl {
 
   Status inflate_all(Coding coding, std::string_view from, size_t bytes_max, std::string& to) {
     CLOPS_TRY(start_inflate(coding == Coding::Gzip || has_zlib_header(from) ? kGzipOrZlib : kRaw));
-    in.next_in = bytes(from.data());
+    in.next_in = input(from);
     in.avail_in = static_cast<uInt>(from.size());
     size_t done = 0;
     to.clear();
     for (;;) {
       char extra = 0;  // full to the limit: good only if nothing more comes
       const bool full = done == to.size() && !grow(to, bytes_max);
-      in.next_out = bytes(full ? &extra : to.data() + done);
+      in.next_out = output(full ? &extra : to.data() + done);
       in.avail_out = full ? 1 : static_cast<uInt>(to.size() - done);
       const int state = inflate(&in, Z_NO_FLUSH);
       if (full && in.avail_out == 0) return too_large(bytes_max);
@@ -172,9 +175,9 @@ struct Compressor::Impl {
     to.clear();
     if (!has_out) return;
     to.resize(deflateBound(&out, static_cast<uLong>(from.size())));
-    out.next_in = bytes(from.data());
+    out.next_in = input(from);
     out.avail_in = static_cast<uInt>(from.size());
-    out.next_out = bytes(to.data());
+    out.next_out = output(to.data());
     out.avail_out = static_cast<uInt>(to.size());
     const int state = deflate(&out, Z_FINISH);
     to.resize(state == Z_STREAM_END ? to.size() - out.avail_out : 0);

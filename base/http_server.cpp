@@ -70,7 +70,7 @@ class Server final : public HttpServer {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> make_http_server(HttpServerOptions options, HttpHandler handler) {
+Result<std::unique_ptr<HttpServer>> make_http_server(const HttpServerOptions& options, HttpHandler handler) {
   if (options.threads < 1) return fail(Code::InvalidArgument, "a server needs at least one thread");
   if (options.tls_cert_pem.empty() != options.tls_key_pem.empty()) {
     return fail(Code::InvalidArgument, "a certificate and its key come together");

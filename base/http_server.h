@@ -62,6 +62,7 @@ class HttpServer {
   [[nodiscard]] virtual int port() const = 0;
 };
 
-[[nodiscard]] Result<std::unique_ptr<HttpServer>> make_http_server(HttpServerOptions options, HttpHandler handler);
+[[nodiscard]] Result<std::unique_ptr<HttpServer>> make_http_server(const HttpServerOptions& options,
+                                                                   HttpHandler handler);
 
 }  // namespace clops

@@ -162,6 +162,7 @@ Result<std::vector<double>> start_of_boosting(const SkopsObject& model, uint32_t
     return damaged(prior_at, "is of another size");
   constexpr double kLeast = std::numeric_limits<double>::epsilon();
   std::vector<double> p;
+  p.reserve(prior.count());
   for (size_t i = 0; i < prior.count(); ++i) p.push_back(std::clamp(prior.real(i), kLeast, 1 - kLeast));
   if (outputs == 1) return std::vector<double>{logit(p[1])};
   double logs = 0;

@@ -64,9 +64,11 @@ class HttpKubeClient final : public Client {
 
   std::vector<Result<std::string>> call_all(std::span<const Call> calls) override {
     std::vector<HttpRequest> requests;
+    requests.reserve(calls.size());
     for (const Call& each : calls) requests.push_back(request(each));
     std::vector<Result<HttpResponse>> answers = http_.send_all(requests, options_.limits);
     std::vector<Result<std::string>> out;
+    out.reserve(calls.size());
     for (size_t i = 0; i < calls.size(); ++i) out.push_back(finish(calls[i], std::move(answers[i])));
     return out;
   }

@@ -23,9 +23,9 @@ struct Count {
     const __m256d value = _mm256_set1_pd(x);
     uint32_t bits = 0;
     for (int i = 0; i < 4; ++i)
-      bits |=
-          static_cast<uint32_t>(_mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(sixteen + 4 * i), value, _CMP_LE_OQ)))
-          << (4 * i);
+      bits |= static_cast<uint32_t>(
+                  _mm256_movemask_pd(_mm256_cmp_pd(_mm256_loadu_pd(sixteen + ptrdiff_t{4} * i), value, _CMP_LE_OQ)))
+              << (4 * i);
     return static_cast<uint32_t>(_mm_popcnt_u32(bits));
   }
 };

@@ -243,7 +243,8 @@ CLOPS_INLINE void add_sixteen(const __m512* table, bool many, __m512i bytes, __m
   if (many)
     value = _mm512_mask_blend_ps(static_cast<__mmask16>(_kshiftri_mask64(high, 16 * quarter)), value,
                                  _mm512_permutex2var_ps(table[2], leaf, table[3]));
-  _mm512_storeu_ps(sums + 16 * quarter, _mm512_add_ps(_mm512_loadu_ps(sums + 16 * quarter), value));
+  float* const to = sums + ptrdiff_t{16} * quarter;
+  _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), value));
 }
 template <bool many>
 CLOPS_INLINE void add_block(const float* values, __m512i bytes, float* sums) {

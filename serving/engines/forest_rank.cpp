@@ -126,6 +126,7 @@ class Ranker {
         if (!node.leaf() && node.split == Split::Less)
           met_.push_back(numbers_[key_of(node)].thresholds.add(node.value, node.default_left));
     std::vector<uint64_t> keys;
+    keys.reserve(numbers_.size());
     for (const auto& [key, numbers] : numbers_) keys.push_back(key);
     std::ranges::sort(keys);
     for (const uint64_t key : keys) rank_feature(key, numbers_.at(key));
