@@ -3,11 +3,11 @@
 // A quorum list in pages of 500, then a watch from its resourceVersion, with bookmarks; the watch is opened again where
 // it ended, and everything is listed again only when the position is gone (410 as an HTTP status, in the stream,
 // between pages, or a resourceVersion the server has never reached). Failures wait 0.1 s, doubled up to 4 s, with
-// jitter, or as long as the server asked; two good minutes, or a watch that worked, reset that. (client-go waits 0.8 s to
-// 30 s, for clients by the thousand; of us there is one, and whoever changes something after an outage waits for it.) A watch on which nothing came for `silence`
-// (bookmarks come each minute) is taken for dead. Pure: no clock, no I/O, no chance of its own: `Now` carries the time
-// and one random number. Timers carry an id; one that is not the last set for its purpose is ignored, so the driver
-// never needs to cancel any.
+// jitter, or as long as the server asked; two good minutes, or a watch that worked, reset that. (client-go waits 0.8 s
+// to 30 s, for clients by the thousand; of us there is one, and whoever changes something after an outage waits for
+// it.) A watch on which nothing came for `silence` (bookmarks come each minute) is taken for dead. Pure: no clock, no
+// I/O, no chance of its own: `Now` carries the time and one random number. Timers carry an id; one that is not the last
+// set for its purpose is ignored, so the driver never needs to cancel any.
 #pragma once
 
 #include <optional>
