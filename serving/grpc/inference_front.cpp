@@ -94,8 +94,7 @@ std::optional<Method> InferenceFront::find(std::string_view path) const {
 }
 
 void InferenceFront::on_refused(GrpcCode code) {
-  const TimePoint at = models_.now();
-  models_.count(nullptr, http_status_of(code), 0, at, at);
+  models_.refused(http_status_of(code));
 }
 
 Outcome InferenceFront::serve(Call& call, std::string_view message, std::string& out) {
@@ -133,16 +132,31 @@ Outcome InferenceFront::serve(Call& call, std::string_view message, std::string&
 }
 
 Outcome InferenceFront::infer(const Call& call, std::string_view message, std::string& out) {
-  const TimePoint begin = models_.now();
-  Target* target = nullptr;
+  CallInfo info{.wire = "grpc",
+                .headers = call.headers,
+                .body_bytes = message.size(),
+                .begin = models_.now(),
+                .deadline = call.deadline};
+  CallEnd end;
+  inference_.prediction_id.clear();
+  const size_t before = out.size();
   const auto done = [&]() -> Status {
     CLOPS_TRY(read_infer(message, message_));
-    CLOPS_ASSIGN(target, models_.route(message_.model, message_.version, call.headers));
-    CLOPS_TRY(decode_infer(message_, target->engine->info(), limits_, inference_.request));
-    return run(*target, out);
+    info.model = message_.model;
+    info.version = message_.version;
+    CLOPS_TRY(models_.begin(info));
+    CLOPS_ASSIGN(end.target, models_.route(info));
+    CLOPS_TRY(decode_infer(message_, end.target->engine->info(), limits_, inference_.request));
+    end.inference = &inference_;
+    return run(*end.target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
-  models_.count(target, http_status_of(outcome.code), done ? inference_.request.row_count : 0, begin, models_.now());
+  end.status = http_status_of(outcome.code);
+  end.error = outcome.message;
+  if (done) end.rows = inference_.request.row_count;
+  end.answer_bytes = out.size() - before;
+  end.end = models_.now();
+  models_.end(info, end);
   inference_.trim();
   constexpr size_t kKeepBytes = 1u << 20;
   if (message_.scratch.capacity() > kKeepBytes) std::string().swap(message_.scratch);
@@ -157,9 +171,8 @@ Status InferenceFront::run(Target& target, std::string& out) {
     CLOPS_ASSIGN(const TensorView view, inference_.given(target, i));
     given_.push_back(view);
   }
-  prediction_id_.clear();
-  models_.append_prediction_id(target, prediction_id_);
-  append_infer_head(out, target, message_.id, prediction_id_);
+  models_.append_prediction_id(target, inference_.prediction_id);
+  append_infer_head(out, target, message_.id, inference_.prediction_id);
   for (size_t i = 0; i < given_.size(); ++i)
     append_infer_output(out, target.engine->info().outputs[request.outputs[i]].name, given_[i]);
   for (const TensorView& view : given_) append_infer_values(out, view);

@@ -45,7 +45,6 @@ class InferenceFront final : public GrpcService {
   InferMessage message_;
   Inference inference_;
   std::vector<TensorView> given_;  // outputs, while they are written
-  std::string prediction_id_;
 };
 
 }  // namespace clops::serving::grpc

@@ -31,13 +31,19 @@ bool only(std::string_view allowed, const Request& request, Answer& answer) {
   return false;
 }
 
+std::string_view ModelCall::name_prediction(const Target& target) {
+  inference.prediction_id.clear();
+  models_.append_prediction_id(target, inference.prediction_id);
+  return inference.prediction_id;
+}
+
 void ModelCall::append_origin(const Target& target, Answer& answer) {
   // A variant's name is a DNS label and a digest hexadecimal; a version is what its author wrote.
   const bool printable = std::ranges::all_of(target.version, [](char c) { return c > ' ' && c < 0x7f; });
   (answer.headers += "x-clops-variant: ") += target.variant;
   if (printable) (answer.headers += "\r\nx-clops-version: ") += target.version;
   answer.headers += "\r\nx-clops-prediction-id: ";
-  models_.append_prediction_id(target, answer.headers);
+  answer.headers += name_prediction(target);
   answer.headers += "\r\n";
 }
 

@@ -22,34 +22,45 @@ class ModelCall {
   ModelCall(ModelService& models, InferLimits limits, size_t body_bytes_max)
       : models_(models), limits_(limits), content_(body_bytes_max) {}
 
-  // decode(content headers, body, target) → Status fills inference.request; write(target) → Status fills answer.body
-  // from its outputs.
+  // `call`: wire, model and version; the rest is filled in here. decode(content headers, body, target) → Status fills
+  // inference.request; write(target) → Status fills answer.body from its outputs.
   template <class Decode, class Write>
-  void run(std::string_view model, std::string_view version, const Request& http, Answer& answer, const Decode& decode,
-           const Write& write) {
-    const TimePoint begin = models_.now();
+  void run(CallInfo call, const Request& http, Answer& answer, const Decode& decode, const Write& write) {
+    call.headers = http.headers;
+    call.body_bytes = http.body.size();
+    call.begin = models_.now();
     inference.request.row_count = 0;
-    Target* target = nullptr;
+    inference.prediction_id.clear();
+    CallEnd end;
+    Status done;
     const ContentHeaders headers = ContentHeaders::of(http);
     if (std::string_view body; content_.open(headers, http.body, body, answer)) {
-      if (const auto routed = models_.route(model, version, http.headers); !routed) {
-        answer.error(status_of(routed.error().code), routed.error().message);
-      } else {
-        target = *routed;
-        Status done = decode(headers, body, *target);
-        if (done) done = inference.run(*target);
-        if (done) done = write(*target);
-        if (!done) answer.error(status_of(done.error().code), done.error().message);
-        inference.trim();
-        content_.trim();
+      done = [&]() -> Status {
+        CLOPS_TRY(models_.begin(call));
+        CLOPS_ASSIGN(end.target, models_.route(call));
+        CLOPS_TRY(decode(headers, body, *end.target));
+        end.inference = &inference;
+        CLOPS_TRY(inference.run(*end.target));
+        return write(*end.target);
+      }();
+      if (!done) {
+        answer.error(status_of(done.error().code), done.error().message);
+        end.error = done.error().message;
       }
     }
     if (!headers.accept_encoding.empty()) content_.pack(headers.accept_encoding, answer);
-    models_.count(target, answer.status, answer.status == 200 ? inference.request.row_count : 0, begin, models_.now());
+    end.status = answer.status;
+    if (end.status == 200) end.rows = inference.request.row_count;
+    end.answer_bytes = answer.body.size();
+    end.end = models_.now();
+    models_.end(call, end);
+    inference.trim();
+    content_.trim();
   }
 
   [[nodiscard]] const InferLimits& limits() const { return limits_; }
   [[nodiscard]] ModelService& models() { return models_; }
+  std::string_view name_prediction(const Target& target);  // in inference.prediction_id
   // Who answered, for dialects whose bodies have no place for it.
   void append_origin(const Target& target, Answer& answer);
 

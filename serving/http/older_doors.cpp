@@ -83,7 +83,7 @@ void OlderDoors::ready(Answer& answer) {
 void OlderDoors::v1_call(std::string_view model, bool explain, const Request& request, Answer& answer) {
   bool unable = false;
   call_.run(
-      model, {}, request, answer,
+      {.wire = "v1", .model = model}, request, answer,
       [&](const ContentHeaders& headers, std::string_view body, const Target& target) -> Status {
         if (!headers.may_be_json()) return headers.must_be("application/json");
         unable = explain && !explains(target.engine->info());
@@ -103,7 +103,7 @@ void OlderDoors::invocations(const Request& request, Answer& answer) {
                                  std::to_string(names.size()) + all + ": ask by name");
   }
   call_.run(
-      names.front(), {}, request, answer,
+      {.wire = "mlflow", .model = names.front()}, request, answer,
       [this](const ContentHeaders& headers, std::string_view body, const Target& target) -> Status {
         const EngineInfo& info = target.engine->info();
         if (headers.is("text/csv")) return reader_.read_csv(body, info, call_.limits(), call_.inference.request);

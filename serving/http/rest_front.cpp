@@ -83,8 +83,7 @@ bool RestFront::serve(const Request& request, Answer& answer) {
 }
 
 void RestFront::on_refused(int status) {
-  const TimePoint now = models_.now();
-  models_.count(nullptr, status, 0, now, now);
+  models_.refused(status);
 }
 
 void RestFront::route_model(std::string_view path, const Request& request, Answer& answer) {
@@ -98,7 +97,7 @@ void RestFront::route_model(std::string_view path, const Request& request, Answe
   if (path == "infer") {
     if (!only("POST", request, answer)) return;
     call_.run(
-        model, version, request, answer,
+        {.wire = "rest", .model = model, .version = version}, request, answer,
         [this](const ContentHeaders& headers, std::string_view body, const Target& target) {
           return decode(headers, body, target);
         },
@@ -201,7 +200,7 @@ Status RestFront::write(const Target& target, Answer& answer) {
   }
   out += ',';
   out += target.parameters_json;
-  models_.append_prediction_id(target, out);
+  out += call_.name_prediction(target);
   out += "\"},\"outputs\":[";
   if (!request.plain) return write_forms(target, answer);
   const std::span<TensorBuffer> outputs = call_.inference.outputs(target);

@@ -95,14 +95,24 @@ Result<Target*> TableService::by_version(Model& model, std::string_view version)
                                   " here" + (loaded.empty() ? "" : ": it serves " + loaded));
 }
 
-Result<Target*> TableService::route(std::string_view name, std::string_view version,
-                                    std::span<const HeaderView> headers) {
-  CLOPS_ASSIGN(Model* const model, find(name));
-  if (!version.empty()) return by_version(*model, version);
-  const Route route = model->table->router.choose_from(headers, random());
+Status TableService::begin(const CallInfo& call) {
+  for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->before(call));
+  return {};
+}
+
+Result<Target*> TableService::choose(const CallInfo& call) {
+  CLOPS_ASSIGN(Model* const model, find(call.model));
+  if (!call.version.empty()) return by_version(*model, call.version);
+  const Route route = model->table->router.choose_from(call.headers, random());
   Variant* const variant = model->variants[model->table->variants[route.variant].answered_by].get();
-  if (variant == nullptr) return fail(Code::Unavailable, "model " + json_text(name) + " is not loaded yet");
+  if (variant == nullptr) return fail(Code::Unavailable, "model " + json_text(call.model) + " is not loaded yet");
   return &variant->target;
+}
+
+Result<Target*> TableService::route(const CallInfo& call) {
+  CLOPS_ASSIGN(Target* const target, choose(call));
+  for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
+  return target;
 }
 
 Result<ModelView> TableService::describe(std::string_view name, std::string_view version) {
@@ -194,9 +204,14 @@ void TableService::append_prediction_id(const Target& target, std::string& out) 
   append_tag(parts_.key, message_, out);
 }
 
-void TableService::count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) {
-  VariantCounters& counters = target != nullptr ? *target->counters : unrouted_->shard(parts_.slot);
-  counters.record(status, rows, static_cast<uint64_t>((end - begin).count()));
+void TableService::end(const CallInfo& call, const CallEnd& end) {
+  VariantCounters& counters = end.target != nullptr ? *end.target->counters : unrouted_->shard(parts_.slot);
+  counters.record(end.status, end.rows, static_cast<uint64_t>((end.end - call.begin).count()));
+  for (const auto& watcher : parts_.watchers) watcher->after(call, end);
+}
+
+void TableService::refused(int status) {
+  unrouted_->shard(parts_.slot).record(status, 0, 0);
 }
 
 // splitmix64: only has to be even, not unguessable.

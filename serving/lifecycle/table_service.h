@@ -31,6 +31,7 @@ class TableService final : public ModelService, public LoopObserver {
     std::string pod_name;
     size_t slot = 0;
     std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
+    std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
   };
   explicit TableService(Parts parts);
 
@@ -40,15 +41,16 @@ class TableService final : public ModelService, public LoopObserver {
 
   [[nodiscard]] bool ready() const override;
   [[nodiscard]] bool draining() const override { return parts_.draining.load(std::memory_order_relaxed); }
-  [[nodiscard]] Result<Target*> route(std::string_view model, std::string_view version,
-                                      std::span<const HeaderView> headers) override;
+  [[nodiscard]] Status begin(const CallInfo& call) override;
+  [[nodiscard]] Result<Target*> route(const CallInfo& call) override;
+  void end(const CallInfo& call, const CallEnd& end) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
   [[nodiscard]] std::vector<RepositoryEntry> repository(bool ready_only) override;
   [[nodiscard]] Result<std::vector<StatisticsEntry>> statistics(std::string_view model,
                                                                 std::string_view version) override;
   [[nodiscard]] Result<bool> control(std::string_view model, bool load, bool first) override;
   void append_prediction_id(const Target& target, std::string& out) override;
-  void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) override;
+  void refused(int status) override;
   [[nodiscard]] TimePoint now() const override { return parts_.clock.now(); }
 
  private:
@@ -63,6 +65,7 @@ class TableService final : public ModelService, public LoopObserver {
   void refresh();
   [[nodiscard]] std::unique_ptr<Variant> make_variant(const TableModel& model, const TableVariant& variant) const;
   [[nodiscard]] Result<Model*> find(std::string_view name);
+  [[nodiscard]] Result<Target*> choose(const CallInfo& call);
   [[nodiscard]] static Result<Target*> by_version(Model& model, std::string_view version);
   uint64_t random();
 

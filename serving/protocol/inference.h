@@ -6,6 +6,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "serving/protocol/oip_json.h"
@@ -15,7 +16,8 @@ namespace clops::serving {
 
 class Inference {
  public:
-  InferRequest request;  // what a codec has read
+  InferRequest request;       // what a codec has read
+  std::string prediction_id;  // of this answer; made by who writes it
 
   // Computes what `request` asks for.
   [[nodiscard]] Status run(Target& target);

@@ -14,6 +14,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "serving/protocol/call_info.h"
 #include "serving/protocol/engine.h"
 #include "serving/routing/router.h"
 
@@ -59,9 +60,11 @@ class ModelService {
   virtual ~ModelService() = default;
   [[nodiscard]] virtual bool ready() const = 0;
   [[nodiscard]] virtual bool draining() const = 0;  // will not be ready again
-  // The variant that answers this request. `version` empty: by the split; else whichever variant serves that version.
-  [[nodiscard]] virtual Result<Target*> route(std::string_view model, std::string_view version,
-                                              std::span<const HeaderView> headers) = 0;
+  // The variant that answers this call, unless a watcher refuses it. `version` empty: by the split; else whichever
+  // variant serves that version. Each call that was begun is told the end of.
+  [[nodiscard]] virtual Status begin(const CallInfo& call) = 0;
+  [[nodiscard]] virtual Result<Target*> route(const CallInfo& call) = 0;
+  virtual void end(const CallInfo& call, const CallEnd& end) = 0;
   [[nodiscard]] virtual Result<ModelView> describe(std::string_view model, std::string_view version) = 0;
   // Sorted by model. `ready_only`: without those that nothing is loaded for.
   [[nodiscard]] virtual std::vector<RepositoryEntry> repository(bool ready_only) = 0;
@@ -72,8 +75,7 @@ class ModelService {
   // allowed.
   [[nodiscard]] virtual Result<bool> control(std::string_view model, bool load, bool first) = 0;
   virtual void append_prediction_id(const Target& target, std::string& out) = 0;
-  // Counts one request. `target` null: it reached no variant.
-  virtual void count(Target* target, int status, size_t rows, TimePoint begin, TimePoint end) = 0;
+  virtual void refused(int status) = 0;  // counts a request that never became a call
   [[nodiscard]] virtual TimePoint now() const = 0;
 };
 

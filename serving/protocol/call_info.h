@@ -1,0 +1,51 @@
+// One call of a model from outside, as every wire tells of it: what is asked before it is decoded, and how it ended.
+// What must be done with calls whatever the wire (admit, count, log, mirror) is done by watchers of these two.
+//
+// Thread rule: values and views of one serving thread; good within the call they speak of. Errors: a watcher's
+// before() refuses a call; its code and message are the answer.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "serving/routing/router.h"
+
+namespace clops::serving {
+
+class Inference;
+struct Target;
+
+struct CallInfo {
+  std::string_view wire;            // "rest", "v1", "mlflow", "grpc": static text
+  std::string_view model, version;  // as asked for; version empty: by the split
+  std::span<const HeaderView> headers;
+  size_t body_bytes = 0;  // as they came
+  TimePoint begin{};      // when its handling began
+  std::optional<TimePoint> deadline;
+};
+
+struct CallEnd {
+  Target* target = nullptr;  // null: it reached no variant
+  int status = 200;          // HTTP's; gRPC's codes as http_status_of() has them
+  std::string_view error;    // the message of an answer that is not 200
+  size_t rows = 0;           // that were answered
+  size_t answer_bytes = 0;
+  const Inference* inference = nullptr;  // inputs and outputs; null: refused before its inputs were whole
+  TimePoint end{};
+};
+
+class CallWatcher {
+ public:
+  virtual ~CallWatcher() = default;
+  // Before a body is decoded. An error ends the call with it.
+  [[nodiscard]] virtual Status before(const CallInfo&) { return {}; }
+  // The variant is known, nothing is decoded yet.
+  [[nodiscard]] virtual Status routed(const CallInfo&, Target&) { return {}; }
+  // The answer is written, not sent. Called for each call that was begun, also for those that before() refused.
+  virtual void after(const CallInfo&, const CallEnd&) {}
+};
+
+}  // namespace clops::serving
