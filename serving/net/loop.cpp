@@ -44,7 +44,7 @@ void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
 }  // namespace
 
 struct Loop::Impl {
-  Impl(Parts p, LoopLimits l) : parts(p), limits(l), buffer(kReadBytes) {}
+  Impl(Parts p, LoopLimits l) : parts(p), limits(l) {}
   ~Impl() {
     for (const int socket : adopted) ::close(socket);
     if (poll >= 0) ::close(poll);
@@ -54,6 +54,7 @@ struct Loop::Impl {
   void run();
   void handle(const epoll_event& event);
   void on_woken();
+  void follow_active();
   void on_tick();
   void accept_some();
   void add(int socket);
@@ -78,14 +79,14 @@ struct Loop::Impl {
   std::vector<Loop*> peers;
   std::vector<std::unique_ptr<Connection>> slots;
   std::vector<uint32_t> free_slots;
-  std::vector<char> buffer;
-  std::string out;  // answers of the connection being fed, sent at once
+  std::vector<char> buffer;  // made by run(): a loop that never runs needs none
+  std::string out;           // answers of the connection being fed, sent at once
   TimePoint now{}, next_tick{};
   size_t waiting_count = 0;
   bool listening = false, draining_seen = false;
   unsigned ticks = 0;
 
-  std::atomic<bool> stopping{false}, draining{false};
+  std::atomic<bool> stopping{false}, draining{false}, active{false};
   std::atomic<uint32_t> connections{0}, in_hand{0};
   std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0};
   std::mutex mutex;
@@ -111,6 +112,9 @@ Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Loop::~Loop() = default;
 void Loop::share_with(std::vector<Loop*> peers) {
   impl_->peers = std::move(peers);
+}
+void Loop::set_active(bool active) {
+  if (impl_->active.exchange(active, std::memory_order_acq_rel) != active) wake();
 }
 void Loop::run() {
   impl_->run();
@@ -141,12 +145,14 @@ LoopStats Loop::stats() const {
           .lag_max_ns = std::max(impl_->lag_ns.load(std::memory_order_relaxed),
                                  impl_->lag_before_ns.load(std::memory_order_relaxed)),
           .connections = impl_->connections.load(std::memory_order_relaxed),
-          .in_hand = impl_->in_hand.load(std::memory_order_relaxed)};
+          .in_hand = impl_->in_hand.load(std::memory_order_relaxed),
+          .active = impl_->active.load(std::memory_order_relaxed)};
 }
 
 void Loop::Impl::run() {
   parts.observer.on_start();
-  listen_again(true);
+  buffer.resize(kReadBytes);
+  follow_active();
   std::array<epoll_event, 64> events;
   now = parts.clock.now();
   next_tick = now + kTick;
@@ -200,6 +206,7 @@ void Loop::Impl::on_woken() {
   }
   for (const int socket : sockets) add(socket);
   parts.observer.on_wake();
+  if (!draining_seen) follow_active();
   if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
     if (listening) accept_some();  // who got in before the end is answered
     listen_again(false);
@@ -209,9 +216,18 @@ void Loop::Impl::on_woken() {
   }
 }
 
+void Loop::Impl::follow_active() {
+  const bool wanted = active.load(std::memory_order_acquire);
+  if (!wanted && listening) {
+    for (auto& slot : slots)
+      if (slot->socket >= 0 && !std::exchange(slot->retired, true)) slot->handler->retire();
+  }
+  listen_again(wanted);
+}
+
 void Loop::Impl::on_tick() {
   parts.observer.on_tick(now);
-  if (!listening && !draining_seen) listen_again(true);
+  if (!draining_seen) follow_active();
   if (++ticks % 4 == 0) {
     lag_before_ns.store(lag_ns.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
   }
@@ -281,8 +297,9 @@ void Loop::Impl::accept_some() {
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     Loop* least = nullptr;
-    uint32_t fewest = connections.load(std::memory_order_relaxed);
+    uint32_t fewest = active.load(std::memory_order_relaxed) ? connections.load(std::memory_order_relaxed) : UINT32_MAX;
     for (Loop* peer : peers) {
+      if (!peer->impl_->active.load(std::memory_order_relaxed)) continue;
       const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
       if (of_peer < fewest) {
         fewest = of_peer;

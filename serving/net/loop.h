@@ -44,6 +44,7 @@ struct LoopStats {
   uint64_t lag_max_ns = 0;  // worst wait of a ready event in the last two seconds or so
   uint32_t connections = 0;
   uint32_t in_hand = 0;  // events being handled now
+  bool active = false;   // takes new connections
 };
 
 class Loop {
@@ -59,8 +60,11 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // New connections go to the loop of `peers` that has the fewest. Before run().
+  // New connections go to the active loop of `peers` that has the fewest. Before run().
   void share_with(std::vector<Loop*> peers);
+  // Whether it takes connections; not at first. One that is told to cease ends those it has with their next answer, as
+  // when they are old.
+  void set_active(bool active);
   void run();
   void stop();  // closes what is open and returns from run()
   void wake();
