@@ -21,6 +21,7 @@ void AdminFront::on_tick(TimePoint now) {
   if (now < next_sample_) return;
   next_sample_ = now + std::chrono::seconds(1);
   sampler_.sample(now, parts_.loops());
+  free_memory_.look(now);
 }
 
 bool AdminFront::serve(const http::Request& request, http::Answer& answer) {

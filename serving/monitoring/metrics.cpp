@@ -125,6 +125,9 @@ void print_process(Printer& p, const ProcessGauges& gauges) {
   for (size_t i = 0; i < gauges.loops.size(); ++i) {
     p.line("clops_connections", "thread=\"" + std::to_string(i) + "\"", uint64_t{gauges.loops[i].connections});
   }
+  p.family("clops_connections_evicted_total", "counter", "Connections closed at the limit to make room for others");
+  for (size_t i = 0; i < gauges.loops.size(); ++i)
+    p.line("clops_connections_evicted_total", "thread=\"" + std::to_string(i) + "\"", gauges.loops[i].evicted);
   p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
   for (size_t i = 0; i < gauges.loops.size(); ++i) {
     p.line("clops_busy_seconds_total", "thread=\"" + std::to_string(i) + "\"",
