@@ -38,11 +38,15 @@ def served(name, variants, **more):
 
 
 class Server:
-    def __init__(self, models, *flags, descriptors=None):
+    def __init__(self, models, *flags, descriptors=None, push=False):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="clops-hostile-"))
         self.key = "a key of the test's own, long enough"
         (self.folder / "key").write_text(self.key)
-        self.config(1, models)
+        if push:    # the only way in
+            flags += (f"--push-key-file={self.folder / 'key'}",)
+        else:
+            self.config(1, models)
+            flags += (f"--config={self.folder / 'serving.json'}",)
         self.log = open(self.folder / "log", "wb")
 
         def limit():
@@ -51,7 +55,7 @@ class Server:
 
         self.process = subprocess.Popen(
             [BIN / "clops-server", "serve", "--listen=127.0.0.1", "--port=0", "--admin-port=0", "--drain-delay=0",
-             f"--config={self.folder / 'serving.json'}", f"--cache={self.folder / 'cache'}", "--allow-file-uris", "--threads=2",
+             f"--cache={self.folder / 'cache'}", "--allow-file-uris", "--threads=2",
              *flags], stdout=subprocess.PIPE, stderr=self.log, text=True, preexec_fn=limit)
         line = self.process.stdout.readline()
         found = re.match(r"listening http=127.0.0.1:(\d+) admin=127.0.0.1:(\d+)", line)
@@ -59,7 +63,8 @@ class Server:
             raise RuntimeError(f"clops-server did not start: {line!r}\n{self.said()}")
         self.port, self.admin = (int(port) for port in found.groups())
         self.address = ("127.0.0.1", self.port)
-        self.get("/v2/health/ready?wait_ms=10000")
+        if not push:
+            self.get("/v2/health/ready?wait_ms=10000")
 
     def get(self, path, admin=False):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin if admin else self.port}{path}", timeout=20) as answer:
@@ -69,14 +74,6 @@ class Server:
         text = json.dumps({"version": 1, "generation": generation, "models": models})
         (self.folder / "serving.json.new").write_text(text)
         os.rename(self.folder / "serving.json.new", self.folder / "serving.json")
-
-    def in_force(self, generation, seconds=60):
-        """Waits for it."""
-        end = time.monotonic() + seconds
-        while f"clops_config_generation {generation}\n" not in self.get("/metrics", admin=True):
-            if time.monotonic() > end:
-                raise RuntimeError(f"generation {generation} is not in force after {seconds} s\n{self.said()}")
-            time.sleep(.005)
 
     def metric(self, name):
         """The sum over its labels."""
