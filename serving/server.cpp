@@ -1,5 +1,6 @@
 #include "serving/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -59,6 +60,7 @@ struct InferenceServer::Impl {
   Status open();
   Status open_models();
   Status open_lanes();
+  LoopLimits loop_limits() const;
   Status open_admin();
   void run();
   size_t threads_wanted() const;
@@ -119,8 +121,22 @@ Status InferenceServer::Impl::open_models() {
   return {};
 }
 
+// What all threads share: descriptors but those that models and files need, and a quarter of the memory for what
+// clients have not finished saying or taking.
+LoopLimits InferenceServer::Impl::loop_limits() const {
+  constexpr uint64_t kOwnDescriptors = 128, kLeastConnections = 16;
+  LoopLimits out{.in_bytes_max = options.body_bytes_max + (1u << 20), .age = options.connection_age};
+  const uint64_t descriptors = take_descriptors();
+  const uint64_t each = (descriptors > kOwnDescriptors ? descriptors - kOwnDescriptors : 0) / lanes.size();
+  out.connections_max = std::clamp<uint64_t>(each, kLeastConnections, out.connections_max);
+  // Never less than one request of the largest size and its answer.
+  out.held_bytes_max =
+      std::clamp<uint64_t>(memory_by_limit() / 4 / lanes.size(), 4 * out.in_bytes_max, 16 * out.in_bytes_max);
+  return out;
+}
+
 Status InferenceServer::Impl::open_lanes() {
-  const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20), .age = options.connection_age};
+  const LoopLimits limits = loop_limits();
   const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
                                 .out_bytes_max = limits.out_bytes_max};
   const grpc::Http2Options http2{.call = {.message_bytes_max = options.body_bytes_max},

@@ -22,6 +22,7 @@ void AdminFront::on_tick(TimePoint now) {
   next_sample_ = now + std::chrono::seconds(1);
   if (parts_.every_second) parts_.every_second();
   sampler_.sample(now, parts_.loops());
+  free_memory_.look(now);
 }
 
 bool AdminFront::serve(const http::Request& request, http::Answer& answer) {

@@ -130,6 +130,10 @@ void print_process(Printer& p, const ProcessGauges& gauges) {
   each_loop([&p](const LoopStats& loop, const std::string& labels) {
     p.line("clops_connections", labels, uint64_t{loop.connections});
   });
+  p.family("clops_connections_evicted_total", "counter", "Connections closed at the limit to make room for others");
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_connections_evicted_total", labels, loop.evicted);
+  });
   p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
   each_loop([&p](const LoopStats& loop, const std::string& labels) {
     p.line("clops_busy_seconds_total", labels, static_cast<double>(loop.busy_ns) / 1e9);
