@@ -2,6 +2,7 @@
 
 #include "crds/conditions.h"
 #include "crds/json_reader.h"
+#include "crds/steps_codec.h"
 
 namespace clops::crds {
 namespace {
@@ -168,15 +169,19 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector", "tolerations",
-           "imagePullSecrets"});
+           "imagePullSecrets", "steps"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
-    r.only({"name", "modelVersion", "weight"});
-    spec.variants.push_back({r.text("name", Need::Required), r.text("modelVersion", Need::Required),
-                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required))});
+    r.only({"name", "modelVersion", "weight", "steps"});
+    spec.variants.push_back({r.text("name", Need::Required),
+                             r.text("modelVersion", Need::Required),
+                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)),
+                             {}});
+    if (r.has("steps")) spec.variants.back().steps = read_steps(r.child("steps"));
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.routing = read_routing(in.child("routing"));
+  spec.steps = read_steps(in.child("steps"));
   if (in.has("replicas")) spec.replicas = static_cast<int>(in.integer("replicas", 0, 1'000));
   const Reader resources = in.child("resources");
   resources.only({"requests", "limits"});
@@ -235,8 +240,11 @@ ModelDeploymentStatus read_deployment_status(const Reader& in) {
 
 Json encode_spec(const ModelDeploymentSpec& spec) {
   Json out{{"variants", Json::array()}};
-  for (const auto& v : spec.variants)
+  for (const auto& v : spec.variants) {
     out["variants"].push_back({{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}});
+    if (v.steps) out["variants"].back()["steps"] = encode(*v.steps);
+  }
+  if (!spec.steps.empty()) out["steps"] = encode(spec.steps);
   if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "crds/meta.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
 struct VariantSpec {
   std::string name, model_version;
-  int weight = 0;  // percent; all variants total 100
+  int weight = 0;              // percent; all variants total 100
+  std::optional<Steps> steps;  // in place of the deployment's, also where they are none
   bool operator==(const VariantSpec&) const = default;
 };
 
@@ -29,6 +31,7 @@ struct Routing {
 struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   Routing routing;
+  Steps steps;                  // of variants that have none of their own
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;
   std::string service_account_name;  // empty: the operator makes one for the deployment

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "crds/bucket_layout.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -28,6 +29,7 @@ struct ModelRef {             // what is needed to fetch, verify and name one ar
   std::string uri;
   std::string digest;  // verified by inspection; never empty: an unverified model never serves
   std::string format;  // as inspection found it ("xgboost-json", ...)
+  Steps steps;         // before and after it: with the reference, so that a fallback keeps those it was declared with
   bool operator==(const ModelRef&) const = default;
 };
 
