@@ -5,9 +5,16 @@
 namespace clops::serving {
 namespace {
 
-std::shared_ptr<const LoadedModel> look_up(const LoadedByDigest& loaded, const crds::ModelRef& ref) {
+// False, and nothing changed: it is not loaded, or its steps do not fit it.
+bool serve(TableVariant& variant, const LoadedByDigest& loaded, const crds::ModelRef& ref) {
   const auto at = loaded.find(ref.digest);
-  return at == loaded.end() || at->second->format != ref.format ? nullptr : at->second;
+  if (at == loaded.end() || at->second->format != ref.format) return false;
+  auto engine = engine_of(at->second, ref);
+  if (!engine) return false;
+  variant.serves = ref;
+  variant.model = at->second;
+  variant.engine = std::move(*engine);
+  return true;
 }
 
 const TableVariant* served_before(const ModelTable* before, const std::string& model, const std::string& variant) {
@@ -19,22 +26,14 @@ const TableVariant* served_before(const ModelTable* before, const std::string& m
 
 TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVariant& wanted,
                           const LoadedByDigest& loaded, const ModelTable* before) {
-  TableVariant variant{.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}};
-  if (auto now = look_up(loaded, wanted.model)) {
-    variant.serves = wanted.model;
-    variant.model = std::move(now);
-    return variant;
-  }
-  if (wanted.fallback) {
-    if (auto last = look_up(loaded, *wanted.fallback)) {
-      variant.serves = *wanted.fallback;
-      variant.model = std::move(last);
-      return variant;
-    }
-  }
+  TableVariant variant{
+      .name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .engine = {}, .counters = {}};
+  if (serve(variant, loaded, wanted.model)) return variant;
+  if (wanted.fallback && serve(variant, loaded, *wanted.fallback)) return variant;
   if (const TableVariant* old = served_before(before, model.name, wanted.name)) {
     variant.serves = old->serves;
     variant.model = old->model;
+    variant.engine = old->engine;
   }
   return variant;
 }
@@ -60,7 +59,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
         to.variants.push_back(plan_variant(model, wanted, loaded, before));
       } else {
         to.variants.push_back(
-            {.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}});
+            {.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .engine = {}, .counters = {}});
       }
     }
     const auto stable = std::ranges::find(to.variants, model.stable, &TableVariant::name);
