@@ -9,6 +9,7 @@
 #include "crds/inspection.h"
 #include "registry/inspection.h"
 #include "serving/engines/factories.h"
+#include "serving/net/listener.h"
 #include "serving/server.h"
 
 namespace clops::cli {
@@ -98,9 +99,10 @@ Status serve(const Options& options, const Context& context) {
   if (!inspection.ok) return fail(Code::InvalidArgument, inspection.message);
   CLOPS_ASSIGN(const TemporaryFolder cache, TemporaryFolder::make());
   const crds::ServingConfig config = config_of(options, path, inspection);
+  const int threads = options.threads > 0 ? options.threads : serving::threads_by_quota();
   context.arm_stop();
   serving::ServerOptions server{
-      .listen = options.listen, .port = options.port, .admin_port = options.admin_port, .threads = options.threads};
+      .listen = options.listen, .port = options.port, .admin_port = options.admin_port, .threads = threads};
   server.cache_folder = cache.path().string();
   server.pod_name = "local";
   server.drain_delay = std::chrono::milliseconds(0);
@@ -109,7 +111,7 @@ Status serve(const Options& options, const Context& context) {
   CLOPS_ASSIGN(const auto running,
                serving::InferenceServer::start(
                    std::move(server), context.clock, context.log,
-                   serving::make_engine_factories(context.env("CLOPS_ONNXRUNTIME").value_or("")), config));
+                   serving::make_engine_factories(context.env("CLOPS_ONNXRUNTIME").value_or(""), threads), config));
   bool stopped = false;
   while (!stopped && !running->state().ready) {
     for (const crds::VariantState& variant : running->state().variants) {

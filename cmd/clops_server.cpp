@@ -17,6 +17,7 @@
 #include "registry/inspection.h"
 #include "serving/engines/factories.h"
 #include "serving/lifecycle/model_loader.h"
+#include "serving/net/listener.h"
 #include "serving/server.h"
 
 namespace {
@@ -47,9 +48,9 @@ int failed(const Error& error) {
   return error.code == Code::InvalidArgument ? 2 : 1;
 }
 
-std::vector<std::unique_ptr<serving::EngineFactory>> engine_factories() {
+std::vector<std::unique_ptr<serving::EngineFactory>> engine_factories(int threads) {
   const char* const onnx_runtime = std::getenv("CLOPS_ONNXRUNTIME");
-  return serving::make_engine_factories(onnx_runtime == nullptr ? "" : onnx_runtime);
+  return serving::make_engine_factories(onnx_runtime == nullptr ? "" : onnx_runtime, threads);
 }
 
 int serve(Flags& flags) {
@@ -71,7 +72,7 @@ int serve(Flags& flags) {
   flags.server.pod_name = host_name();
   flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);
   flags.server.connection_age = std::chrono::milliseconds(flags.connection_age_ms);
-  auto factories = engine_factories();
+  auto factories = engine_factories(flags.server.threads > 0 ? flags.server.threads : serving::threads_by_quota());
   auto server = serving::InferenceServer::start(flags.server, clock, *log, std::move(factories));
   if (!server) return failed(server.error());
   std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(),
@@ -98,7 +99,7 @@ int inspect(const Flags& flags) {
   if (!store) return failed(store.error());
   const registry::SourceTable sources = registry::make_sources(*options, clock);
   registry::InspectRequest request = flags.inspect;
-  const auto factories = engine_factories();
+  const auto factories = engine_factories(1);
   request.try_load = [&factories](const std::filesystem::path& path, std::string_view format) -> Status {
     CLOPS_TRY(serving::load_engine(factories, path.string(), format));
     return {};

@@ -10,6 +10,8 @@
 namespace clops::serving {
 
 // `onnx_runtime`: where ONNX Runtime's shared library lies ($CLOPS_ONNXRUNTIME); empty: the usual places (onnx.h).
-[[nodiscard]] std::vector<std::unique_ptr<EngineFactory>> make_engine_factories(std::string_view onnx_runtime);
+// `threads`: that may compute a large batch together, the caller's among them.
+[[nodiscard]] std::vector<std::unique_ptr<EngineFactory>> make_engine_factories(std::string_view onnx_runtime,
+                                                                                int threads = 1);
 
 }  // namespace clops::serving

@@ -9,12 +9,16 @@
 #include "base/result.h"
 #include "formats/ensemble.h"
 #include "serving/engines/forest_model.h"
+#include "serving/engines/row_pool.h"
 #include "serving/protocol/engine.h"
 
 namespace clops::serving {
 
-[[nodiscard]] std::unique_ptr<EngineFactory> make_forest_engine_factory();
+// `pool`: threads that help with large batches (predictions, not contributions); null: each call has its own thread
+// alone.
+[[nodiscard]] std::unique_ptr<EngineFactory> make_forest_engine_factory(std::shared_ptr<RowPool> pool = {});
 [[nodiscard]] Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ensemble,
-                                                                 const ForestOptions& options = {});
+                                                                 const ForestOptions& options = {},
+                                                                 std::shared_ptr<RowPool> pool = {});
 
 }  // namespace clops::serving

@@ -205,6 +205,7 @@ void ForestChoice::measure_batch() {
     }
   }
   measured_ += "; a row of a block: " + measured;
+  forest_.row_us_ = least;
   forest_.chosen_.batch = best;
   forest_.point_views();
   if (best == Batch::Plain) {

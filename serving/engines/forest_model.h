@@ -60,6 +60,7 @@ class Forest {
   [[nodiscard]] size_t out_columns() const { return out_columns_; }
   [[nodiscard]] size_t bytes() const;
   [[nodiscard]] const std::string& explanation() const { return explanation_; }
+  [[nodiscard]] double row_us() const { return row_us_; }  // microseconds a row in a batch, as measured when made
   [[nodiscard]] ForestOptions chosen() const { return chosen_; }  // the kernels in use, none of them Measured
 
  private:
@@ -109,6 +110,7 @@ class Forest {
   forest::HeapView heap_view_;
   forest::BitsView bits_view_;
   std::string explanation_;
+  double row_us_ = 0;
 };
 
 }  // namespace clops::serving
