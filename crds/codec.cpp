@@ -2,6 +2,7 @@
 
 #include "crds/conditions.h"
 #include "crds/json_reader.h"
+#include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
 
 namespace clops::crds {
@@ -169,16 +170,21 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
-           "tolerations", "imagePullSecrets"});
+           "tolerations", "imagePullSecrets", "steps"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
-    r.only({"name", "modelVersion", "weight", "limits"});
-    spec.variants.push_back({r.text("name", Need::Required), r.text("modelVersion", Need::Required),
-                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)), read_limits(r, true)});
+    r.only({"name", "modelVersion", "weight", "limits", "steps"});
+    spec.variants.push_back({r.text("name", Need::Required),
+                             r.text("modelVersion", Need::Required),
+                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)),
+                             read_limits(r, true),
+                             {}});
+    if (r.has("steps")) spec.variants.back().steps = read_steps(r.child("steps"));
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.mirror = read_mirror(in, true);
   spec.routing = read_routing(in.child("routing"));
+  spec.steps = read_steps(in.child("steps"));
   if (in.has("replicas")) spec.replicas = static_cast<int>(in.integer("replicas", 0, 1'000));
   const Reader resources = in.child("resources");
   resources.only({"requests", "limits"});
@@ -240,9 +246,11 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   for (const auto& v : spec.variants) {
     Json item{{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}};
     put_limits(item, v.limits);
+    if (v.steps) item["steps"] = encode(*v.steps);
     out["variants"].push_back(std::move(item));
   }
   put_mirror(out, spec.mirror);
+  if (!spec.steps.empty()) out["steps"] = encode(spec.steps);
   if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});

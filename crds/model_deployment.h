@@ -7,6 +7,7 @@
 
 #include "crds/meta.h"
 #include "crds/serving_config_traffic.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -14,6 +15,7 @@ struct VariantSpec {
   std::string name, model_version;
   int weight = 0;  // percent; all variants total 100
   VariantLimits limits;
+  std::optional<Steps> steps;  // in place of the deployment's, also where they are none
   bool operator==(const VariantSpec&) const = default;
 };
 
@@ -32,6 +34,7 @@ struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   std::optional<Mirror> mirror;
   Routing routing;
+  Steps steps;                  // of variants that have none of their own
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;
   std::string service_account_name;  // empty: the operator makes one for the deployment

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "crds/bucket_layout.h"
 #include "crds/serving_config_traffic.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -29,6 +30,7 @@ struct ModelRef {             // what is needed to fetch, verify and name one ar
   std::string uri;
   std::string digest;  // verified by inspection; never empty: an unverified model never serves
   std::string format;  // as inspection found it ("xgboost-json", ...)
+  Steps steps;         // before and after it: with the reference, so that a fallback keeps those it was declared with
   bool operator==(const ModelRef&) const = default;
 };
 

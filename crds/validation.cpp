@@ -4,6 +4,8 @@
 #include <functional>
 #include <set>
 
+#include "crds/validation_steps.h"
+
 namespace clops::crds {
 namespace {
 
@@ -141,6 +143,7 @@ void check_variants(const Json& variants, Violations& out) {
          "write the metadata.name of a ModelVersion of this namespace, such as fraud-7"},
     };
     for (const auto& rule : rules) check_text(variants[i], rule, where + ".", out);
+    if (const Json* steps = find_path(variants[i], {"steps"})) check_steps(*steps, where + ".steps", out);
     total += int_at(variants[i], {"weight"});
   }
   if (total != 100)
@@ -187,6 +190,7 @@ void check_model_deployment(const Json& object, Violations& out) {
   }
   const Json& variants = list_at(object, {"spec", "variants"});
   if (find_path(object, {"spec", "variants"})) check_variants(variants, out);
+  if (const Json* steps = find_path(object, {"spec", "steps"})) check_steps(*steps, "spec.steps", out);
   check_routing(object, variants, out);
   check_mirror(object, variants, out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);

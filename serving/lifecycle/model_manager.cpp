@@ -44,6 +44,7 @@ struct ModelManager::Impl {
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
+  bool fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref, const std::string& key);
   void put_in_force(const crds::ServingConfig& config);
   void publish_state();
   bool interrupted() const {
@@ -223,7 +224,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
 
 bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key) {
   const auto at = loaded.find(ref.digest);
-  if (at != loaded.end() && at->second->format == ref.format) return true;
+  if (at != loaded.end() && at->second->format == ref.format) return fits(at->second, ref, key);
   // Content that was refused once is refused again: only what may pass is asked for twice.
   if (const auto error = errors.find(key); error != errors.end() && !may_pass(error->second.code)) return false;
   loading.insert(key);
@@ -242,7 +243,18 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts.clock.now() - begin).count();
   parts.log.info("model loaded",
                  {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
-  loaded[ref.digest] = std::move(*model);
+  loaded[ref.digest] = *model;
+  return fits(*model, ref, key);
+}
+
+// Its steps may not fit it, which no other reference to the same content needs to mind.
+bool ModelManager::Impl::fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref,
+                              const std::string& key) {
+  if (const auto engine = engine_of(model, ref); !engine) {
+    parts.log.warn("steps do not fit the model", {{"variant", key}, {"error", engine.error().message}});
+    errors[key] = engine.error();
+    return false;
+  }
   return true;
 }
 
@@ -285,10 +297,11 @@ void ModelManager::Impl::publish_state() {
       to.variant = variant.name;
       const auto have = loaded.find(variant.model.digest);
       const auto error = errors.find(key);
-      to.state = loading.contains(key)                                                  ? "Loading"
-                 : have != loaded.end() && have->second->format == variant.model.format ? "Loaded"
-                 : error != errors.end()                                                ? "FailedToLoad"
-                                                                                        : "Pending";
+      const bool is_loaded = have != loaded.end() && have->second->format == variant.model.format;
+      to.state = loading.contains(key)   ? "Loading"
+                 : error != errors.end() ? "FailedToLoad"
+                 : is_loaded             ? "Loaded"
+                                         : "Pending";
       if (to.state == "FailedToLoad") to.message = error->second.message;
       if (in_force == nullptr) continue;
       const auto now = std::ranges::find(in_force->variants, variant.name, &TableVariant::name);

@@ -5,9 +5,16 @@
 namespace clops::serving {
 namespace {
 
-std::shared_ptr<const LoadedModel> look_up(const LoadedByDigest& loaded, const crds::ModelRef& ref) {
+// False, and nothing changed: it is not loaded, or its steps do not fit it.
+bool serve(TableVariant& variant, const LoadedByDigest& loaded, const crds::ModelRef& ref) {
   const auto at = loaded.find(ref.digest);
-  return at == loaded.end() || at->second->format != ref.format ? nullptr : at->second;
+  if (at == loaded.end() || at->second->format != ref.format) return false;
+  auto engine = engine_of(at->second, ref);
+  if (!engine) return false;
+  variant.serves = ref;
+  variant.model = at->second;
+  variant.engine = std::move(*engine);
+  return true;
 }
 
 const TableVariant* served_before(const ModelTable* before, const std::string& model, const std::string& variant) {
@@ -29,21 +36,12 @@ TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVa
   TableVariant variant{.name = wanted.name, .weight = wanted.weight, .limits = wanted.limits};
   if (wanted.limits.max_concurrent > 0 || wanted.limits.max_requests_per_second > 0)
     variant.gate = gate_of(model, wanted, before);
-  if (auto now = look_up(loaded, wanted.model)) {
-    variant.serves = wanted.model;
-    variant.model = std::move(now);
-    return variant;
-  }
-  if (wanted.fallback) {
-    if (auto last = look_up(loaded, *wanted.fallback)) {
-      variant.serves = *wanted.fallback;
-      variant.model = std::move(last);
-      return variant;
-    }
-  }
+  if (serve(variant, loaded, wanted.model)) return variant;
+  if (wanted.fallback && serve(variant, loaded, *wanted.fallback)) return variant;
   if (const TableVariant* old = served_before(before, model.name, wanted.name)) {
     variant.serves = old->serves;
     variant.model = old->model;
+    variant.engine = old->engine;
   }
   return variant;
 }
@@ -54,12 +52,12 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
   if (mirror == model.variants.end() || mirror->model == nullptr) return;
   for (TableVariant& variant : model.variants) {
     if (variant.model == nullptr || variant.name == wanted.variant) continue;
-    auto inputs = inputs_for(variant.model->engine->info(), mirror->model->engine->info());
+    auto inputs = inputs_for(variant.engine->info(), mirror->engine->info());
     MirrorRoute route{.model = model.name,
                       .variant = mirror->name,
                       .version = mirror->serves.version,
                       .digest = mirror->serves.digest,
-                      .loaded = mirror->model,
+                      .engine = mirror->engine,
                       .counters = counters.get_mirrored({model.name, mirror->serves.version, mirror->name}),
                       .percent = static_cast<uint32_t>(wanted.percent),
                       .fits = inputs.has_value()};

@@ -44,6 +44,27 @@ TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
   EXPECT_EQ(*back, config);
 }
 
+TEST(ServingConfig, steps_go_with_the_reference) {
+  ServingConfig config = sample();
+  ModelRef& wanted = config.models[0].variants[1].model;
+  wanted.steps.pre = {std::vector<ImputeItem>{{.column = "age", .value = 38.5, .text = ""}}};
+  const auto back = decode_serving_config(encode(config));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, config);
+  EXPECT_TRUE(back->models[0].variants[1].fallback->steps.empty());
+  EXPECT_EQ(encode(sample()).find("steps"), std::string::npos);
+}
+
+TEST(ServingConfig, a_step_that_is_not_known_is_refused) {
+  Json json = Json::parse(encode(sample()));
+  json["models"][0]["variants"][0]["model"]["steps"]["pre"] = Json::array({{{"embed", Json::array()}}});
+  const auto got = decode_serving_config(dump_json(json));
+  ASSERT_FALSE(got);
+  EXPECT_NE(got.error().message.find("models[0].variants[0].model.steps.pre[0].embed: is not a field here"),
+            std::string::npos)
+      << got.error().message;
+}
+
 TEST(ServingConfig, unknown_fields_are_for_later_programs) {
   Json json = Json::parse(encode(sample()));
   json["later"] = true;
