@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "crds/bucket_layout.h"
+#include "crds/serving_config_logger.h"
 
 namespace clops::crds {
 
@@ -54,6 +55,7 @@ struct ServingModel {         // one ModelDeployment
   std::string
       stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
   BucketLayout buckets;
+  std::optional<Logger> logger;
   bool operator==(const ServingModel&) const = default;
 };
 

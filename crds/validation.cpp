@@ -4,6 +4,8 @@
 #include <functional>
 #include <set>
 
+#include "crds/logger_codec.h"
+
 namespace clops::crds {
 namespace {
 
@@ -178,6 +180,7 @@ void check_model_deployment(const Json& object, Violations& out) {
   if (find_path(object, {"spec", "variants"})) check_variants(variants, out);
   check_routing(object, variants, out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
+  check_text(object, {{"spec", "logger", "url"}, is_logger_url, kLoggerUrlMessage}, "", out);
 }
 
 }  // namespace
