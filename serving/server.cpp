@@ -15,6 +15,8 @@
 #include "serving/lifecycle/epochs.h"
 #include "serving/lifecycle/model_manager.h"
 #include "serving/lifecycle/table_service.h"
+#include "serving/load/load_watcher.h"
+#include "serving/load/mirror.h"
 #include "serving/monitoring/counters.h"
 #include "serving/net/by_preface.h"
 #include "serving/net/listener.h"
@@ -30,6 +32,7 @@ constexpr unsigned kThreadsMost = 16;
 
 // One serving thread: its view of the models, its front ends, its loop. Order matters: the later borrow the earlier.
 struct Lane {
+  std::unique_ptr<Turn> turn;
   std::unique_ptr<TableService> models;
   std::unique_ptr<http::RestFront> rest;
   std::unique_ptr<grpc::InferenceFront> grpc;
@@ -54,7 +57,8 @@ struct InferenceServer::Impl {
       : options(std::move(o)), clock(c), log(l), factories(std::move(f)), key(prediction_key(options.push_key_file)) {}
   ~Impl() {
     stop();
-    manager.reset();  // its thread wakes the loops, so it ends while they are still there
+    manager.reset();  // its thread wakes the loops and the mirror, so it ends while they are still there
+    mirror.reset();   // likewise: it looks at the loops
   }
 
   Status open();
@@ -69,6 +73,12 @@ struct InferenceServer::Impl {
   void stop();
   void wake_lanes() {
     for (Lane& lane : lanes) lane.loop->wake();
+    mirror->wake();
+  }
+  Duration busy() const {
+    Duration sum{};
+    for (const Lane& lane : lanes) sum += Duration(lane.loop->stats().busy_ns);
+    return sum;
   }
   std::vector<LoopStats> stats() const {
     std::vector<LoopStats> out;
@@ -89,6 +99,7 @@ struct InferenceServer::Impl {
   std::unique_ptr<ModelLoader> loader;
   std::unique_ptr<CounterRegistry> counters;
   std::unique_ptr<Epochs<ModelTable>> tables;
+  std::unique_ptr<MirrorThread> mirror;
   std::vector<Lane> lanes;
   size_t active_lanes = 0;
   std::unique_ptr<ModelManager> manager;
@@ -147,16 +158,22 @@ Status InferenceServer::Impl::open_lanes() {
   std::function<Result<bool>(std::string_view, bool, bool)> control;
   if (options.model_control)
     control = [this](std::string_view model, bool load, bool first) { return manager->control(model, load, first); };
+  MirrorThread::Parts aside{.clock = clock, .threads = lanes.size(), .busy = [this] { return busy(); }, .watchers = {}};
+  mirror = std::make_unique<MirrorThread>(std::move(aside), MirrorLimits{});
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
-    lane.models = std::make_unique<TableService>(
-        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i, control});
+    lane.turn = std::make_unique<Turn>();
+    TableService::Parts parts{*tables, *counters, key, clock, draining, options.pod_name, i, control, lane.turn.get()};
+    parts.watchers.push_back(std::make_unique<LoadWatcher>(options.queue_delay));
+    parts.watchers.push_back(std::make_unique<MirrorWatcher>(*mirror, i));
+    lane.models = std::make_unique<TableService>(std::move(parts));
     lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
     lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);
     lane.protocol =
         by_preface(http::make_http1(*lane.rest, http, draining), grpc::make_http2(*lane.grpc, http2, draining));
-    CLOPS_ASSIGN(lane.loop, Loop::make({clock, *lane.protocol, *lane.models, listener->socket()}, limits));
+    CLOPS_ASSIGN(lane.loop,
+                 Loop::make({clock, *lane.protocol, *lane.models, listener->socket(), lane.turn.get()}, limits));
     peers.push_back(lane.loop.get());
   }
   for (Lane& lane : lanes) lane.loop->share_with(peers);
@@ -208,6 +225,7 @@ void InferenceServer::Impl::follow_quota() {
 void InferenceServer::Impl::run() {
   follow_quota();
   admin_thread = std::thread([this] { admin_loop->run(); });
+  mirror->start();
   manager->start();
 }
 

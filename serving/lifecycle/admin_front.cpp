@@ -112,7 +112,11 @@ bool AdminFront::push(const http::Request& request, http::Answer& answer) {
 
 void AdminFront::metrics(http::Answer& answer) const {
   const crds::PodState state = parts_.manager.state();
-  ProcessGauges gauges{.models = {}, .loops = parts_.loops(), .generation = state.generation, .ready = state.ready};
+  ProcessGauges gauges{.models = {},
+                       .loops = parts_.loops(),
+                       .mirrored = parts_.counters.all_mirrored(),
+                       .generation = state.generation,
+                       .ready = state.ready};
   for (const crds::VariantState& v : state.variants)
     gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
   answer.content_type = kMetricsContentType;
