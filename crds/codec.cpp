@@ -2,6 +2,7 @@
 
 #include "crds/conditions.h"
 #include "crds/json_reader.h"
+#include "crds/logger_codec.h"
 #include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
 
@@ -170,7 +171,7 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
-           "tolerations", "imagePullSecrets", "steps"});
+           "tolerations", "imagePullSecrets", "steps", "logger"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
     r.only({"name", "modelVersion", "weight", "limits", "steps"});
@@ -206,6 +207,7 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
     r.only({"name"});
     spec.image_pull_secrets.push_back(r.text("name", Need::Required));
   });
+  spec.logger = read_logger(in, true);
   return spec;
 }
 
@@ -270,6 +272,7 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
     out["tolerations"].push_back(std::move(item));
   }
   for (const auto& name : spec.image_pull_secrets) out["imagePullSecrets"].push_back({{"name", name}});
+  put_logger(out, spec.logger);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crds/meta.h"
+#include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
 #include "crds/steps.h"
 
@@ -41,6 +42,7 @@ struct ModelDeploymentSpec {
   std::map<std::string, std::string> node_selector;
   std::vector<Toleration> tolerations;
   std::vector<std::string> image_pull_secrets;
+  std::optional<Logger> logger;
   bool operator==(const ModelDeploymentSpec&) const = default;
 };
 

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "crds/bucket_layout.h"
+#include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
 #include "crds/steps.h"
 
@@ -59,6 +60,7 @@ struct ServingModel {         // one ModelDeployment
       stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
   BucketLayout buckets;
   std::optional<Mirror> mirror;
+  std::optional<Logger> logger;
   bool operator==(const ServingModel&) const = default;
 };
 

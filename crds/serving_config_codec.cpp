@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "crds/json_reader.h"
+#include "crds/logger_codec.h"
 #include "crds/serving_config.h"
 #include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
@@ -56,6 +57,7 @@ Json to_json(const ServingModel& model) {
   for (const auto& run : model.buckets) {
     out["buckets"].push_back({{"begin", run.begin}, {"end", run.end}, {"variant", run.variant}});
   }
+  put_logger(out, model.logger);
   return out;
 }
 
@@ -88,7 +90,8 @@ ServingModel read_model(const Reader& in) {
                      .variants = {},
                      .stable = in.text("stable", Need::Required),
                      .buckets = {},
-                     .mirror = read_mirror(in, false)};
+                     .mirror = read_mirror(in, false),
+                     .logger = read_logger(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });

@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 
+#include "crds/logger_codec.h"
 #include "crds/validation_steps.h"
 
 namespace clops::crds {
@@ -194,6 +195,7 @@ void check_model_deployment(const Json& object, Violations& out) {
   check_routing(object, variants, out);
   check_mirror(object, variants, out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
+  check_text(object, {{"spec", "logger", "url"}, is_logger_url, kLoggerUrlMessage}, "", out);
 }
 
 }  // namespace

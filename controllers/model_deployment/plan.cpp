@@ -253,7 +253,9 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .variants = {},
                            .stable = stable_of(object.spec.variants),
                            .buckets = {},
-                           .mirror = object.spec.mirror};
+                           .mirror = object.spec.mirror,
+                           .logger = object.spec.logger};
+  if (model.logger) model.logger->ns = object.meta.ns;
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;
   std::optional<ConfigId> id;

@@ -22,7 +22,13 @@ ServingConfig sample() {
                       .rules = {{"x-clops-variant", "challenger", "challenger"}},
                       .variants = {{"champion", 90, six, {}}, {"challenger", 10, seven, six}},
                       .stable = "champion",
-                      .buckets = {{0, 1'000, "challenger"}, {1'000, 10'000, "champion"}}}}};
+                      .buckets = {{0, 1'000, "challenger"}, {1'000, 10'000, "champion"}},
+                      .logger = Logger{.url = "http://broker/x",
+                                       .mode = LogMode::Response,
+                                       .percent = 5,
+                                       .redact_columns = {"age"},
+                                       .bytes_max = 4096,
+                                       .ns = "risk"}}}};
 }
 
 TEST(ServingConfig, survives_its_text) {
@@ -91,6 +97,10 @@ TEST(ServingConfig, errors_name_the_path) {
       {"/generation", "x", "generation: must be an integer, not a string"},
       {"/generation", -1, "generation: must be from 0"},
       {"/models/0/name", nullptr, "models[0].name: is required"},
+      {"/models/0/logger/url", nullptr, "models[0].logger.url: is required"},
+      {"/models/0/logger/url", "http://a:b@host/", "models[0].logger.url: write http://host"},
+      {"/models/0/logger/mode", "every", "models[0].logger.mode: must be all, request or response"},
+      {"/models/0/logger/percent", 0, "models[0].logger.percent: must be from 1"},
       {"/models/0/mirror", Json{{"variant", "ghost"}, {"percent", 5}}, "models[0].mirror: no variant is named ghost"},
       {"/models/0/mirror", Json{{"variant", "champion"}, {"percent", 101}}, "models[0].mirror.percent: must be from 1"},
       {"/models/0/variants/0/limits", Json{{"maxConcurrent", 0}},
