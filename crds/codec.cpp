@@ -1,6 +1,7 @@
 #include "crds/codec.h"
 
 #include "crds/conditions.h"
+#include "crds/door_codec.h"
 #include "crds/json_reader.h"
 
 namespace clops::crds {
@@ -156,8 +157,12 @@ Routing read_routing(const Reader& in) {
   Routing routing;
   if (in.has("stickyKey")) {
     const Reader key = in.child("stickyKey");
-    key.only({"header"});
-    routing.sticky_header = key.text("header", Need::Required);
+    key.only({"header", "parameter", "column"});
+    routing.sticky_header = key.text("header");
+    routing.sticky_parameter = key.text("parameter");
+    routing.sticky_column = key.text("column");
+    const int ways = (key.has("header") ? 1 : 0) + (key.has("parameter") ? 1 : 0) + (key.has("column") ? 1 : 0);
+    if (ways != 1) in.fail("stickyKey", "must have exactly one of header, parameter and column");
   }
   in.each("rules", 32, [&](const Reader& r) {
     r.only({"header", "value", "variant"});
@@ -168,7 +173,7 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector", "tolerations",
-           "imagePullSecrets"});
+           "imagePullSecrets", "validation"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
     r.only({"name", "modelVersion", "weight"});
@@ -177,6 +182,7 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.routing = read_routing(in.child("routing"));
+  spec.validation = read_validation(in, true);
   if (in.has("replicas")) spec.replicas = static_cast<int>(in.integer("replicas", 0, 1'000));
   const Reader resources = in.child("resources");
   resources.only({"requests", "limits"});
@@ -237,7 +243,12 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   Json out{{"variants", Json::array()}};
   for (const auto& v : spec.variants)
     out["variants"].push_back({{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}});
-  if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
+  Json key = Json::object();
+  put(key, "header", spec.routing.sticky_header);
+  put(key, "parameter", spec.routing.sticky_parameter);
+  put(key, "column", spec.routing.sticky_column);
+  if (!key.empty()) out["routing"]["stickyKey"] = std::move(key);
+  put_validation(out, spec.validation);
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crds/meta.h"
+#include "crds/serving_config_door.h"
 
 namespace clops::crds {
 
@@ -21,14 +22,16 @@ struct RoutingRule {
 };
 
 struct Routing {
-  std::string sticky_header;  // routing.stickyKey.header; empty = split per request
+  std::string sticky_header;  // routing.stickyKey: at most one of the three; none = split per request
   std::vector<RoutingRule> rules;
+  std::string sticky_parameter, sticky_column;
   bool operator==(const Routing&) const = default;
 };
 
 struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   Routing routing;
+  std::optional<Validation> validation;
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;
   std::string service_account_name;  // empty: the operator makes one for the deployment

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/digest.h"
+#include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/serving_config.h"
 
@@ -37,6 +38,9 @@ Json to_json(const ServingModel& model) {
            {"variants", Json::array()},
            {"buckets", Json::array()}};
   put(out, "stickyHeader", model.sticky_header);
+  put(out, "stickyParameter", model.sticky_parameter);
+  put(out, "stickyColumn", model.sticky_column);
+  put_validation(out, model.validation);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
   }
@@ -77,7 +81,10 @@ ServingModel read_model(const Reader& in) {
                      .rules = {},
                      .variants = {},
                      .stable = in.text("stable", Need::Required),
-                     .buckets = {}};
+                     .buckets = {},
+                     .sticky_parameter = in.text("stickyParameter"),
+                     .sticky_column = in.text("stickyColumn"),
+                     .validation = read_validation(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });

@@ -4,6 +4,8 @@
 #include <functional>
 #include <set>
 
+#include "crds/validation_door.h"
+
 namespace clops::crds {
 namespace {
 
@@ -150,6 +152,8 @@ void check_variants(const Json& variants, Violations& out) {
 
 void check_routing(const Json& object, const Json& variants, Violations& out) {
   check_text(object, {{"spec", "routing", "stickyKey", "header"}, is_header, kHeaderMessage}, "", out);
+  if (const Json* key = find_path(object, {"spec", "routing", "stickyKey"}))
+    check_sticky_key(*key, "spec.routing.stickyKey", out);
   const Json& rules = list_at(object, {"spec", "routing", "rules"});
   bool all_known = true;
   for (size_t i = 0; i < rules.size(); ++i) {
@@ -177,6 +181,8 @@ void check_model_deployment(const Json& object, Violations& out) {
   const Json& variants = list_at(object, {"spec", "variants"});
   if (find_path(object, {"spec", "variants"})) check_variants(variants, out);
   check_routing(object, variants, out);
+  if (const Json* validation = find_path(object, {"spec", "validation"}))
+    check_validation(*validation, "spec.validation", out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
 }
 

@@ -237,7 +237,10 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .rules = {},
                            .variants = {},
                            .stable = stable_of(object.spec.variants),
-                           .buckets = {}};
+                           .buckets = {},
+                           .sticky_parameter = object.spec.routing.sticky_parameter,
+                           .sticky_column = object.spec.routing.sticky_column,
+                           .validation = object.spec.validation};
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;
   std::optional<ConfigId> id;
