@@ -10,6 +10,7 @@
 #include "serving/http/content.h"
 #include "serving/protocol/inference.h"
 #include "serving/protocol/service.h"
+#include "serving/protocol/settle.h"
 
 namespace clops::serving::http {
 
@@ -31,6 +32,7 @@ class ModelCall {
     call.begin = models_.now();
     inference.request.row_count = 0;
     inference.prediction_id.clear();
+    inference.warning.clear();
     CallEnd end;
     Status done;
     const ContentHeaders headers = ContentHeaders::of(http);
@@ -38,8 +40,12 @@ class ModelCall {
       done = [&]() -> Status {
         CLOPS_TRY(models_.begin(call));
         CLOPS_ASSIGN(end.target, models_.route(call));
+        inference.request.sticky_parameter = end.target->sticky_parameter;
         CLOPS_TRY(decode(headers, body, *end.target));
+        CLOPS_TRY(settle(models_, call, end, inference.request,
+                         [&](Target& target) { return decode(headers, body, target); }));
         end.inference = &inference;
+        CLOPS_TRY(models_.decoded(call, *end.target, inference));
         CLOPS_TRY(inference.run(*end.target));
         return write(*end.target);
       }();

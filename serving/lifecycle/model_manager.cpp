@@ -44,6 +44,7 @@ struct ModelManager::Impl {
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
+  bool suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key);
   void put_in_force(const crds::ServingConfig& config);
   void publish_state();
   bool interrupted() const {
@@ -210,7 +211,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
     for (const crds::ServingVariant& variant : model.variants) {
       const std::string key = key_of(model.name, variant.name);
       if (interrupted()) return false;
-      if (load(variant.model, key)) {
+      if (load(variant.model, key) && suits(model, variant.model, key)) {
         errors.erase(key);
       } else if (variant.fallback) {
         (void)load(*variant.fallback, key + "/fallback");
@@ -244,6 +245,15 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
                  {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
   loaded[ref.digest] = std::move(*model);
   return true;
+}
+
+// What the configuration says of its inputs may not be so, which no other model needs to mind.
+bool ModelManager::Impl::suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key) {
+  const auto rules = rules_of(model, loaded.at(ref.digest)->engine->info());
+  if (rules) return true;
+  parts.log.warn("the configuration does not suit the model", {{"variant", key}, {"error", rules.error().message}});
+  errors[key] = rules.error();
+  return false;
 }
 
 void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
@@ -285,10 +295,11 @@ void ModelManager::Impl::publish_state() {
       to.variant = variant.name;
       const auto have = loaded.find(variant.model.digest);
       const auto error = errors.find(key);
-      to.state = loading.contains(key)                                                  ? "Loading"
-                 : have != loaded.end() && have->second->format == variant.model.format ? "Loaded"
-                 : error != errors.end()                                                ? "FailedToLoad"
-                                                                                        : "Pending";
+      const bool is_loaded = have != loaded.end() && have->second->format == variant.model.format;
+      to.state = loading.contains(key)   ? "Loading"
+                 : error != errors.end() ? "FailedToLoad"
+                 : is_loaded             ? "Loaded"
+                                         : "Pending";
       if (to.state == "FailedToLoad") to.message = error->second.message;
       if (in_force == nullptr) continue;
       const auto now = std::ranges::find(in_force->variants, variant.name, &TableVariant::name);

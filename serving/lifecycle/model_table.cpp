@@ -5,9 +5,17 @@
 namespace clops::serving {
 namespace {
 
-std::shared_ptr<const LoadedModel> look_up(const LoadedByDigest& loaded, const crds::ModelRef& ref) {
+// False, and nothing changed: it is not loaded, or it is not what the configuration speaks of.
+bool serve(TableVariant& variant, const crds::ServingModel& model, const LoadedByDigest& loaded,
+           const crds::ModelRef& ref) {
   const auto at = loaded.find(ref.digest);
-  return at == loaded.end() || at->second->format != ref.format ? nullptr : at->second;
+  if (at == loaded.end() || at->second->format != ref.format) return false;
+  auto rules = rules_of(model, at->second->engine->info());
+  if (!rules) return false;
+  variant.serves = ref;
+  variant.model = at->second;
+  variant.rules = std::move(*rules);
+  return true;
 }
 
 const TableVariant* served_before(const ModelTable* before, const std::string& model, const std::string& variant) {
@@ -19,27 +27,34 @@ const TableVariant* served_before(const ModelTable* before, const std::string& m
 
 TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVariant& wanted,
                           const LoadedByDigest& loaded, const ModelTable* before) {
-  TableVariant variant{.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}};
-  if (auto now = look_up(loaded, wanted.model)) {
-    variant.serves = wanted.model;
-    variant.model = std::move(now);
-    return variant;
-  }
-  if (wanted.fallback) {
-    if (auto last = look_up(loaded, *wanted.fallback)) {
-      variant.serves = *wanted.fallback;
-      variant.model = std::move(last);
-      return variant;
-    }
-  }
+  TableVariant variant{.name = wanted.name, .weight = wanted.weight};
+  if (serve(variant, model, loaded, wanted.model)) return variant;
+  if (wanted.fallback && serve(variant, model, loaded, *wanted.fallback)) return variant;
   if (const TableVariant* old = served_before(before, model.name, wanted.name)) {
     variant.serves = old->serves;
     variant.model = old->model;
+    variant.rules = old->rules;
   }
   return variant;
 }
 
+void count_in(TableVariant& variant, std::shared_ptr<CounterSet> counters) {
+  variant.predictions = counters->predictions(prediction_columns(variant.model->engine->info()));
+  if (variant.rules != nullptr) variant.validated = counters->validation(variant.rules->columns());
+  variant.counters = std::move(counters);
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const ValueRules>> rules_of(const crds::ServingModel& model, const EngineInfo& info) {
+  if (!model.sticky_column.empty()) {
+    if (const auto place = place_of_column(model.sticky_column, info); !place)
+      return fail_in("routing.stickyKey.column", place.error());
+  }
+  if (!model.validation || model.validation->mode == crds::ValidationMode::Off) return nullptr;
+  CLOPS_ASSIGN(ValueRules rules, ValueRules::make(*model.validation, info));
+  return std::make_shared<const ValueRules>(std::move(rules));
+}
 
 const TableModel* ModelTable::find(std::string_view name) const {
   const auto at =
@@ -59,8 +74,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
       if (wanted_here) {
         to.variants.push_back(plan_variant(model, wanted, loaded, before));
       } else {
-        to.variants.push_back(
-            {.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}});
+        to.variants.push_back({.name = wanted.name, .weight = wanted.weight});
       }
     }
     const auto stable = std::ranges::find(to.variants, model.stable, &TableVariant::name);
@@ -71,7 +85,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     for (uint32_t i = 0; i < to.variants.size(); ++i) {
       TableVariant& variant = to.variants[i];
       variant.answered_by = variant.model != nullptr ? i : to.stable;
-      if (variant.model != nullptr) variant.counters = counters.get({model.name, variant.serves.version, variant.name});
+      if (variant.model != nullptr) count_in(variant, counters.get({model.name, variant.serves.version, variant.name}));
       if (variant.weight > 0 && to.variants[variant.answered_by].model == nullptr) to.ready = false;
     }
     table.ready = table.ready && (to.ready || !wanted_here);

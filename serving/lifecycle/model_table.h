@@ -17,6 +17,7 @@
 #include "serving/lifecycle/model_loader.h"
 #include "serving/monitoring/counters.h"
 #include "serving/routing/router.h"
+#include "serving/validation/value_rules.h"
 
 namespace clops::serving {
 
@@ -26,6 +27,9 @@ struct TableVariant {
   crds::ModelRef serves;  // what in fact answers for this variant; model_version empty: nothing of its own
   std::shared_ptr<const LoadedModel> model;  // null with it
   std::shared_ptr<CounterSet> counters;
+  std::shared_ptr<const ValueRules> rules;  // what its inputs are held to; null: nothing
+  std::shared_ptr<ValidationCounters> validated;
+  std::shared_ptr<Predictions> predictions;
   uint32_t answered_by = 0;  // index of the variant that takes this one's share: itself, or the stable one
 };
 
@@ -43,6 +47,11 @@ struct ModelTable {
   bool ready = false;
   [[nodiscard]] const TableModel* find(std::string_view name) const;
 };
+
+// What the configuration says of a model's inputs, made for this one; null: nothing. Errors: InvalidArgument, it does
+// not have such columns; names the field.
+[[nodiscard]] Result<std::shared_ptr<const ValueRules>> rules_of(const crds::ServingModel& model,
+                                                                 const EngineInfo& info);
 
 using LoadedByDigest = std::map<std::string, std::shared_ptr<const LoadedModel>, std::less<>>;
 

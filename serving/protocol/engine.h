@@ -34,6 +34,7 @@ struct TensorSpec {
       fits = given[i] > 0 && (any_shape || shape[i] < 0 || given[i] == shape[i]);
     return fits;
   }
+  bool operator==(const TensorSpec&) const = default;
 };
 
 // What each feature adds to each raw score, then what is expected of no row (serving/engines/tree_shap.h): an output on
