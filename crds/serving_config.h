@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "crds/bucket_layout.h"
 #include "crds/serving_config_door.h"
+#include "crds/serving_config_traffic.h"
 
 namespace clops::crds {
 
@@ -38,6 +39,7 @@ struct ServingVariant {
   ModelRef model;
   std::optional<ModelRef>
       fallback;  // the last reference that every pod loaded for this variant, when `model` is not yet that
+  VariantLimits limits;
   bool operator==(const ServingVariant&) const = default;
 };
 
@@ -57,6 +59,7 @@ struct ServingModel {         // one ModelDeployment
   BucketLayout buckets;
   std::string sticky_parameter, sticky_column;
   std::optional<Validation> validation;
+  std::optional<Mirror> mirror;
   bool operator==(const ServingModel&) const = default;
 };
 

@@ -6,6 +6,7 @@
 #include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/serving_config.h"
+#include "crds/traffic_codec.h"
 
 namespace clops::crds {
 namespace {
@@ -41,12 +42,14 @@ Json to_json(const ServingModel& model) {
   put(out, "stickyParameter", model.sticky_parameter);
   put(out, "stickyColumn", model.sticky_column);
   put_validation(out, model.validation);
+  put_mirror(out, model.mirror);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
   }
   for (const auto& variant : model.variants) {
     Json item{{"name", variant.name}, {"weight", variant.weight}, {"model", to_json(variant.model)}};
     if (variant.fallback) item["fallback"] = to_json(*variant.fallback);
+    put_limits(item, variant.limits);
     out["variants"].push_back(std::move(item));
   }
   for (const auto& run : model.buckets) {
@@ -65,6 +68,8 @@ void check_names(const Reader& in, const ServingModel& model) {
   if (model.variants.empty()) in.fail("variants", "must not be empty");
   if (total != 100) in.fail("variants", "weights total " + std::to_string(total) + ", must total 100");
   if (!names.contains(model.stable)) in.fail("stable", "no variant is named " + model.stable);
+  if (model.mirror && !names.contains(model.mirror->variant))
+    in.fail("mirror", "no variant is named " + model.mirror->variant);
   for (const auto& rule : model.rules) {
     if (!names.contains(rule.variant)) in.fail("rules", "no variant is named " + rule.variant);
   }
@@ -84,7 +89,8 @@ ServingModel read_model(const Reader& in) {
                      .buckets = {},
                      .sticky_parameter = in.text("stickyParameter"),
                      .sticky_column = in.text("stickyColumn"),
-                     .validation = read_validation(in, false)};
+                     .validation = read_validation(in, false),
+                     .mirror = read_mirror(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });
@@ -92,7 +98,8 @@ ServingModel read_model(const Reader& in) {
     ServingVariant variant{.name = r.text("name", Need::Required),
                            .weight = static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)),
                            .model = read_ref(r.child("model")),
-                           .fallback = {}};
+                           .fallback = {},
+                           .limits = read_limits(r, false)};
     if (r.has("fallback")) variant.fallback = read_ref(r.child("fallback"));
     model.variants.push_back(std::move(variant));
   });

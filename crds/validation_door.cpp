@@ -13,7 +13,8 @@ bool is_alnum(char c) {
 bool is_parameter(std::string_view text) {
   const bool plain = std::ranges::all_of(text, [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
   return !text.empty() && is_alnum(text.front()) && plain && !text.starts_with("triton_") &&
-         !text.starts_with("shared_memory_") && text != "contributions" && text != "binary_data_output";
+         !text.starts_with("shared_memory_") && text != "contributions" && text != "binary_data_output" &&
+         text != "timeout";
 }
 
 bool has(const Json& object, std::string_view key) {

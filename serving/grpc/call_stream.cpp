@@ -6,7 +6,7 @@ namespace clops::serving::grpc {
 namespace {
 
 constexpr size_t kHeaderOverhead = 32;    // RFC 9113, 6.5.2
-constexpr size_t kKeepBytes = 64u << 10;  // of each buffer, between calls
+constexpr size_t kKeepBytes = 16u << 10;  // of each buffer, between calls
 
 bool is_grpc(std::string_view content_type) {
   constexpr std::string_view kGrpc = "application/grpc";
@@ -35,6 +35,7 @@ void CallStream::open(int32_t id, TimePoint now) {
   headers_.clear();
   outcome_.code = GrpcCode::Ok;
   outcome_.message.clear();
+  outcome_.retry_ms = 0;
 }
 
 void CallStream::add_header(std::string_view name, std::string_view value, const CallLimits& limits) {

@@ -137,6 +137,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
                 .headers = call.headers,
                 .body_bytes = message.size(),
                 .begin = models_.now(),
+                .arrived = models_.arrived(),
                 .deadline = call.deadline};
   CallEnd end;
   inference_.prediction_id.clear();
@@ -159,6 +160,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     return run(*end.target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
+  if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;
   end.status = http_status_of(outcome.code);
   end.error = outcome.message;
   if (done) end.rows = inference_.request.row_count;

@@ -54,6 +54,7 @@ class Http1 final : public StreamHandler {
   }
 
   bool idle() const override { return !held_ && parser_.between_messages(); }
+  size_t held_bytes() const override { return parser_.held_bytes(); }
   void retire() override { retired_ = true; }
 
  private:
@@ -180,6 +181,8 @@ std::string_view reason_phrase(int status) {
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
     default:

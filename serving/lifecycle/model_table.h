@@ -15,6 +15,8 @@
 #include "base/result.h"
 #include "crds/serving_config.h"
 #include "serving/lifecycle/model_loader.h"
+#include "serving/load/admission.h"
+#include "serving/load/mirror_route.h"
 #include "serving/monitoring/counters.h"
 #include "serving/routing/router.h"
 #include "serving/validation/value_rules.h"
@@ -30,6 +32,9 @@ struct TableVariant {
   std::shared_ptr<const ValueRules> rules;  // what its inputs are held to; null: nothing
   std::shared_ptr<ValidationCounters> validated;
   std::shared_ptr<Predictions> predictions;
+  crds::VariantLimits limits;
+  std::shared_ptr<VariantGate> gate;  // null: nothing is limited that threads share; else from one table to the next
+  std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
   uint32_t answered_by = 0;  // index of the variant that takes this one's share: itself, or the stable one
 };
 

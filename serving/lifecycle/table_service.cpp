@@ -10,6 +10,7 @@
 namespace clops::serving {
 namespace {
 
+constexpr int kDeadlineStatus = 504;
 constexpr size_t kTagHex = 16;  // of an id's signature: 64 bits
 
 void append_tag(const HmacSha256& key, std::string_view message, std::string& out) {
@@ -73,6 +74,10 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.digest = variant.serves.digest;
   to.engine = &engine;
   to.scratch = out->scratch.get();
+  out->load.limits = variant.limits;
+  out->load.gate = variant.gate.get();
+  to.load = &out->load;
+  to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
   to.predictions = &variant.predictions->shard(parts_.slot);
   to.rules = variant.rules.get();
@@ -150,8 +155,13 @@ Result<Target*> TableService::first_to_decode(const Model& model) {
 }
 
 void TableService::number_schemas(Model& model) {
-  const auto alike = [](const EngineInfo& a, const EngineInfo& b) {
-    return a.inputs == b.inputs && a.outputs == b.outputs && a.feature_names == b.feature_names;
+  const auto same = [](const TensorSpec& a, const TensorSpec& b) {
+    return a.name == b.name && a.datatype == b.datatype && a.shape == b.shape && a.any_shape == b.any_shape &&
+           a.on_request == b.on_request && a.optional == b.optional;
+  };
+  const auto alike = [&](const EngineInfo& a, const EngineInfo& b) {
+    return std::ranges::equal(a.inputs, b.inputs, same) && std::ranges::equal(a.outputs, b.outputs, same) &&
+           a.feature_names == b.feature_names;
   };
   for (uint32_t i = 0; i < model.variants.size(); ++i) {
     if (model.variants[i] == nullptr) continue;
@@ -304,6 +314,7 @@ void TableService::end(const CallInfo& call, const CallEnd& end) {
 }
 
 void TableService::refused(int status) {
+  if (status == kDeadlineStatus) unrouted_->shard(parts_.slot).refuse(Refusal::Deadline);
   unrouted_->shard(parts_.slot).record(status, 0, 0);
 }
 

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <list>
 #include <mutex>
 #include <utility>
 
@@ -24,6 +24,13 @@ constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::seconds kLinger{2};
 constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
 constexpr int kAcceptsPerEvent = 32;
+constexpr size_t kHeavyBytes = 4 * kKeepBytes;
+constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
+
+using Queue = std::list<uint32_t>;  // slots
+// After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
+// events may have waited.
+constexpr std::chrono::microseconds kLongRound{500};
 
 struct Connection {
   int socket = -1;
@@ -34,7 +41,12 @@ struct Connection {
   size_t sent = 0;  // of `out`
   uint32_t interest = 0;
   bool waiting = false, closing = false, lingering = false, ended = false, mid_message = false, retired = false;
-  TimePoint active{}, message_began{}, written{}, retire_at{};
+  bool proven = false;  // it has had an answer
+  Queue::iterator place;
+  TimePoint active{}, message_began{}, written{}, retire_at{}, merit{}, heavy_since{};
+  size_t holds = 0;    // bytes, as last counted
+  TimePoint came{};    // as a Turn says it
+  uint64_t added = 0;  // in which round; 0: it has been heard since
 };
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
@@ -44,19 +56,26 @@ void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
 }  // namespace
 
 struct Loop::Impl {
-  Impl(Parts p, LoopLimits l) : parts(p), limits(l), buffer(kReadBytes) {}
+  Impl(Parts p, LoopLimits l) : parts(p), limits(l) {}
   ~Impl() {
-    for (const int socket : adopted) ::close(socket);
+    for (const Adopted& one : adopted) ::close(one.socket);
     if (poll >= 0) ::close(poll);
     if (wake_event >= 0) ::close(wake_event);
   }
 
   void run();
+  int next_events();
   void handle(const epoll_event& event);
   void on_woken();
+  void follow_active();
   void on_tick();
   void accept_some();
-  void add(int socket);
+  bool make_room();
+  void honour(Connection& c);
+  void weigh(Connection& c);
+  void evict(Connection& c);
+  void add(int socket, TimePoint came);
+  void read_first(Connection& c);
   void on_readable(Connection& c);
   void feed(Connection& c, std::string_view in, bool from_own_buffer);
   void flush(Connection& c, std::string& bytes);
@@ -78,18 +97,26 @@ struct Loop::Impl {
   std::vector<Loop*> peers;
   std::vector<std::unique_ptr<Connection>> slots;
   std::vector<uint32_t> free_slots;
-  std::vector<char> buffer;
-  std::string out;  // answers of the connection being fed, sent at once
-  TimePoint now{}, next_tick{};
-  size_t waiting_count = 0;
+  Queue unproven, proven;           // who is to go first is in front
+  std::vector<char> buffer;         // made by run(): a loop that never runs needs none
+  std::vector<epoll_event> events;  // room for all there can be; made by run() too
+  std::string out;                  // answers of the connection being fed, sent at once
+  TimePoint now{}, round_began{}, next_tick{}, arrived{};
+  uint64_t round = 0;
+  uint32_t places = 0;  // where rounds begin: multiples of the golden ratio
+  size_t waiting_count = 0, held = 0;
   bool listening = false, draining_seen = false;
   unsigned ticks = 0;
 
-  std::atomic<bool> stopping{false}, draining{false};
+  std::atomic<bool> stopping{false}, draining{false}, active{false};
   std::atomic<uint32_t> connections{0}, in_hand{0};
-  std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0};
+  std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0}, evicted{0};
   std::mutex mutex;
-  std::vector<int> adopted;  // guarded by mutex
+  struct Adopted {
+    int socket = -1;
+    TimePoint came{};
+  };
+  std::vector<Adopted> adopted;  // guarded by mutex
 };
 
 Result<std::unique_ptr<Loop>> Loop::make(Parts parts, LoopLimits limits) {
@@ -112,6 +139,9 @@ Loop::~Loop() = default;
 void Loop::share_with(std::vector<Loop*> peers) {
   impl_->peers = std::move(peers);
 }
+void Loop::set_active(bool active) {
+  if (impl_->active.exchange(active, std::memory_order_acq_rel) != active) wake();
+}
 void Loop::run() {
   impl_->run();
 }
@@ -124,11 +154,11 @@ void Loop::wake() {
   // A full counter means that a wake is already pending, which is all that is asked for.
   [[maybe_unused]] const ssize_t written = ::write(impl_->wake_event, &one, sizeof one);
 }
-void Loop::adopt(int socket) {
+void Loop::adopt(int socket, TimePoint came) {
   impl_->connections.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(impl_->mutex);
-    impl_->adopted.push_back(socket);
+    impl_->adopted.push_back({socket, came});
   }
   wake();
 }
@@ -141,30 +171,34 @@ LoopStats Loop::stats() const {
           .lag_max_ns = std::max(impl_->lag_ns.load(std::memory_order_relaxed),
                                  impl_->lag_before_ns.load(std::memory_order_relaxed)),
           .connections = impl_->connections.load(std::memory_order_relaxed),
-          .in_hand = impl_->in_hand.load(std::memory_order_relaxed)};
+          .in_hand = impl_->in_hand.load(std::memory_order_relaxed),
+          .active = impl_->active.load(std::memory_order_relaxed),
+          .evicted = impl_->evicted.load(std::memory_order_relaxed)};
 }
 
 void Loop::Impl::run() {
   parts.observer.on_start();
-  listen_again(true);
-  std::array<epoll_event, 64> events;
+  buffer.resize(kReadBytes);
+  events.resize(limits.connections_max + 2);
+  follow_active();
   now = parts.clock.now();
+  round_began = now;
   next_tick = now + kTick;
   while (!stopping.load(std::memory_order_acquire)) {
-    const auto until_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
-    const int count =
-        ::epoll_wait(poll, events.data(), events.size(), static_cast<int>(std::max<int64_t>(until_tick, 0)));
-    now = parts.clock.now();
-    const TimePoint begin = now;
-    if (count > 0) in_hand.store(static_cast<uint32_t>(count), std::memory_order_relaxed);
-    for (int i = 0; i < count; ++i) handle(events[i]);
+    const int count = next_events();
+    places += 0x9e3779b9u;
+    int at = static_cast<int>((uint64_t{places} * static_cast<uint64_t>(std::max(count, 0))) >> 32);
+    for (int left = count; left > 0; --left, at = at + 1 < count ? at + 1 : 0) {
+      in_hand.store(static_cast<uint32_t>(left), std::memory_order_relaxed);
+      handle(events[static_cast<size_t>(at)]);
+    }
     in_hand.store(0, std::memory_order_relaxed);
     if (now >= next_tick) {
       on_tick();
       next_tick = now + kTick;
     }
     now = parts.clock.now();
-    const auto busy = static_cast<uint64_t>((now - begin).count());
+    const auto busy = static_cast<uint64_t>((now - round_began).count());
     add_relaxed(busy_ns, busy);
     if (busy > lag_ns.load(std::memory_order_relaxed)) lag_ns.store(busy, std::memory_order_relaxed);
   }
@@ -172,6 +206,23 @@ void Loop::Impl::run() {
     if (slot->socket >= 0) close(*slot);
   }
   parts.observer.on_stop();
+}
+
+// What is ready, at the latest at the next tick; sets the clock, and says when it came.
+int Loop::Impl::next_events() {
+  const auto size = static_cast<int>(events.size());
+  const TimePoint before = round_began;
+  int count = now - before > kLongRound ? ::epoll_wait(poll, events.data(), size, 0) : 0;
+  const bool waited_for_us = count > 0;
+  if (!waited_for_us) {
+    const auto until_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
+    count = ::epoll_wait(poll, events.data(), size, static_cast<int>(std::max<int64_t>(until_tick, 0)));
+  }
+  round_began = now = parts.clock.now();
+  ++round;
+  arrived = waited_for_us ? before + (now - before) / 2 : now;
+  if (parts.turn != nullptr) parts.turn->arrived = arrived;
+  return count;
 }
 
 void Loop::Impl::handle(const epoll_event& event) {
@@ -184,22 +235,24 @@ void Loop::Impl::handle(const epoll_event& event) {
     flush(c, c.out);
     if (c.socket >= 0 && c.out.empty()) resume(c);
   } else if ((event.events & EPOLLIN) != 0) {
-    on_readable(c);
+    c.added > 0 ? read_first(c) : on_readable(c);
   } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
     close(c);
   }
+  if (c.socket >= 0) weigh(c);
 }
 
 void Loop::Impl::on_woken() {
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(wake_event, &count, sizeof count);
-  std::vector<int> sockets;
+  std::vector<Adopted> sockets;
   {
     const std::lock_guard lock(mutex);
     sockets.swap(adopted);
   }
-  for (const int socket : sockets) add(socket);
+  for (const Adopted& one : sockets) add(one.socket, std::min(one.came, arrived));
   parts.observer.on_wake();
+  if (!draining_seen) follow_active();
   if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
     if (listening) accept_some();  // who got in before the end is answered
     listen_again(false);
@@ -209,9 +262,18 @@ void Loop::Impl::on_woken() {
   }
 }
 
+void Loop::Impl::follow_active() {
+  const bool wanted = active.load(std::memory_order_acquire);
+  if (!wanted && listening) {
+    for (auto& slot : slots)
+      if (slot->socket >= 0 && !std::exchange(slot->retired, true)) slot->handler->retire();
+  }
+  listen_again(wanted);
+}
+
 void Loop::Impl::on_tick() {
   parts.observer.on_tick(now);
-  if (!listening && !draining_seen) listen_again(true);
+  if (!draining_seen) follow_active();
   if (++ticks % 4 == 0) {
     lag_before_ns.store(lag_ns.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
   }
@@ -274,15 +336,17 @@ void Loop::Impl::accept_some() {
   for (int i = 0; i < kAcceptsPerEvent; ++i) {
     const int socket = ::accept4(parts.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket < 0) {
-      // Out of descriptors: a ready listener would spin the loop. The next tick listens again.
+      if ((errno == EMFILE || errno == ENFILE) && make_room()) continue;
+      // Out of what cannot be made room for: a ready listener would spin the loop. The next tick listens again.
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) listen_again(false);
       return;
     }
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     Loop* least = nullptr;
-    uint32_t fewest = connections.load(std::memory_order_relaxed);
+    uint32_t fewest = active.load(std::memory_order_relaxed) ? connections.load(std::memory_order_relaxed) : UINT32_MAX;
     for (Loop* peer : peers) {
+      if (!peer->impl_->active.load(std::memory_order_relaxed)) continue;
       const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
       if (of_peer < fewest) {
         fewest = of_peer;
@@ -290,16 +354,16 @@ void Loop::Impl::accept_some() {
       }
     }
     if (least != nullptr && least->impl_.get() != this) {
-      least->adopt(socket);
+      least->adopt(socket, arrived);
     } else {
       connections.fetch_add(1, std::memory_order_relaxed);
-      add(socket);
+      add(socket, arrived);
     }
   }
 }
 
-void Loop::Impl::add(int socket) {
-  if (connections.load(std::memory_order_relaxed) > limits.connections_max) {
+void Loop::Impl::add(int socket, TimePoint came) {
+  if (connections.load(std::memory_order_relaxed) > limits.connections_max && !make_room()) {
     ::close(socket);
     connections.fetch_sub(1, std::memory_order_relaxed);
     return;
@@ -319,12 +383,69 @@ void Loop::Impl::add(int socket) {
   c.socket = socket;
   c.handler = parts.protocol.open();
   c.active = now;
+  c.came = came;
+  c.added = round;
   c.retire_at = now + life_of(c);
+  c.place = unproven.insert(unproven.end(), c.slot);
   c.interest = EPOLLIN;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = tag(c);
   if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) close(c);
+}
+
+// Who connects and says nothing, or never to the end, must not keep out who has something to ask.
+bool Loop::Impl::make_room() {
+  const Queue& from = unproven.empty() ? proven : unproven;
+  if (from.empty()) return false;
+  evict(*slots[from.front()]);
+  return true;
+}
+
+void Loop::Impl::evict(Connection& c) {
+  if (c.out.empty() && !c.closing && !c.lingering) {
+    std::string words;
+    c.handler->farewell(words);
+    [[maybe_unused]] const ssize_t sent =
+        ::send(c.socket, words.data(), words.size(), MSG_NOSIGNAL);  // or they are lost
+  }
+  add_relaxed(evicted, 1);
+  close(c);
+}
+
+// Counts what it holds now. Bodies that never end, and answers that nobody takes, must not use up the memory; whoever
+// is only large is done before those have held theirs for long.
+void Loop::Impl::weigh(Connection& c) {
+  const size_t holds = c.in.capacity() + c.out.capacity() + c.handler->held_bytes();
+  held += holds - std::exchange(c.holds, holds);
+  if (holds <= kHeavyBytes) {
+    c.heavy_since = {};
+  } else if (c.heavy_since == TimePoint{}) {
+    c.heavy_since = now;
+  }
+  while (held > limits.held_bytes_max) {
+    Connection* first = nullptr;
+    for (auto& slot : slots) {
+      if (slot->socket < 0 || slot->heavy_since == TimePoint{}) continue;
+      if (first == nullptr || slot->heavy_since < first->heavy_since) first = slot.get();
+    }
+    if (first == nullptr) return;
+    evict(*first);
+  }
+}
+
+// It has had an answer just now: all others go before it.
+void Loop::Impl::honour(Connection& c) {
+  proven.splice(proven.end(), std::exchange(c.proven, true) ? proven : unproven, c.place);
+  c.merit = now;
+}
+
+// What a client says as it comes has waited since it came: a new connection is heard a round after it was taken.
+void Loop::Impl::read_first(Connection& c) {
+  if (parts.turn != nullptr && c.added + 1 == round) parts.turn->arrived = c.came;
+  c.added = 0;
+  on_readable(c);
+  if (parts.turn != nullptr) parts.turn->arrived = arrived;
 }
 
 void Loop::Impl::on_readable(Connection& c) {
@@ -382,6 +503,7 @@ void Loop::Impl::settle(Connection& c, const Progress& progress) {
   const bool mid = !c.handler->idle();
   if (mid && (!c.mid_message || progress.completed)) c.message_began = now;
   c.mid_message = mid;
+  if (progress.completed && (!c.proven || now - c.merit > kMerit)) honour(c);
   if (!out.empty()) {
     flush(c, out);
     if (out.capacity() > (1u << 20)) std::string().swap(out);
@@ -438,6 +560,7 @@ void Loop::Impl::begin_close(Connection& c) {
   ::shutdown(c.socket, SHUT_WR);
   c.lingering = true;
   c.written = now;
+  unproven.splice(unproven.begin(), std::exchange(c.proven, false) ? proven : unproven, c.place);  // of no more use
   std::string().swap(c.in);
   watch(c);
 }
@@ -450,6 +573,8 @@ void Loop::Impl::close(Connection& c) {
   c.handler.reset();
   std::string().swap(c.in);
   std::string().swap(c.out);
+  (c.proven ? proven : unproven).erase(c.place);
+  held -= std::exchange(c.holds, 0);
   connections.fetch_sub(1, std::memory_order_relaxed);
   free_slots.push_back(c.slot);
 }

@@ -24,6 +24,7 @@ struct CallInfo {
   std::span<const HeaderView> headers;
   size_t body_bytes = 0;  // as they came
   TimePoint begin{};      // when its handling began
+  TimePoint arrived{};    // when it most likely came: until `begin` it waited
   std::optional<TimePoint> deadline;
 };
 

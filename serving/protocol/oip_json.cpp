@@ -139,8 +139,14 @@ class InferReader {
   }
 
   Status read_request_parameters() {
-    bool has_contributions = false, has_binary = false;
+    bool has_contributions = false, has_binary = false, has_timeout = false;
     return read_parameters(json_, [&](std::string_view key) -> Result<bool> {
+      if (raw_equals(key, kTimeoutParameter)) {
+        CLOPS_TRY(once(has_timeout, key));
+        CLOPS_ASSIGN(const size_t microseconds, read_size(json_, key));
+        out_.timeout_us = static_cast<int64_t>(std::min(microseconds, kTimeoutMicrosecondsMost));
+        return true;
+      }
       const bool contributions = raw_equals(key, kContributions);
       if (!contributions && !raw_equals(key, "binary_data_output")) {
         if (!out_.sticky_parameter.empty() && raw_equals(key, out_.sticky_parameter)) {
@@ -308,6 +314,7 @@ void InferRequest::begin(const EngineInfo& info) {
   plain = true;
   contributions = binary_output = false;
   sticky_key.clear();
+  timeout_us = 0;
   views.clear();
   if (inputs.size() < info.inputs.size()) inputs.resize(info.inputs.size());
   given.assign(info.inputs.size(), 0);

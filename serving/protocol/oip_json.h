@@ -43,6 +43,7 @@ struct InferRequest {
   std::vector<TensorBuffer> inputs;   // what the views view; as many as the widest model so far
   std::string_view sticky_parameter;  // before reading: which of the request's parameters to keep; empty: none
   std::string sticky_key;             // its value, as sticky.h has it
+  int64_t timeout_us = 0;             // the parameter `timeout`: how long the request may take; 0: not said
   std::vector<uint8_t> given;         // while reading: per input
   bool contributions = false, binary_output = false;  // while reading: the parameters
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,16 +27,20 @@ class ValidationShard;
 class ValueRules;
 class VariantCounters;
 struct InferRequest;
+struct VariantLoad;
+struct MirrorRoute;
 
 // One loaded variant as one thread sees it. The *_json members are pieces of answers, escaped and ready to append.
 struct Target {
   std::string model, variant, version, digest;
   const Engine* engine = nullptr;
   Scratch* scratch = nullptr;
-  VariantCounters* counters = nullptr;     // this thread's
-  const ValueRules* rules = nullptr;       // what its inputs are held to; null: nothing
-  ValidationShard* validated = nullptr;    // this thread's, with the rules
-  PredictionShard* predictions = nullptr;  // this thread's
+  VariantCounters* counters = nullptr;        // this thread's
+  VariantLoad* load = nullptr;                // likewise; null: nothing is limited
+  std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
+  const ValueRules* rules = nullptr;          // what its inputs are held to; null: nothing
+  ValidationShard* validated = nullptr;       // this thread's, with the rules
+  PredictionShard* predictions = nullptr;     // this thread's
   // Of its model: the split wants to know the request. A parameter by name, or a value of the first row.
   bool split_by_content = false;
   std::string_view sticky_parameter;
@@ -94,6 +99,8 @@ class ModelService {
   virtual void append_prediction_id(const Target& target, std::string& out) = 0;
   virtual void refused(int status) = 0;  // counts a request that never became a call
   [[nodiscard]] virtual TimePoint now() const = 0;
+  // When what is being handled came, most likely.
+  [[nodiscard]] virtual TimePoint arrived() const = 0;
 };
 
 }  // namespace clops::serving
