@@ -45,6 +45,8 @@ class Reader {
   [[nodiscard]] std::map<std::string, std::string> text_map(const char* key, size_t entries_max) const;
   [[nodiscard]] std::vector<std::string> text_list(const char* key, size_t entries_max) const;
   [[nodiscard]] std::vector<int64_t> integer_list(const char* key, size_t entries_max) const;
+  [[nodiscard]] std::vector<double> number_list(const char* key, size_t entries_max) const;
+  [[nodiscard]] std::map<std::string, double> number_map(const char* key, size_t entries_max) const;
   // An absent child reads as an empty object.
   [[nodiscard]] Reader child(const char* key) const;
   void each(const char* key, size_t entries_max, const std::function<void(const Reader&)>& read) const;

@@ -7,7 +7,9 @@
 
 #include "crds/meta.h"
 #include "crds/serving_config_door.h"
+#include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -15,6 +17,7 @@ struct VariantSpec {
   std::string name, model_version;
   int weight = 0;  // percent; all variants total 100
   VariantLimits limits;
+  std::optional<Steps> steps;  // in place of the deployment's, also where they are none
   bool operator==(const VariantSpec&) const = default;
 };
 
@@ -35,12 +38,14 @@ struct ModelDeploymentSpec {
   std::optional<Mirror> mirror;
   Routing routing;
   std::optional<Validation> validation;
+  Steps steps;                  // of variants that have none of their own
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;
   std::string service_account_name;  // empty: the operator makes one for the deployment
   std::map<std::string, std::string> node_selector;
   std::vector<Toleration> tolerations;
   std::vector<std::string> image_pull_secrets;
+  std::optional<Logger> logger;
   bool operator==(const ModelDeploymentSpec&) const = default;
 };
 

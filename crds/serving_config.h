@@ -17,7 +17,9 @@
 #include "base/result.h"
 #include "crds/bucket_layout.h"
 #include "crds/serving_config_door.h"
+#include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -30,6 +32,7 @@ struct ModelRef {             // what is needed to fetch, verify and name one ar
   std::string uri;
   std::string digest;  // verified by inspection; never empty: an unverified model never serves
   std::string format;  // as inspection found it ("xgboost-json", ...)
+  Steps steps;         // before and after it: with the reference, so that a fallback keeps those it was declared with
   bool operator==(const ModelRef&) const = default;
 };
 
@@ -60,6 +63,7 @@ struct ServingModel {         // one ModelDeployment
   std::string sticky_parameter, sticky_column;
   std::optional<Validation> validation;
   std::optional<Mirror> mirror;
+  std::optional<Logger> logger;
   bool operator==(const ServingModel&) const = default;
 };
 

@@ -5,15 +5,18 @@
 namespace clops::serving {
 namespace {
 
-// False, and nothing changed: it is not loaded, or it is not what the configuration speaks of.
+// False, and nothing changed: it is not loaded, or its steps or the configuration's rules do not fit it.
 bool serve(TableVariant& variant, const crds::ServingModel& model, const LoadedByDigest& loaded,
            const crds::ModelRef& ref) {
   const auto at = loaded.find(ref.digest);
   if (at == loaded.end() || at->second->format != ref.format) return false;
-  auto rules = rules_of(model, at->second->engine->info());
+  auto engine = engine_of(at->second, ref);
+  if (!engine) return false;
+  auto rules = rules_of(model, (*engine)->info());
   if (!rules) return false;
   variant.serves = ref;
   variant.model = at->second;
+  variant.engine = std::move(*engine);
   variant.rules = std::move(*rules);
   return true;
 }
@@ -43,12 +46,13 @@ TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVa
     variant.serves = old->serves;
     variant.model = old->model;
     variant.rules = old->rules;
+    variant.engine = old->engine;
   }
   return variant;
 }
 
 void count_in(TableVariant& variant, std::shared_ptr<CounterSet> counters) {
-  variant.predictions = counters->predictions(prediction_columns(variant.model->engine->info()));
+  variant.predictions = counters->predictions(prediction_columns(variant.engine->info()));
   if (variant.rules != nullptr) variant.validated = counters->validation(variant.rules->columns());
   variant.counters = std::move(counters);
 }
@@ -59,12 +63,12 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
   if (mirror == model.variants.end() || mirror->model == nullptr) return;
   for (TableVariant& variant : model.variants) {
     if (variant.model == nullptr || variant.name == wanted.variant) continue;
-    auto inputs = inputs_for(variant.model->engine->info(), mirror->model->engine->info());
+    auto inputs = inputs_for(variant.engine->info(), mirror->engine->info());
     MirrorRoute route{.model = model.name,
                       .variant = mirror->name,
                       .version = mirror->serves.version,
                       .digest = mirror->serves.digest,
-                      .loaded = mirror->model,
+                      .engine = mirror->engine,
                       .counters = counters.get_mirrored({model.name, mirror->serves.version, mirror->name}),
                       .percent = static_cast<uint32_t>(wanted.percent),
                       .fits = inputs.has_value()};

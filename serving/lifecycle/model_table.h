@@ -28,6 +28,7 @@ struct TableVariant {
   int weight = 0;
   crds::ModelRef serves;  // what in fact answers for this variant; model_version empty: nothing of its own
   std::shared_ptr<const LoadedModel> model;  // null with it
+  std::shared_ptr<const Engine> engine;      // the model's, between the steps that are declared for it
   std::shared_ptr<CounterSet> counters;
   std::shared_ptr<const ValueRules> rules;  // what its inputs are held to; null: nothing
   std::shared_ptr<ValidationCounters> validated;

@@ -66,7 +66,7 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
                                                                   const TableVariant& variant) const {
   auto out = std::make_unique<Variant>();
   Target& to = out->target;
-  const Engine& engine = *variant.model->engine;
+  const Engine& engine = *variant.engine;
   out->scratch = engine.make_scratch();
   to.model = model.name;
   to.variant = variant.name;
