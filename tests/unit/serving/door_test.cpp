@@ -4,6 +4,7 @@
 #include <set>
 
 #include "serving/grpc/wire.h"
+#include "serving/routing/router.h"
 #include "tests/support/http2_frames.h"
 #include "tests/support/tcp_client.h"
 #include "tests/unit/serving/rest_fixture.h"
