@@ -64,7 +64,7 @@ auto comparable(T value) {
 template <class T>
 std::string shown_value(T value) {
   if constexpr (std::is_same_v<T, std::string_view>) {
-    return quoted(value);
+    return json_text(value.substr(0, 64));
   } else if constexpr (is_short_float<T>) {
     return shown_value(value.to_float());
   } else if constexpr (std::is_same_v<T, bool>) {
