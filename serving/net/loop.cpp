@@ -24,7 +24,8 @@ constexpr size_t kKeepBytes = 64u << 10;  // a connection's buffers keep at most
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::seconds kLinger{2};
 constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
-constexpr int kAcceptsPerEvent = 32;
+constexpr int kAcceptsPerEvent = 256;
+constexpr int kEventsPerAccept = 16;  // a round of floods must not let newcomers wait for its end
 constexpr size_t kHeavyBytes = 4 * kKeepBytes;
 constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
 
@@ -93,7 +94,8 @@ struct Loop::Impl {
   Queue unproven, proven;  // who is to go first is in front
   std::vector<char> buffer;
   std::string out;  // answers of the connection being fed, sent at once
-  TimePoint now{}, next_tick{};
+  TimePoint now{}, next_tick{}, accepted_in{};
+  int events_since = 0;  // of the round that began at accepted_in
   size_t waiting_count = 0, held = 0;
   bool listening = false, draining_seen = false;
   unsigned ticks = 0;
@@ -203,6 +205,8 @@ void Loop::Impl::handle(const epoll_event& event) {
     close(c);
   }
   if (c.socket >= 0) weigh(c);
+  if (std::exchange(accepted_in, now) != now) events_since = 0;
+  if (listening && ++events_since % kEventsPerAccept == 0) accept_some();
 }
 
 void Loop::Impl::on_woken() {

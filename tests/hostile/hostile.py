@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Hostile clients beside good ones, on one clops-server: no good request fails, good ones stay quick within reason, and once
 the hostile have gone the server has the memory and the descriptors it had before.
 
@@ -109,7 +110,7 @@ def attack_thread(name, address, stop, rng, done):
 
 
 def attack_process(names, address, stop, seed, results):
-    os.nice(5)
+    os.nice(10)    # they are to load the server, not to take the processor from good clients
     done = {}
     threads = [threading.Thread(target=attack_thread, args=(name, address, stop, random.Random(f"{seed} {name}"), done),
                                 daemon=True) for name in names]
