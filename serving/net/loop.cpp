@@ -24,7 +24,7 @@ constexpr size_t kKeepBytes = 64u << 10;  // a connection's buffers keep at most
 constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::seconds kLinger{2};
 constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
-constexpr int kAcceptsPerEvent = 256;
+constexpr int kAcceptsPerEvent = 32;
 constexpr int kEventsPerAccept = 16;  // a round of floods must not let newcomers wait for its end
 constexpr size_t kHeavyBytes = 4 * kKeepBytes;
 constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
@@ -64,8 +64,10 @@ struct Loop::Impl {
   void handle(const epoll_event& event);
   void on_woken();
   void on_tick();
-  void accept_some();
+  void accept_some(int at_most);
+  Loop* loop_for_next() const;
   void add(int socket);
+  Connection* next_to_go();
   bool make_room();
   void honour(Connection& c);
   void weigh(Connection& c);
@@ -191,7 +193,7 @@ void Loop::Impl::run() {
 }
 
 void Loop::Impl::handle(const epoll_event& event) {
-  if (event.data.u64 == kListenerTag) return accept_some();
+  if (event.data.u64 == kListenerTag) return accept_some(kAcceptsPerEvent);
   if (event.data.u64 == kWakeTag) return on_woken();
   const size_t slot = event.data.u64 & 0xffffffffu;
   Connection& c = *slots[slot];
@@ -206,7 +208,7 @@ void Loop::Impl::handle(const epoll_event& event) {
   }
   if (c.socket >= 0) weigh(c);
   if (std::exchange(accepted_in, now) != now) events_since = 0;
-  if (listening && ++events_since % kEventsPerAccept == 0) accept_some();
+  if (listening && ++events_since % kEventsPerAccept == 0) accept_some(kEventsPerAccept);
 }
 
 void Loop::Impl::on_woken() {
@@ -220,7 +222,7 @@ void Loop::Impl::on_woken() {
   for (const int socket : sockets) add(socket);
   parts.observer.on_wake();
   if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
-    if (listening) accept_some();  // who got in before the end is answered
+    if (listening) accept_some(kAcceptsPerEvent);  // who got in before the end is answered
     listen_again(false);
   }
   for (size_t i = 0; i < slots.size() && waiting_count > 0; ++i) {
@@ -289,8 +291,25 @@ void Loop::Impl::listen_again(bool on) {
   if (::epoll_ctl(poll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, parts.listener, &event) == 0) listening = on;
 }
 
-void Loop::Impl::accept_some() {
-  for (int i = 0; i < kAcceptsPerEvent; ++i) {
+// The loop with the fewest connections; null: this one.
+Loop* Loop::Impl::loop_for_next() const {
+  Loop* least = nullptr;
+  uint32_t fewest = connections.load(std::memory_order_relaxed);
+  for (Loop* peer : peers) {
+    const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
+    if (peer->impl_.get() == this || of_peer >= fewest) continue;
+    fewest = of_peer;
+    least = peer;
+  }
+  return fewest < limits.connections_max ? least : nullptr;  // only of its own can it make room
+}
+
+void Loop::Impl::accept_some(int at_most) {
+  for (int i = 0; i < at_most; ++i) {
+    Loop* const to = loop_for_next();
+    if (to == nullptr && connections.load(std::memory_order_relaxed) >= limits.connections_max &&
+        next_to_go() == nullptr)
+      return listen_again(false);  // until the next tick, when somebody's grace may be over
     const int socket = ::accept4(parts.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket < 0) {
       if ((errno == EMFILE || errno == ENFILE) && make_room()) continue;
@@ -300,17 +319,8 @@ void Loop::Impl::accept_some() {
     }
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    Loop* least = nullptr;
-    uint32_t fewest = connections.load(std::memory_order_relaxed);
-    for (Loop* peer : peers) {
-      const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
-      if (of_peer < fewest) {
-        fewest = of_peer;
-        least = peer;
-      }
-    }
-    if (least != nullptr && least->impl_.get() != this) {
-      least->adopt(socket);
+    if (to != nullptr) {
+      to->adopt(socket);
     } else {
       connections.fetch_add(1, std::memory_order_relaxed);
       add(socket);
@@ -319,7 +329,8 @@ void Loop::Impl::accept_some() {
 }
 
 void Loop::Impl::add(int socket) {
-  if (connections.load(std::memory_order_relaxed) > limits.connections_max && !make_room()) {
+  const uint32_t count = connections.load(std::memory_order_relaxed);
+  if (count > limits.connections_max && !make_room() && count > limits.connections_max + kAcceptsPerEvent) {
     ::close(socket);
     connections.fetch_sub(1, std::memory_order_relaxed);
     return;
@@ -338,22 +349,31 @@ void Loop::Impl::add(int socket) {
   c.slot = static_cast<uint32_t>(slot);
   c.socket = socket;
   c.handler = parts.protocol.open();
-  c.active = now;
+  c.active = c.merit = now;
   c.retire_at = now + life_of(c);
   c.place = unproven.insert(unproven.end(), c.slot);
   c.interest = EPOLLIN;
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = tag(c);
-  if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) close(c);
+  if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) return close(c);
+  // Where many wait to be accepted its request is there already; who has been answered is not in the next one's way.
+  on_readable(c);
+  if (c.socket >= 0) weigh(c);
 }
 
 // Who connects and says nothing, or never to the end, must not keep out who has something to ask.
-bool Loop::Impl::make_room() {
+Connection* Loop::Impl::next_to_go() {
   const Queue& from = unproven.empty() ? proven : unproven;
-  if (from.empty()) return false;
-  evict(*slots[from.front()]);
-  return true;
+  if (from.empty()) return nullptr;
+  Connection& c = *slots[from.front()];
+  return c.lingering || now - c.merit >= limits.grace ? &c : nullptr;
+}
+
+bool Loop::Impl::make_room() {
+  Connection* const c = next_to_go();
+  if (c != nullptr) evict(*c);
+  return c != nullptr;
 }
 
 void Loop::Impl::evict(Connection& c) {
