@@ -18,7 +18,7 @@ struct ServerFlags {
   std::vector<std::string> pvc;
   bool allow_file_uris = false;
   std::string cache;
-  int drain_delay_ms = 5000, connection_age_ms = 30'000;
+  int queue_delay_ms = 100, drain_delay_ms = 5000, connection_age_ms = 30'000;
   Level log_level = Level::Info;
 };
 
@@ -51,6 +51,11 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
       ->capture_default_str();
   command.add_option("--max-body-bytes", o.body_bytes_max, "largest request body, or gRPC message")
       ->check(CLI::Range(size_t{1024}, size_t{1} << 30))
+      ->capture_default_str();
+  command
+      .add_option("--queue-delay", flags.queue_delay_ms,
+                  "milliseconds after which a call that still waits is refused with 503 and Retry-After; 0: none is")
+      ->check(CLI::Range(0, 60'000))
       ->capture_default_str();
   command.add_option("--drain-delay", flags.drain_delay_ms, "milliseconds to accept after SIGTERM; a second ends them")
       ->check(CLI::Range(0, 600'000))

@@ -2,6 +2,7 @@
 
 #include "crds/conditions.h"
 #include "crds/json_reader.h"
+#include "crds/traffic_codec.h"
 
 namespace clops::crds {
 namespace {
@@ -167,15 +168,16 @@ Routing read_routing(const Reader& in) {
 }
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
-  in.only({"variants", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector", "tolerations",
-           "imagePullSecrets"});
+  in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
+           "tolerations", "imagePullSecrets"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
-    r.only({"name", "modelVersion", "weight"});
+    r.only({"name", "modelVersion", "weight", "limits"});
     spec.variants.push_back({r.text("name", Need::Required), r.text("modelVersion", Need::Required),
-                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required))});
+                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)), read_limits(r, true)});
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
+  spec.mirror = read_mirror(in, true);
   spec.routing = read_routing(in.child("routing"));
   if (in.has("replicas")) spec.replicas = static_cast<int>(in.integer("replicas", 0, 1'000));
   const Reader resources = in.child("resources");
@@ -235,8 +237,12 @@ ModelDeploymentStatus read_deployment_status(const Reader& in) {
 
 Json encode_spec(const ModelDeploymentSpec& spec) {
   Json out{{"variants", Json::array()}};
-  for (const auto& v : spec.variants)
-    out["variants"].push_back({{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}});
+  for (const auto& v : spec.variants) {
+    Json item{{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}};
+    put_limits(item, v.limits);
+    out["variants"].push_back(std::move(item));
+  }
+  put_mirror(out, spec.mirror);
   if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "crds/meta.h"
+#include "crds/serving_config_traffic.h"
 
 namespace clops::crds {
 
 struct VariantSpec {
   std::string name, model_version;
   int weight = 0;  // percent; all variants total 100
+  VariantLimits limits;
   bool operator==(const VariantSpec&) const = default;
 };
 
@@ -28,6 +30,7 @@ struct Routing {
 
 struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
+  std::optional<Mirror> mirror;
   Routing routing;
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;

@@ -16,6 +16,7 @@
 
 #include "base/result.h"
 #include "crds/bucket_layout.h"
+#include "crds/serving_config_traffic.h"
 
 namespace clops::crds {
 
@@ -37,6 +38,7 @@ struct ServingVariant {
   ModelRef model;
   std::optional<ModelRef>
       fallback;  // the last reference that every pod loaded for this variant, when `model` is not yet that
+  VariantLimits limits;
   bool operator==(const ServingVariant&) const = default;
 };
 
@@ -54,6 +56,7 @@ struct ServingModel {         // one ModelDeployment
   std::string
       stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
   BucketLayout buckets;
+  std::optional<Mirror> mirror;
   bool operator==(const ServingModel&) const = default;
 };
 

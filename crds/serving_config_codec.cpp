@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "crds/json_reader.h"
 #include "crds/serving_config.h"
+#include "crds/traffic_codec.h"
 
 namespace clops::crds {
 namespace {
@@ -37,12 +38,14 @@ Json to_json(const ServingModel& model) {
            {"variants", Json::array()},
            {"buckets", Json::array()}};
   put(out, "stickyHeader", model.sticky_header);
+  put_mirror(out, model.mirror);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
   }
   for (const auto& variant : model.variants) {
     Json item{{"name", variant.name}, {"weight", variant.weight}, {"model", to_json(variant.model)}};
     if (variant.fallback) item["fallback"] = to_json(*variant.fallback);
+    put_limits(item, variant.limits);
     out["variants"].push_back(std::move(item));
   }
   for (const auto& run : model.buckets) {
@@ -61,6 +64,8 @@ void check_names(const Reader& in, const ServingModel& model) {
   if (model.variants.empty()) in.fail("variants", "must not be empty");
   if (total != 100) in.fail("variants", "weights total " + std::to_string(total) + ", must total 100");
   if (!names.contains(model.stable)) in.fail("stable", "no variant is named " + model.stable);
+  if (model.mirror && !names.contains(model.mirror->variant))
+    in.fail("mirror", "no variant is named " + model.mirror->variant);
   for (const auto& rule : model.rules) {
     if (!names.contains(rule.variant)) in.fail("rules", "no variant is named " + rule.variant);
   }
@@ -77,7 +82,8 @@ ServingModel read_model(const Reader& in) {
                      .rules = {},
                      .variants = {},
                      .stable = in.text("stable", Need::Required),
-                     .buckets = {}};
+                     .buckets = {},
+                     .mirror = read_mirror(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });
@@ -85,7 +91,8 @@ ServingModel read_model(const Reader& in) {
     ServingVariant variant{.name = r.text("name", Need::Required),
                            .weight = static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)),
                            .model = read_ref(r.child("model")),
-                           .fallback = {}};
+                           .fallback = {},
+                           .limits = read_limits(r, false)};
     if (r.has("fallback")) variant.fallback = read_ref(r.child("fallback"));
     model.variants.push_back(std::move(variant));
   });

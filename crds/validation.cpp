@@ -148,6 +148,18 @@ void check_variants(const Json& variants, Violations& out) {
         {"spec.variants", "the weights must total 100: write percentages that add up to it, such as 90 and 10"});
 }
 
+bool is_one_of(const Json& variants, const std::string& name) {
+  return std::any_of(variants.begin(), variants.end(), [&](const Json& v) { return string_at(v, {"name"}) == name; });
+}
+
+void check_mirror(const Json& object, const Json& variants, Violations& out) {
+  const Json* mirror = find_path(object, {"spec", "mirror"});
+  if (mirror == nullptr || !mirror->is_object() || is_one_of(variants, string_at(*mirror, {"variant"}))) return;
+  out.push_back({"spec",
+                 "mirror names a variant that is not in spec.variants: write the name of one that is, or add the "
+                 "variant (with weight 0 it answers nobody and is computed only as the mirror)"});
+}
+
 void check_routing(const Json& object, const Json& variants, Violations& out) {
   check_text(object, {{"spec", "routing", "stickyKey", "header"}, is_header, kHeaderMessage}, "", out);
   const Json& rules = list_at(object, {"spec", "routing", "rules"});
@@ -156,8 +168,7 @@ void check_routing(const Json& object, const Json& variants, Violations& out) {
     check_text(rules[i], {{"header"}, is_header, kHeaderMessage}, "spec.routing.rules[" + std::to_string(i) + "].",
                out);
     const std::string wanted = string_at(rules[i], {"variant"});
-    all_known = all_known && std::any_of(variants.begin(), variants.end(),
-                                         [&](const Json& v) { return string_at(v, {"name"}) == wanted; });
+    all_known = all_known && is_one_of(variants, wanted);
   }
   if (!all_known) {
     out.push_back({"spec",
@@ -177,6 +188,7 @@ void check_model_deployment(const Json& object, Violations& out) {
   const Json& variants = list_at(object, {"spec", "variants"});
   if (find_path(object, {"spec", "variants"})) check_variants(variants, out);
   check_routing(object, variants, out);
+  check_mirror(object, variants, out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
 }
 

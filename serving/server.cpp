@@ -15,6 +15,8 @@
 #include "serving/lifecycle/epochs.h"
 #include "serving/lifecycle/model_manager.h"
 #include "serving/lifecycle/table_service.h"
+#include "serving/load/load_watcher.h"
+#include "serving/load/mirror.h"
 #include "serving/monitoring/counters.h"
 #include "serving/net/by_preface.h"
 #include "serving/net/listener.h"
@@ -26,9 +28,11 @@ namespace {
 constexpr size_t kSeriesMax = 256;
 constexpr size_t kAdminBodyBytesMax = 4u << 20;
 constexpr size_t kAdminConnectionsMax = 128;
+constexpr unsigned kThreadsMost = 16;
 
 // One serving thread: its view of the models, its front ends, its loop. Order matters: the later borrow the earlier.
 struct Lane {
+  std::unique_ptr<Turn> turn;
   std::unique_ptr<TableService> models;
   std::unique_ptr<http::RestFront> rest;
   std::unique_ptr<grpc::InferenceFront> grpc;
@@ -53,7 +57,8 @@ struct InferenceServer::Impl {
       : options(std::move(o)), clock(c), log(l), factories(std::move(f)), key(prediction_key(options.push_key_file)) {}
   ~Impl() {
     stop();
-    manager.reset();  // its thread wakes the loops, so it ends while they are still there
+    manager.reset();  // its thread wakes the loops and the mirror, so it ends while they are still there
+    mirror.reset();   // likewise: it looks at the loops
   }
 
   Status open();
@@ -62,10 +67,18 @@ struct InferenceServer::Impl {
   LoopLimits loop_limits() const;
   Status open_admin();
   void run();
+  size_t threads_wanted() const;
+  void follow_quota();
   void drain(const Hurried& hurried);
   void stop();
   void wake_lanes() {
     for (Lane& lane : lanes) lane.loop->wake();
+    mirror->wake();
+  }
+  Duration busy() const {
+    Duration sum{};
+    for (const Lane& lane : lanes) sum += Duration(lane.loop->stats().busy_ns);
+    return sum;
   }
   std::vector<LoopStats> stats() const {
     std::vector<LoopStats> out;
@@ -86,7 +99,9 @@ struct InferenceServer::Impl {
   std::unique_ptr<ModelLoader> loader;
   std::unique_ptr<CounterRegistry> counters;
   std::unique_ptr<Epochs<ModelTable>> tables;
+  std::unique_ptr<MirrorThread> mirror;
   std::vector<Lane> lanes;
+  size_t active_lanes = 0;
   std::unique_ptr<ModelManager> manager;
   std::unique_ptr<AdminFront> admin;
   std::unique_ptr<StreamProtocol> admin_protocol;
@@ -105,8 +120,9 @@ Status InferenceServer::Impl::open() {
 }
 
 Status InferenceServer::Impl::open_models() {
-  const int threads = options.threads > 0 ? options.threads : threads_by_quota();
-  lanes.resize(static_cast<size_t>(threads));
+  const size_t most = options.threads_most > 0 ? static_cast<size_t>(options.threads_most)
+                                               : std::min(std::thread::hardware_concurrency(), kThreadsMost);
+  lanes.resize(options.threads > 0 ? threads_wanted() : std::max(threads_wanted(), most));
   sources = registry::make_sources(options.sources, clock);
   CLOPS_ASSIGN(store, registry::open_store({.folder = options.cache_folder}));
   loader =
@@ -142,16 +158,22 @@ Status InferenceServer::Impl::open_lanes() {
   std::function<Result<bool>(std::string_view, bool, bool)> control;
   if (options.model_control)
     control = [this](std::string_view model, bool load, bool first) { return manager->control(model, load, first); };
+  MirrorThread::Parts aside{.clock = clock, .threads = lanes.size(), .busy = [this] { return busy(); }, .watchers = {}};
+  mirror = std::make_unique<MirrorThread>(std::move(aside), MirrorLimits{});
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
-    lane.models = std::make_unique<TableService>(
-        TableService::Parts{*tables, *counters, key, clock, draining, options.pod_name, i, control});
+    lane.turn = std::make_unique<Turn>();
+    TableService::Parts parts{*tables, *counters, key, clock, draining, options.pod_name, i, control, lane.turn.get()};
+    parts.watchers.push_back(std::make_unique<LoadWatcher>(options.queue_delay));
+    parts.watchers.push_back(std::make_unique<MirrorWatcher>(*mirror, i));
+    lane.models = std::make_unique<TableService>(std::move(parts));
     lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
     lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);
     lane.protocol =
         by_preface(http::make_http1(*lane.rest, http, draining), grpc::make_http2(*lane.grpc, http2, draining));
-    CLOPS_ASSIGN(lane.loop, Loop::make({clock, *lane.protocol, *lane.models, listener->socket()}, limits));
+    CLOPS_ASSIGN(lane.loop,
+                 Loop::make({clock, *lane.protocol, *lane.models, listener->socket(), lane.turn.get()}, limits));
     peers.push_back(lane.loop.get());
   }
   for (Lane& lane : lanes) lane.loop->share_with(peers);
@@ -167,18 +189,43 @@ Status InferenceServer::Impl::open_admin() {
                             .wake_readers = [this] { wake_lanes(); },
                             .on_change = [this] { admin_loop->wake(); }};
   manager = std::make_unique<ModelManager>(std::move(parts), ManagerOptions{.config_file = options.config_file});
-  admin = std::make_unique<AdminFront>(
-      AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); }, options.push_key_file});
+  admin =
+      std::make_unique<AdminFront>(AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); },
+                                                     [this] { follow_quota(); }, options.push_key_file});
   const http::Http1Options http{.parser = {.body_bytes_max = kAdminBodyBytesMax}};
   admin_protocol = http::make_http1(*admin, http, draining);
   const LoopLimits limits{.connections_max = kAdminConnectionsMax, .in_bytes_max = kAdminBodyBytesMax + (1u << 20)};
   CLOPS_ASSIGN(admin_loop, Loop::make({clock, *admin_protocol, *admin, admin_listener->socket()}, limits));
+  admin_loop->set_active(true);
   return {};
 }
 
+size_t InferenceServer::Impl::threads_wanted() const {
+  const int threads = options.threads > 0   ? options.threads
+                      : options.threads_now ? options.threads_now()
+                                            : threads_by_quota();
+  return static_cast<size_t>(std::max(threads, 1));
+}
+
+// Called by the admin loop's thread, and before it runs. A lane's thread begins when it is first needed and stays: a
+// lane that takes no connections costs a tick.
+void InferenceServer::Impl::follow_quota() {
+  if (draining.load(std::memory_order_relaxed)) return;
+  const size_t wanted = std::min(threads_wanted(), lanes.size());
+  if (wanted == active_lanes) return;
+  if (active_lanes > 0) log.info("the processor quota has changed", {{"threads", wanted}, {"before", active_lanes}});
+  active_lanes = wanted;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    Lane& lane = lanes[i];
+    lane.loop->set_active(i < wanted);
+    if (i < wanted && !lane.thread.joinable()) lane.thread = std::thread([&lane] { lane.loop->run(); });
+  }
+}
+
 void InferenceServer::Impl::run() {
-  for (Lane& lane : lanes) lane.thread = std::thread([&lane] { lane.loop->run(); });
+  follow_quota();
   admin_thread = std::thread([this] { admin_loop->run(); });
+  mirror->start();
   manager->start();
 }
 
@@ -205,12 +252,12 @@ void InferenceServer::Impl::drain(const Hurried& hurried) {
 }
 
 void InferenceServer::Impl::stop() {
+  if (admin_loop != nullptr) admin_loop->stop();  // first: it begins lanes
+  if (admin_thread.joinable()) admin_thread.join();
   for (Lane& lane : lanes) {
     if (lane.loop != nullptr) lane.loop->stop();
     if (lane.thread.joinable()) lane.thread.join();
   }
-  if (admin_loop != nullptr) admin_loop->stop();
-  if (admin_thread.joinable()) admin_thread.join();
 }
 
 Result<std::unique_ptr<InferenceServer>> InferenceServer::start(ServerOptions options, const Clock& clock, Log& log,

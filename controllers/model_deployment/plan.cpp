@@ -237,7 +237,8 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .rules = {},
                            .variants = {},
                            .stable = stable_of(object.spec.variants),
-                           .buckets = {}};
+                           .buckets = {},
+                           .mirror = object.spec.mirror};
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;
   std::optional<ConfigId> id;
@@ -247,7 +248,7 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
     const auto& variant = object.spec.variants[i];
     auto fallback = current ? last_loaded(*current, in_force, variant.name, pods, object.status) : std::nullopt;
     if (fallback == refs[i]) fallback.reset();
-    model.variants.push_back({variant.name, variant.weight, refs[i], std::move(fallback)});
+    model.variants.push_back({variant.name, variant.weight, refs[i], std::move(fallback), variant.limits});
     shares.push_back({variant.name, static_cast<uint32_t>(variant.weight) * (crds::kBuckets / 100)});
   }
   const bool named = current && !is_waiting(*current);

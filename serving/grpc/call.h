@@ -39,6 +39,7 @@ enum class GrpcCode : uint8_t {
 struct Outcome {
   GrpcCode code = GrpcCode::Ok;
   std::string message;
+  uint32_t retry_ms = 0;  // told to the client as grpc-retry-pushback-ms; 0: not
   [[nodiscard]] bool ok() const { return code == GrpcCode::Ok; }
 };
 [[nodiscard]] Outcome outcome_of(const Error& error);
@@ -76,6 +77,8 @@ class GrpcService {
   virtual std::optional<Outcome> news(Call& call, std::string& out) = 0;
   virtual void on_refused(GrpcCode code) = 0;  // a call that never reached serve()
   [[nodiscard]] virtual TimePoint now() const = 0;
+  // When what is being handled came, most likely: from then a call's time counts.
+  [[nodiscard]] virtual TimePoint arrived() const { return now(); }
 };
 
 }  // namespace clops::serving::grpc

@@ -35,6 +35,7 @@ void CallStream::open(int32_t id, TimePoint now) {
   headers_.clear();
   outcome_.code = GrpcCode::Ok;
   outcome_.message.clear();
+  outcome_.retry_ms = 0;
 }
 
 void CallStream::add_header(std::string_view name, std::string_view value, const CallLimits& limits) {

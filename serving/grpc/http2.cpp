@@ -57,7 +57,9 @@ nghttp2_nv header(std::string_view name, std::string_view value, uint8_t flags) 
 constexpr uint8_t kStatic = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 constexpr uint8_t kCopied = NGHTTP2_NV_FLAG_NO_COPY_NAME;
 
-// grpc-status and, where there is one, grpc-message.
+using HeaderFields = std::array<nghttp2_nv, 6>;  // the most that an answer has
+
+// grpc-status and, where there are any, grpc-message and grpc-retry-pushback-ms.
 class StatusHeaders {
  public:
   explicit StatusHeaders(const Outcome& outcome) {
@@ -66,16 +68,17 @@ class StatusHeaders {
     code_.resize(static_cast<size_t>(end - code_.data()));
     constexpr size_t kShown = 1000;  // a client's own words may be in it, and headers have limits
     append_percent_encoded(message_, std::string_view(outcome.message).substr(0, kShown));
+    if (outcome.retry_ms > 0) retry_ = std::to_string(outcome.retry_ms);
   }
-  template <class Out>
-  size_t write(Out& out, size_t at) const {
+  size_t write(HeaderFields& out, size_t at) const {
     out[at++] = header("grpc-status", code_, kCopied);
     if (!message_.empty()) out[at++] = header("grpc-message", message_, kCopied);
+    if (!retry_.empty()) out[at++] = header("grpc-retry-pushback-ms", retry_, kCopied);
     return at;
   }
 
  private:
-  std::string code_, message_;
+  std::string code_, message_, retry_;
 };
 
 class Http2 final : public StreamHandler {
@@ -247,7 +250,7 @@ int Http2::on_frame_begun(const nghttp2_frame_hd& head) {
 int Http2::on_headers_begun(const nghttp2_frame& frame) {
   if (frame.hd.type != NGHTTP2_HEADERS || frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   auto stream = shared_.take();
-  stream->open(frame.hd.stream_id, now_);
+  stream->open(frame.hd.stream_id, shared_.service.arrived());
   nghttp2_session_set_stream_user_data(session_.get(), frame.hd.stream_id, stream.get());
   open_.push_back(std::move(stream));
   return 0;
@@ -299,7 +302,7 @@ void Http2::respond(CallStream& stream) {
 }
 
 bool Http2::submit(CallStream& stream) {
-  std::array<nghttp2_nv, 5> headers{};
+  HeaderFields headers{};
   size_t count = 0;
   if (stream.http_status() != 200) {
     headers[count++] = header(":status", stream.http_status() == 405 ? "405" : "415", kStatic);
@@ -332,7 +335,7 @@ ssize_t Http2::on_read(CallStream& stream, size_t most, uint32_t& flags) {
   }
   if (bytes == left && stream.concluded()) {
     flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    std::array<nghttp2_nv, 2> trailers{};
+    HeaderFields trailers{};
     const StatusHeaders status(stream.outcome());
     const size_t count = status.write(trailers, 0);
     if (nghttp2_submit_trailer(session_.get(), stream.id(), trailers.data(), count) != 0)

@@ -55,6 +55,11 @@ Status read_request_parameters(const InferMessage& message, InferRequest& out) {
   for (const std::string_view entry : message.parameters) {
     CLOPS_ASSIGN(const Parameter parameter, read_parameter(entry));
     if (parameter.name.starts_with("triton_")) return bad("parameter " + quoted(parameter.name) + " is reserved");
+    if (parameter.name == kTimeoutParameter) {
+      if (parameter.kind != Parameter::Kind::Integer || static_cast<int64_t>(parameter.number) < 0)
+        return bad("parameter " + quoted(parameter.name) + " is not a whole number of 0 or more");
+      out.timeout_us = static_cast<int64_t>(std::min<uint64_t>(parameter.number, kTimeoutMicrosecondsMost));
+    }
     if (parameter.name != kContributions) continue;
     if (parameter.kind != Parameter::Kind::Boolean)
       return bad("parameter " + quoted(parameter.name) + " is not true or false");

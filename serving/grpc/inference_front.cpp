@@ -136,6 +136,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
                 .headers = call.headers,
                 .body_bytes = message.size(),
                 .begin = models_.now(),
+                .arrived = models_.arrived(),
                 .deadline = call.deadline};
   CallEnd end;
   inference_.prediction_id.clear();
@@ -148,9 +149,11 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     CLOPS_ASSIGN(end.target, models_.route(info));
     CLOPS_TRY(decode_infer(message_, end.target->engine->info(), limits_, inference_.request));
     end.inference = &inference_;
+    CLOPS_TRY(models_.decoded(info, *end.target, inference_));
     return run(*end.target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
+  if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;
   end.status = http_status_of(outcome.code);
   end.error = outcome.message;
   if (done) end.rows = inference_.request.row_count;

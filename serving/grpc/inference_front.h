@@ -25,6 +25,7 @@ class InferenceFront final : public GrpcService {
   std::optional<Outcome> news(Call& call, std::string& out) override;
   void on_refused(GrpcCode code) override;
   [[nodiscard]] TimePoint now() const override { return models_.now(); }
+  [[nodiscard]] TimePoint arrived() const override { return models_.arrived(); }
 
  private:
   Outcome infer(const Call& call, std::string_view message, std::string& out);

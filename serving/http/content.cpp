@@ -42,6 +42,9 @@ ContentHeaders ContentHeaders::of(const Request& request) {
       case 16:
         if (out.encoding.empty() && same_header_name(name, "content-encoding")) out.encoding = value;
         break;
+      case 30:
+        if (same_header_name(name, "x-envoy-expected-rq-timeout-ms")) out.timeout_ms = value;
+        break;
       case 31:
         if (same_header_name(name, "inference-header-content-length")) {
           out.json_bytes_twice = out.json_bytes.has_value();

@@ -18,6 +18,7 @@ namespace clops::serving::http {
 
 struct ContentHeaders {
   std::string_view type, encoding, accept_encoding;
+  std::string_view timeout_ms;                 // x-envoy-expected-rq-timeout-ms
   std::optional<std::string_view> json_bytes;  // Inference-Header-Content-Length
   bool json_bytes_twice = false;
 

@@ -1,6 +1,8 @@
 #include "serving/http/model_call.h"
 
 #include <algorithm>
+#include <charconv>
+#include <chrono>
 
 namespace clops::serving::http {
 
@@ -18,6 +20,8 @@ int status_of(Code code) {
       return 415;
     case Code::Unavailable:
       return 503;
+    case Code::DeadlineExceeded:
+      return 504;
     default:
       return 500;
   }
@@ -29,6 +33,18 @@ bool only(std::string_view allowed, const Request& request, Answer& answer) {
   answer.error(405, std::string(request.method.substr(0, 16)) + " is not done here: use " + std::string(allowed));
   answer.extra = get ? "Allow: GET, HEAD\r\n" : "Allow: POST\r\n";
   return false;
+}
+
+Status read_deadline(const ContentHeaders& headers, CallInfo& call) {
+  if (headers.timeout_ms.empty()) return {};
+  constexpr int64_t kMost = 1000LL * 60 * 60 * 24;
+  int64_t ms = 0;
+  const std::string_view text = headers.timeout_ms;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ms);
+  if (error != std::errc{} || end != text.data() + text.size() || ms < 0)
+    return fail(Code::InvalidArgument, "x-envoy-expected-rq-timeout-ms is not a whole number of milliseconds");
+  if (ms > 0) call.deadline = call.arrived + std::chrono::milliseconds(std::min(ms, kMost));  // 0: none
+  return {};
 }
 
 std::string_view ModelCall::name_prediction(const Target& target) {

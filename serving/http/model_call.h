@@ -17,6 +17,9 @@ namespace clops::serving::http {
 // True when the method may go on; else answered. `allowed`: GET or POST.
 [[nodiscard]] bool only(std::string_view allowed, const Request& request, Answer& answer);
 
+// What a proxy says of how long it will wait, into call.deadline. InvalidArgument: not a number.
+[[nodiscard]] Status read_deadline(const ContentHeaders& headers, CallInfo& call);
+
 class ModelCall {
  public:
   ModelCall(ModelService& models, InferLimits limits, size_t body_bytes_max)
@@ -29,24 +32,29 @@ class ModelCall {
     call.headers = http.headers;
     call.body_bytes = http.body.size();
     call.begin = models_.now();
+    call.arrived = models_.arrived();
     inference.request.row_count = 0;
     inference.prediction_id.clear();
     CallEnd end;
-    Status done;
     const ContentHeaders headers = ContentHeaders::of(http);
-    if (std::string_view body; content_.open(headers, http.body, body, answer)) {
-      done = [&]() -> Status {
-        CLOPS_TRY(models_.begin(call));
-        CLOPS_ASSIGN(end.target, models_.route(call));
-        CLOPS_TRY(decode(headers, body, *end.target));
-        end.inference = &inference;
-        CLOPS_TRY(inference.run(*end.target));
-        return write(*end.target);
-      }();
-      if (!done) {
-        answer.error(status_of(done.error().code), done.error().message);
-        end.error = done.error().message;
-      }
+    bool answered = false;  // by Content
+    const Status done = [&]() -> Status {
+      CLOPS_TRY(read_deadline(headers, call));
+      CLOPS_TRY(models_.begin(call));
+      CLOPS_ASSIGN(end.target, models_.route(call));
+      std::string_view body;  // what is refused until now is not even unpacked
+      answered = !content_.open(headers, http.body, body, answer);
+      if (answered) return {};
+      CLOPS_TRY(decode(headers, body, *end.target));
+      end.inference = &inference;
+      CLOPS_TRY(models_.decoded(call, *end.target, inference));
+      CLOPS_TRY(inference.run(*end.target));
+      return write(*end.target);
+    }();
+    if (!done) {
+      answer.error(status_of(done.error().code), done.error().message);
+      end.error = done.error().message;
+      if (answer.status == 503) answer.extra = "Retry-After: 1\r\n";
     }
     if (!headers.accept_encoding.empty()) content_.pack(headers.accept_encoding, answer);
     end.status = answer.status;

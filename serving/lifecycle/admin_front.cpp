@@ -20,6 +20,7 @@ bool wrong_method(const http::Request& request, std::string_view allow, http::An
 void AdminFront::on_tick(TimePoint now) {
   if (now < next_sample_) return;
   next_sample_ = now + std::chrono::seconds(1);
+  if (parts_.every_second) parts_.every_second();
   sampler_.sample(now, parts_.loops());
   free_memory_.look(now);
 }
@@ -111,7 +112,11 @@ bool AdminFront::push(const http::Request& request, http::Answer& answer) {
 
 void AdminFront::metrics(http::Answer& answer) const {
   const crds::PodState state = parts_.manager.state();
-  ProcessGauges gauges{.models = {}, .loops = parts_.loops(), .generation = state.generation, .ready = state.ready};
+  ProcessGauges gauges{.models = {},
+                       .loops = parts_.loops(),
+                       .mirrored = parts_.counters.all_mirrored(),
+                       .generation = state.generation,
+                       .ready = state.ready};
   for (const crds::VariantState& v : state.variants)
     gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
   answer.content_type = kMetricsContentType;

@@ -25,6 +25,7 @@ class AdminFront final : public http::HttpService, public LoopObserver {
     const Clock& clock;
     const std::atomic<bool>& draining;
     std::function<std::vector<LoopStats>()> loops;
+    std::function<void()> every_second;
     std::string push_key_file;  // empty: no push
     std::chrono::milliseconds ack_most{10'000};
   };

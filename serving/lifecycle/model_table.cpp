@@ -17,9 +17,18 @@ const TableVariant* served_before(const ModelTable* before, const std::string& m
   return at == old->variants.end() || at->model == nullptr ? nullptr : &*at;
 }
 
+// What is under way and how much has come is not forgotten with a table.
+std::shared_ptr<VariantGate> gate_of(const crds::ServingModel& model, const crds::ServingVariant& wanted,
+                                     const ModelTable* before) {
+  const TableVariant* old = served_before(before, model.name, wanted.name);
+  return old != nullptr && old->gate != nullptr ? old->gate : std::make_shared<VariantGate>();
+}
+
 TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVariant& wanted,
                           const LoadedByDigest& loaded, const ModelTable* before) {
-  TableVariant variant{.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}};
+  TableVariant variant{.name = wanted.name, .weight = wanted.weight, .limits = wanted.limits};
+  if (wanted.limits.max_concurrent > 0 || wanted.limits.max_requests_per_second > 0)
+    variant.gate = gate_of(model, wanted, before);
   if (auto now = look_up(loaded, wanted.model)) {
     variant.serves = wanted.model;
     variant.model = std::move(now);
@@ -37,6 +46,26 @@ TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVa
     variant.model = old->model;
   }
   return variant;
+}
+
+// The mirror's own calls are not computed twice, nor is anything by a mirror that is not loaded.
+void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry& counters) {
+  const auto mirror = std::ranges::find(model.variants, wanted.variant, &TableVariant::name);
+  if (mirror == model.variants.end() || mirror->model == nullptr) return;
+  for (TableVariant& variant : model.variants) {
+    if (variant.model == nullptr || variant.name == wanted.variant) continue;
+    auto inputs = inputs_for(variant.model->engine->info(), mirror->model->engine->info());
+    MirrorRoute route{.model = model.name,
+                      .variant = mirror->name,
+                      .version = mirror->serves.version,
+                      .digest = mirror->serves.digest,
+                      .loaded = mirror->model,
+                      .counters = counters.get_mirrored({model.name, mirror->serves.version, mirror->name}),
+                      .percent = static_cast<uint32_t>(wanted.percent),
+                      .fits = inputs.has_value()};
+    if (inputs) route.inputs = std::move(*inputs);
+    variant.mirror = std::make_shared<const MirrorRoute>(std::move(route));
+  }
 }
 
 }  // namespace
@@ -59,8 +88,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
       if (wanted_here) {
         to.variants.push_back(plan_variant(model, wanted, loaded, before));
       } else {
-        to.variants.push_back(
-            {.name = wanted.name, .weight = wanted.weight, .serves = {}, .model = {}, .counters = {}});
+        to.variants.push_back({.name = wanted.name, .weight = wanted.weight});
       }
     }
     const auto stable = std::ranges::find(to.variants, model.stable, &TableVariant::name);
@@ -74,6 +102,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
       if (variant.model != nullptr) variant.counters = counters.get({model.name, variant.serves.version, variant.name});
       if (variant.weight > 0 && to.variants[variant.answered_by].model == nullptr) to.ready = false;
     }
+    if (model.mirror) plan_mirror(*model.mirror, to, counters);
     table.ready = table.ready && (to.ready || !wanted_here);
     table.models.push_back(std::move(to));
   }

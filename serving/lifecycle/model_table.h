@@ -15,6 +15,8 @@
 #include "base/result.h"
 #include "crds/serving_config.h"
 #include "serving/lifecycle/model_loader.h"
+#include "serving/load/admission.h"
+#include "serving/load/mirror_route.h"
 #include "serving/monitoring/counters.h"
 #include "serving/routing/router.h"
 
@@ -26,6 +28,9 @@ struct TableVariant {
   crds::ModelRef serves;  // what in fact answers for this variant; model_version empty: nothing of its own
   std::shared_ptr<const LoadedModel> model;  // null with it
   std::shared_ptr<CounterSet> counters;
+  crds::VariantLimits limits;
+  std::shared_ptr<VariantGate> gate;  // null: nothing is limited that threads share; else from one table to the next
+  std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
   uint32_t answered_by = 0;  // index of the variant that takes this one's share: itself, or the stable one
 };
 

@@ -8,6 +8,7 @@
 namespace clops::serving {
 namespace {
 
+constexpr int kDeadlineStatus = 504;
 constexpr size_t kTagHex = 16;  // of an id's signature: 64 bits
 
 void append_tag(const HmacSha256& key, std::string_view message, std::string& out) {
@@ -59,6 +60,10 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.digest = variant.serves.digest;
   to.engine = &engine;
   to.scratch = out->scratch.get();
+  out->load.limits = variant.limits;
+  out->load.gate = variant.gate.get();
+  to.load = &out->load;
+  to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
   to.head_json = "{\"model_name\":" + json_text(to.model) + ",\"model_version\":" + json_text(to.version);
   to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) +
@@ -113,6 +118,11 @@ Result<Target*> TableService::route(const CallInfo& call) {
   CLOPS_ASSIGN(Target* const target, choose(call));
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
   return target;
+}
+
+Status TableService::decoded(const CallInfo& call, Target& target, const Inference& inference) {
+  for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->decoded(call, target, inference));
+  return {};
 }
 
 Result<ModelView> TableService::describe(std::string_view name, std::string_view version) {
@@ -211,6 +221,7 @@ void TableService::end(const CallInfo& call, const CallEnd& end) {
 }
 
 void TableService::refused(int status) {
+  if (status == kDeadlineStatus) unrouted_->shard(parts_.slot).refuse(Refusal::Deadline);
   unrouted_->shard(parts_.slot).record(status, 0, 0);
 }
 

@@ -15,6 +15,7 @@
 #include "base/time.h"
 #include "serving/lifecycle/epochs.h"
 #include "serving/lifecycle/model_table.h"
+#include "serving/load/admission.h"
 #include "serving/net/loop.h"
 #include "serving/protocol/service.h"
 
@@ -31,6 +32,7 @@ class TableService final : public ModelService, public LoopObserver {
     std::string pod_name;
     size_t slot = 0;
     std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
+    const Turn* turn = nullptr;                          // its loop's; null: nothing ever waits
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
   };
   explicit TableService(Parts parts);
@@ -43,6 +45,7 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] bool draining() const override { return parts_.draining.load(std::memory_order_relaxed); }
   [[nodiscard]] Status begin(const CallInfo& call) override;
   [[nodiscard]] Result<Target*> route(const CallInfo& call) override;
+  [[nodiscard]] Status decoded(const CallInfo& call, Target& target, const Inference& inference) override;
   void end(const CallInfo& call, const CallEnd& end) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
   [[nodiscard]] std::vector<RepositoryEntry> repository(bool ready_only) override;
@@ -52,11 +55,13 @@ class TableService final : public ModelService, public LoopObserver {
   void append_prediction_id(const Target& target, std::string& out) override;
   void refused(int status) override;
   [[nodiscard]] TimePoint now() const override { return parts_.clock.now(); }
+  [[nodiscard]] TimePoint arrived() const override { return parts_.turn != nullptr ? parts_.turn->arrived : now(); }
 
  private:
   struct Variant {
     Target target;
     std::unique_ptr<Scratch> scratch;
+    VariantLoad load;
   };
   struct Model {
     const TableModel* table = nullptr;

@@ -26,6 +26,11 @@ size_t code_index(int status) {
   return static_cast<size_t>(std::ranges::find(kCodes, close) - kCodes.begin());
 }
 
+int code_of(Mirrored outcome) {
+  constexpr std::array kOf = {200, 500, 503, 504, 413, 409};
+  return kOf[static_cast<size_t>(outcome)];
+}
+
 uint64_t VariantTotals::requests() const {
   uint64_t sum = 0;
   for (const Histogram& histogram : by_code) sum += histogram.count;
@@ -35,30 +40,46 @@ uint64_t VariantTotals::failures() const {
   return requests() - by_code[0].count;
 }
 
-void VariantCounters::record(int status, uint64_t rows, uint64_t duration_ns) {
-  Cells& cells = by_code_[code_index(status)];
+void VariantCounters::Cells::add(uint64_t ns) {
   size_t bucket = 0;
-  while (bucket < kBoundsNs.size() && duration_ns > kBoundsNs[bucket]) ++bucket;
-  bump(cells.buckets[bucket], 1);
-  bump(cells.sum_ns, duration_ns);
+  while (bucket < kBoundsNs.size() && ns > kBoundsNs[bucket]) ++bucket;
+  bump(buckets[bucket], 1);
+  bump(sum_ns, ns);
+}
+
+void VariantCounters::Cells::add_to(Histogram& to) const {
+  for (size_t i = 0; i < to.buckets.size(); ++i) {
+    const uint64_t count = buckets[i].load(std::memory_order_relaxed);
+    to.buckets[i] += count;
+    to.count += count;
+  }
+  to.sum_ns += sum_ns.load(std::memory_order_relaxed);
+}
+
+void VariantCounters::record(int status, uint64_t rows, uint64_t duration_ns) {
+  by_code_[code_index(status)].add(duration_ns);
   if (rows > 0) {
     bump(rows_, rows);
     bump(executions_, 1);
   }
 }
 
+void VariantCounters::waited(uint64_t ns) {
+  waits_.add(ns);
+}
+void VariantCounters::refuse(Refusal why) {
+  bump(refused_[static_cast<size_t>(why)], 1);
+}
+
 void VariantCounters::add_to(VariantTotals& totals) const {
   for (size_t code = 0; code < kCodes.size(); ++code) {
     Histogram& to = totals.by_code[code];
-    for (size_t i = 0; i < to.buckets.size(); ++i) {
-      const uint64_t count = by_code_[code].buckets[i].load(std::memory_order_relaxed);
-      to.buckets[i] += count;
-      to.count += count;
-    }
-    const uint64_t sum = by_code_[code].sum_ns.load(std::memory_order_relaxed);
-    to.sum_ns += sum;
-    totals.busy_ns += sum;
+    const uint64_t before = to.sum_ns;
+    by_code_[code].add_to(to);
+    totals.busy_ns += to.sum_ns - before;
   }
+  waits_.add_to(totals.waits);
+  for (size_t i = 0; i < refused_.size(); ++i) totals.refused[i] += refused_[i].load(std::memory_order_relaxed);
   totals.rows += rows_.load(std::memory_order_relaxed);
   totals.executions += executions_.load(std::memory_order_relaxed);
 }
@@ -73,16 +94,29 @@ VariantTotals CounterSet::totals() const {
 
 std::shared_ptr<CounterSet> CounterRegistry::get(const SeriesKey& key) {
   const std::lock_guard lock(mutex_);
+  return get(series_, key, threads_);
+}
+std::shared_ptr<CounterSet> CounterRegistry::get_mirrored(const SeriesKey& key) {
+  const std::lock_guard lock(mutex_);
+  return get(mirrored_, key, threads_ + 1);
+}
+
+std::shared_ptr<CounterSet> CounterRegistry::get(Sets& series, const SeriesKey& key, size_t shards) const {
   const auto key_of = [](const std::shared_ptr<CounterSet>& set) -> const SeriesKey& { return set->key(); };
-  auto at = std::ranges::lower_bound(series_, key, {}, key_of);
-  if (at != series_.end() && (*at)->key() == key) return *at;
-  if (series_.size() >= series_max_) {
+  auto at = std::ranges::lower_bound(series, key, {}, key_of);
+  if (at != series.end() && (*at)->key() == key) return *at;
+  if (series.size() >= series_max_) {
     // Only series that nothing serves any more may go: those in force are counted on.
-    const auto unused = std::ranges::find_if(series_, [](const auto& set) { return set.use_count() == 1; });
-    if (unused != series_.end()) series_.erase(unused);
-    at = std::ranges::lower_bound(series_, key, {}, key_of);
+    const auto unused = std::ranges::find_if(series, [](const auto& set) { return set.use_count() == 1; });
+    if (unused != series.end()) series.erase(unused);
+    at = std::ranges::lower_bound(series, key, {}, key_of);
   }
-  return *series_.insert(at, std::make_shared<CounterSet>(key, threads_));
+  return *series.insert(at, std::make_shared<CounterSet>(key, shards));
+}
+
+std::vector<std::shared_ptr<CounterSet>> CounterRegistry::all_mirrored() const {
+  const std::lock_guard lock(mutex_);
+  return mirrored_;
 }
 
 std::vector<std::shared_ptr<CounterSet>> CounterRegistry::all() const {

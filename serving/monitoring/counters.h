@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace clops::serving {
@@ -22,6 +23,15 @@ inline constexpr std::array<int, 15> kCodes = {200, 400, 401, 403, 404, 405, 408
                                                413, 415, 431, 500, 501, 503, 504};
 [[nodiscard]] size_t code_index(int status);  // of kCodes; others count as 500
 
+// Why a call was not computed that was right in itself.
+enum class Refusal : uint8_t { Queue, Deadline, Concurrency, Rate };
+inline constexpr std::array<std::string_view, 4> kRefusals = {"queue", "deadline", "concurrency", "rate"};
+
+// What became of a call for the mirror; counted as HTTP's codes are.
+enum class Mirrored : uint8_t { Answered, Failed, Full, Busy, Large, Schema };
+inline constexpr std::array<std::string_view, 6> kMirrored = {"answered", "failed", "full", "busy", "large", "schema"};
+[[nodiscard]] int code_of(Mirrored outcome);
+
 struct Histogram {
   std::array<uint64_t, kDurationBounds.size() + 1> buckets{};  // the last: above all bounds
   uint64_t sum_ns = 0, count = 0;
@@ -30,6 +40,8 @@ struct Histogram {
 struct VariantTotals {
   std::array<Histogram, kCodes.size()> by_code{};
   uint64_t rows = 0, executions = 0, busy_ns = 0;
+  Histogram waits;  // until a call's handling began
+  std::array<uint64_t, kRefusals.size()> refused{};
   [[nodiscard]] uint64_t requests() const;
   [[nodiscard]] uint64_t failures() const;
 };
@@ -37,6 +49,8 @@ struct VariantTotals {
 class alignas(64) VariantCounters {
  public:
   void record(int status, uint64_t rows, uint64_t duration_ns);
+  void waited(uint64_t ns);
+  void refuse(Refusal why);
   void add_to(VariantTotals& totals) const;
 
  private:
@@ -44,8 +58,12 @@ class alignas(64) VariantCounters {
   struct Cells {
     std::array<Cell, kDurationBounds.size() + 1> buckets{};
     Cell sum_ns{0};
+    void add(uint64_t ns);
+    void add_to(Histogram& to) const;
   };
   std::array<Cells, kCodes.size()> by_code_{};
+  Cells waits_;
+  std::array<Cell, kRefusals.size()> refused_{};
   Cell rows_{0}, executions_{0};
 };
 
@@ -70,12 +88,18 @@ class CounterRegistry {
  public:
   CounterRegistry(size_t threads, size_t series_max) : threads_(threads), series_max_(series_max) {}
   [[nodiscard]] std::shared_ptr<CounterSet> get(const SeriesKey& key);
+  // Of calls that were computed once more; with a shard for the thread that does.
+  [[nodiscard]] std::shared_ptr<CounterSet> get_mirrored(const SeriesKey& key);
   [[nodiscard]] std::vector<std::shared_ptr<CounterSet>> all() const;  // sorted by key
+  [[nodiscard]] std::vector<std::shared_ptr<CounterSet>> all_mirrored() const;
 
  private:
+  using Sets = std::vector<std::shared_ptr<CounterSet>>;  // sorted by key
+  std::shared_ptr<CounterSet> get(Sets& series, const SeriesKey& key, size_t shards) const;
+
   size_t threads_, series_max_;
   mutable std::mutex mutex_;
-  std::vector<std::shared_ptr<CounterSet>> series_;  // sorted by key
+  Sets series_, mirrored_;
 };
 
 }  // namespace clops::serving

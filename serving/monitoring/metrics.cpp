@@ -62,7 +62,7 @@ struct Series {
 };
 
 std::string_view failure_reason(int code) {  // Triton's words for the label
-  return code == 503 ? "REJECTED" : code == 500 ? "BACKEND" : "OTHER";
+  return code == 503 || code == 504 ? "REJECTED" : code == 500 ? "BACKEND" : "OTHER";
 }
 
 void print_triton(Printer& p, const std::vector<Series>& all) {
@@ -89,27 +89,57 @@ void print_triton(Printer& p, const std::vector<Series>& all) {
   counter("nv_inference_exec_count", "Number of model executions", [](const VariantTotals& t) { return t.executions; });
   counter("nv_inference_request_duration_us", "Cumulative duration of successful inference requests in microseconds",
           [](const VariantTotals& t) { return t.by_code[0].sum_ns / 1000; });
+  counter("nv_inference_queue_duration_us", "Cumulative time that inference requests waited in microseconds",
+          [](const VariantTotals& t) { return t.waits.sum_ns / 1000; });
+}
+
+void print_histogram(Printer& p, const std::string& name, const std::string& labels, const Histogram& histogram) {
+  uint64_t sum = 0;
+  for (size_t i = 0; i < kDurationBounds.size(); ++i) {
+    sum += histogram.buckets[i];
+    std::string bound;
+    append(bound, kDurationBounds[i]);
+    p.line(name + "_bucket", labels + ",le=\"" + bound + "\"", sum);
+  }
+  p.line(name + "_bucket", labels + ",le=\"+Inf\"", histogram.count);
+  p.line(name + "_sum", labels, static_cast<double>(histogram.sum_ns) / 1e9);
+  p.line(name + "_count", labels, histogram.count);
 }
 
 void print_histograms(Printer& p, const std::vector<Series>& all) {
   p.family("clops_request_duration_seconds", "histogram", "Time from a whole request to its whole answer");
   for (const Series& s : all) {
     for (size_t code = 0; code < kCodes.size(); ++code) {
-      const Histogram& histogram = s.totals.by_code[code];
-      if (histogram.count == 0) continue;
+      if (s.totals.by_code[code].count == 0) continue;
       const std::string labels = s.labels + ",code=\"" + std::to_string(kCodes[code]) + "\"";
-      uint64_t sum = 0;
-      for (size_t i = 0; i < kDurationBounds.size(); ++i) {
-        sum += histogram.buckets[i];
-        std::string bound;
-        append(bound, kDurationBounds[i]);
-        p.line("clops_request_duration_seconds_bucket", labels + ",le=\"" + bound + "\"", sum);
-      }
-      p.line("clops_request_duration_seconds_bucket", labels + ",le=\"+Inf\"", histogram.count);
-      p.line("clops_request_duration_seconds_sum", labels, static_cast<double>(histogram.sum_ns) / 1e9);
-      p.line("clops_request_duration_seconds_count", labels, histogram.count);
+      print_histogram(p, "clops_request_duration_seconds", labels, s.totals.by_code[code]);
     }
   }
+  p.family("clops_queue_seconds", "histogram", "Time that calls waited before they were handled, also those refused");
+  for (const Series& s : all) {
+    if (s.totals.waits.count > 0) print_histogram(p, "clops_queue_seconds", s.labels, s.totals.waits);
+  }
+  p.family("clops_refused_total", "counter", "Calls that were not computed, by what they exceeded");
+  for (const Series& s : all) {
+    for (size_t i = 0; i < kRefusals.size(); ++i)
+      p.line("clops_refused_total", s.labels + ",reason=\"" + std::string(kRefusals[i]) + "\"", s.totals.refused[i]);
+  }
+}
+
+void print_mirrored(Printer& p, const std::vector<std::shared_ptr<CounterSet>>& series) {
+  if (series.empty()) return;
+  p.family("clops_mirror_requests_total", "counter", "Calls for the mirror: computed once more, or why not");
+  for (const auto& set : series) {
+    const VariantTotals totals = set->totals();
+    for (size_t i = 0; i < kMirrored.size(); ++i) {
+      const std::string labels = labels_of(set->key()) + ",outcome=\"" + std::string(kMirrored[i]) + "\"";
+      const int code = code_of(static_cast<Mirrored>(i));
+      p.line("clops_mirror_requests_total", labels, totals.by_code[code_index(code)].count);
+    }
+  }
+  p.family("clops_mirror_duration_seconds", "histogram", "Time that the mirror took to compute a call");
+  for (const auto& set : series)
+    print_histogram(p, "clops_mirror_duration_seconds", labels_of(set->key()), set->totals().by_code[0]);
 }
 
 void print_process(Printer& p, const ProcessGauges& gauges) {
@@ -121,23 +151,31 @@ void print_process(Printer& p, const ProcessGauges& gauges) {
   for (const ModelGauge& m : gauges.models) {
     p.line("clops_model_state", labels_of({m.model, m.version, m.variant}) + ",state=\"" + m.state + "\"", uint64_t{1});
   }
+  const auto each_loop = [&gauges](const auto& print) {  // that has ever been at work
+    for (size_t i = 0; i < gauges.loops.size(); ++i)
+      if (gauges.loops[i].active || gauges.loops[i].busy_ns > 0)
+        print(gauges.loops[i], "thread=\"" + std::to_string(i) + "\"");
+  };
   p.family("clops_connections", "gauge", "Open client connections by serving thread");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_connections", "thread=\"" + std::to_string(i) + "\"", uint64_t{gauges.loops[i].connections});
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_connections", labels, uint64_t{loop.connections});
+  });
   p.family("clops_connections_evicted_total", "counter", "Connections closed at the limit to make room for others");
-  for (size_t i = 0; i < gauges.loops.size(); ++i)
-    p.line("clops_connections_evicted_total", "thread=\"" + std::to_string(i) + "\"", gauges.loops[i].evicted);
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_connections_evicted_total", labels, loop.evicted);
+  });
+  p.family("clops_queue_depth", "gauge", "Ready events that a serving thread has not handled yet");
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_queue_depth", labels, uint64_t{loop.in_hand});
+  });
   p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_busy_seconds_total", "thread=\"" + std::to_string(i) + "\"",
-           static_cast<double>(gauges.loops[i].busy_ns) / 1e9);
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_busy_seconds_total", labels, static_cast<double>(loop.busy_ns) / 1e9);
+  });
   p.family("clops_loop_lag_seconds", "gauge", "Longest recent wait of a ready event for its serving thread");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_loop_lag_seconds", "thread=\"" + std::to_string(i) + "\"",
-           static_cast<double>(gauges.loops[i].lag_max_ns) / 1e9);
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_loop_lag_seconds", labels, static_cast<double>(loop.lag_max_ns) / 1e9);
+  });
 }
 
 }  // namespace
@@ -149,6 +187,7 @@ std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series
   Printer printer;
   print_triton(printer, all);
   print_histograms(printer, all);
+  print_mirrored(printer, gauges.mirrored);
   print_process(printer, gauges);
   return std::move(printer.out);
 }
@@ -157,7 +196,7 @@ void HintSampler::sample(TimePoint now, const std::vector<LoopStats>& loops) {
   Sample& to = ring_[count_++ % kSamples];
   to = Sample{};
   to.at = now;
-  threads_ = loops.size();
+  threads_ = static_cast<size_t>(std::ranges::count(loops, true, &LoopStats::active));
   for (const LoopStats& loop : loops) {
     to.busy_ns += loop.busy_ns;
     to.lag_max_ns = std::max(to.lag_max_ns, loop.lag_max_ns);

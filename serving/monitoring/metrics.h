@@ -21,6 +21,7 @@ struct ModelGauge {
 struct ProcessGauges {
   std::vector<ModelGauge> models;
   std::vector<LoopStats> loops;
+  std::vector<std::shared_ptr<CounterSet>> mirrored;
   int64_t generation = 0;
   bool ready = false;
 };

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -30,6 +29,9 @@ constexpr size_t kHeavyBytes = 4 * kKeepBytes;
 constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
 
 using Queue = std::list<uint32_t>;  // slots
+// After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
+// events may have waited.
+constexpr std::chrono::microseconds kLongRound{500};
 
 struct Connection {
   int socket = -1;
@@ -43,7 +45,9 @@ struct Connection {
   bool proven = false;  // it has had an answer
   Queue::iterator place;
   TimePoint active{}, message_began{}, written{}, retire_at{}, merit{}, heavy_since{};
-  size_t holds = 0;  // bytes, as last counted
+  size_t holds = 0;    // bytes, as last counted
+  TimePoint came{};    // as a Turn says it
+  uint64_t added = 0;  // in which round; 0: it has been heard since
 };
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
@@ -53,25 +57,28 @@ void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
 }  // namespace
 
 struct Loop::Impl {
-  Impl(Parts p, LoopLimits l) : parts(p), limits(l), buffer(kReadBytes) {}
+  Impl(Parts p, LoopLimits l) : parts(p), limits(l) {}
   ~Impl() {
-    for (const int socket : adopted) ::close(socket);
+    for (const Adopted& one : adopted) ::close(one.socket);
     if (poll >= 0) ::close(poll);
     if (wake_event >= 0) ::close(wake_event);
   }
 
   void run();
+  int next_events();
   void handle(const epoll_event& event);
   void on_woken();
+  void follow_active();
   void on_tick();
   void accept_some(int at_most);
   Loop* loop_for_next() const;
-  void add(int socket);
   Connection* next_to_go();
   bool make_room();
   void honour(Connection& c);
   void weigh(Connection& c);
   void evict(Connection& c);
+  void add(int socket, TimePoint came);
+  void read_first(Connection& c);
   void on_readable(Connection& c);
   void feed(Connection& c, std::string_view in, bool from_own_buffer);
   void flush(Connection& c, std::string& bytes);
@@ -93,20 +100,27 @@ struct Loop::Impl {
   std::vector<Loop*> peers;
   std::vector<std::unique_ptr<Connection>> slots;
   std::vector<uint32_t> free_slots;
-  Queue unproven, proven;  // who is to go first is in front
-  std::vector<char> buffer;
-  std::string out;  // answers of the connection being fed, sent at once
-  TimePoint now{}, next_tick{}, accepted_in{};
-  int events_since = 0;  // of the round that began at accepted_in
+  Queue unproven, proven;           // who is to go first is in front
+  std::vector<char> buffer;         // made by run(): a loop that never runs needs none
+  std::vector<epoll_event> events;  // room for all there can be; made by run() too
+  std::string out;                  // answers of the connection being fed, sent at once
+  TimePoint now{}, round_began{}, next_tick{}, arrived{};
+  uint64_t round = 0, accepted_in = 0;
+  int events_since = 0;  // of the round accepted_in
+  uint32_t places = 0;   // where rounds begin: multiples of the golden ratio
   size_t waiting_count = 0, held = 0;
   bool listening = false, draining_seen = false;
   unsigned ticks = 0;
 
-  std::atomic<bool> stopping{false}, draining{false};
+  std::atomic<bool> stopping{false}, draining{false}, active{false};
   std::atomic<uint32_t> connections{0}, in_hand{0};
   std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0}, evicted{0};
   std::mutex mutex;
-  std::vector<int> adopted;  // guarded by mutex
+  struct Adopted {
+    int socket = -1;
+    TimePoint came{};
+  };
+  std::vector<Adopted> adopted;  // guarded by mutex
 };
 
 Result<std::unique_ptr<Loop>> Loop::make(Parts parts, LoopLimits limits) {
@@ -129,6 +143,9 @@ Loop::~Loop() = default;
 void Loop::share_with(std::vector<Loop*> peers) {
   impl_->peers = std::move(peers);
 }
+void Loop::set_active(bool active) {
+  if (impl_->active.exchange(active, std::memory_order_acq_rel) != active) wake();
+}
 void Loop::run() {
   impl_->run();
 }
@@ -141,11 +158,11 @@ void Loop::wake() {
   // A full counter means that a wake is already pending, which is all that is asked for.
   [[maybe_unused]] const ssize_t written = ::write(impl_->wake_event, &one, sizeof one);
 }
-void Loop::adopt(int socket) {
+void Loop::adopt(int socket, TimePoint came) {
   impl_->connections.fetch_add(1, std::memory_order_relaxed);
   {
     const std::lock_guard lock(impl_->mutex);
-    impl_->adopted.push_back(socket);
+    impl_->adopted.push_back({socket, came});
   }
   wake();
 }
@@ -159,30 +176,33 @@ LoopStats Loop::stats() const {
                                  impl_->lag_before_ns.load(std::memory_order_relaxed)),
           .connections = impl_->connections.load(std::memory_order_relaxed),
           .in_hand = impl_->in_hand.load(std::memory_order_relaxed),
+          .active = impl_->active.load(std::memory_order_relaxed),
           .evicted = impl_->evicted.load(std::memory_order_relaxed)};
 }
 
 void Loop::Impl::run() {
   parts.observer.on_start();
-  listen_again(true);
-  std::array<epoll_event, 64> events;
+  buffer.resize(kReadBytes);
+  events.resize(limits.connections_max + 2);
+  follow_active();
   now = parts.clock.now();
+  round_began = now;
   next_tick = now + kTick;
   while (!stopping.load(std::memory_order_acquire)) {
-    const auto until_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
-    const int count =
-        ::epoll_wait(poll, events.data(), events.size(), static_cast<int>(std::max<int64_t>(until_tick, 0)));
-    now = parts.clock.now();
-    const TimePoint begin = now;
-    if (count > 0) in_hand.store(static_cast<uint32_t>(count), std::memory_order_relaxed);
-    for (int i = 0; i < count; ++i) handle(events[i]);
+    const int count = next_events();
+    places += 0x9e3779b9u;
+    int at = static_cast<int>((uint64_t{places} * static_cast<uint64_t>(std::max(count, 0))) >> 32);
+    for (int left = count; left > 0; --left, at = at + 1 < count ? at + 1 : 0) {
+      in_hand.store(static_cast<uint32_t>(left), std::memory_order_relaxed);
+      handle(events[static_cast<size_t>(at)]);
+    }
     in_hand.store(0, std::memory_order_relaxed);
     if (now >= next_tick) {
       on_tick();
       next_tick = now + kTick;
     }
     now = parts.clock.now();
-    const auto busy = static_cast<uint64_t>((now - begin).count());
+    const auto busy = static_cast<uint64_t>((now - round_began).count());
     add_relaxed(busy_ns, busy);
     if (busy > lag_ns.load(std::memory_order_relaxed)) lag_ns.store(busy, std::memory_order_relaxed);
   }
@@ -190,6 +210,23 @@ void Loop::Impl::run() {
     if (slot->socket >= 0) close(*slot);
   }
   parts.observer.on_stop();
+}
+
+// What is ready, at the latest at the next tick; sets the clock, and says when it came.
+int Loop::Impl::next_events() {
+  const auto size = static_cast<int>(events.size());
+  const TimePoint before = round_began;
+  int count = now - before > kLongRound ? ::epoll_wait(poll, events.data(), size, 0) : 0;
+  const bool waited_for_us = count > 0;
+  if (!waited_for_us) {
+    const auto until_tick = std::chrono::ceil<std::chrono::milliseconds>(next_tick - now).count();
+    count = ::epoll_wait(poll, events.data(), size, static_cast<int>(std::max<int64_t>(until_tick, 0)));
+  }
+  round_began = now = parts.clock.now();
+  ++round;
+  arrived = waited_for_us ? before + (now - before) / 2 : now;
+  if (parts.turn != nullptr) parts.turn->arrived = arrived;
+  return count;
 }
 
 void Loop::Impl::handle(const epoll_event& event) {
@@ -202,25 +239,26 @@ void Loop::Impl::handle(const epoll_event& event) {
     flush(c, c.out);
     if (c.socket >= 0 && c.out.empty()) resume(c);
   } else if ((event.events & EPOLLIN) != 0) {
-    on_readable(c);
+    c.added > 0 ? read_first(c) : on_readable(c);
   } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
     close(c);
   }
   if (c.socket >= 0) weigh(c);
-  if (std::exchange(accepted_in, now) != now) events_since = 0;
+  if (std::exchange(accepted_in, round) != round) events_since = 0;
   if (listening && ++events_since % kEventsPerAccept == 0) accept_some(kEventsPerAccept);
 }
 
 void Loop::Impl::on_woken() {
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(wake_event, &count, sizeof count);
-  std::vector<int> sockets;
+  std::vector<Adopted> sockets;
   {
     const std::lock_guard lock(mutex);
     sockets.swap(adopted);
   }
-  for (const int socket : sockets) add(socket);
+  for (const Adopted& one : sockets) add(one.socket, std::min(one.came, arrived));
   parts.observer.on_wake();
+  if (!draining_seen) follow_active();
   if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
     if (listening) accept_some(kAcceptsPerEvent);  // who got in before the end is answered
     listen_again(false);
@@ -230,9 +268,18 @@ void Loop::Impl::on_woken() {
   }
 }
 
+void Loop::Impl::follow_active() {
+  const bool wanted = active.load(std::memory_order_acquire);
+  if (!wanted && listening) {
+    for (auto& slot : slots)
+      if (slot->socket >= 0 && !std::exchange(slot->retired, true)) slot->handler->retire();
+  }
+  listen_again(wanted);
+}
+
 void Loop::Impl::on_tick() {
   parts.observer.on_tick(now);
-  if (!listening && !draining_seen) listen_again(true);
+  if (!draining_seen) follow_active();
   if (++ticks % 4 == 0) {
     lag_before_ns.store(lag_ns.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
   }
@@ -294,10 +341,11 @@ void Loop::Impl::listen_again(bool on) {
 // The loop with the fewest connections; null: this one.
 Loop* Loop::Impl::loop_for_next() const {
   Loop* least = nullptr;
-  uint32_t fewest = connections.load(std::memory_order_relaxed);
+  uint32_t fewest = active.load(std::memory_order_relaxed) ? connections.load(std::memory_order_relaxed) : UINT32_MAX;
   for (Loop* peer : peers) {
+    if (peer->impl_.get() == this || !peer->impl_->active.load(std::memory_order_relaxed)) continue;
     const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
-    if (peer->impl_.get() == this || of_peer >= fewest) continue;
+    if (of_peer >= fewest) continue;
     fewest = of_peer;
     least = peer;
   }
@@ -320,15 +368,15 @@ void Loop::Impl::accept_some(int at_most) {
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (to != nullptr) {
-      to->adopt(socket);
+      to->adopt(socket, arrived);
     } else {
       connections.fetch_add(1, std::memory_order_relaxed);
-      add(socket);
+      add(socket, arrived);
     }
   }
 }
 
-void Loop::Impl::add(int socket) {
+void Loop::Impl::add(int socket, TimePoint came) {
   const uint32_t count = connections.load(std::memory_order_relaxed);
   if (count > limits.connections_max && !make_room() && count > limits.connections_max + kAcceptsPerEvent) {
     ::close(socket);
@@ -350,6 +398,8 @@ void Loop::Impl::add(int socket) {
   c.socket = socket;
   c.handler = parts.protocol.open();
   c.active = c.merit = now;
+  c.came = came;
+  c.added = round;
   c.retire_at = now + life_of(c);
   c.place = unproven.insert(unproven.end(), c.slot);
   c.interest = EPOLLIN;
@@ -358,7 +408,7 @@ void Loop::Impl::add(int socket) {
   event.data.u64 = tag(c);
   if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) return close(c);
   // Where many wait to be accepted its request is there already; who has been answered is not in the next one's way.
-  on_readable(c);
+  read_first(c);
   if (c.socket >= 0) weigh(c);
 }
 
@@ -412,6 +462,14 @@ void Loop::Impl::weigh(Connection& c) {
 void Loop::Impl::honour(Connection& c) {
   proven.splice(proven.end(), std::exchange(c.proven, true) ? proven : unproven, c.place);
   c.merit = now;
+}
+
+// What a client says as it comes has waited since it came: a new connection is heard as it is taken.
+void Loop::Impl::read_first(Connection& c) {
+  if (parts.turn != nullptr && c.added + 1 >= round) parts.turn->arrived = c.came;
+  c.added = 0;
+  on_readable(c);
+  if (parts.turn != nullptr) parts.turn->arrived = arrived;
 }
 
 void Loop::Impl::on_readable(Connection& c) {

@@ -1,5 +1,6 @@
 // One epoll loop on one thread: sockets, buffers, time limits. Everything a request needs happens on the thread that
-// read it, from bytes to bytes; there is no queue between.
+// read it, from bytes to bytes; there is no queue between. A round handles all that is ready, beginning at another
+// place each time, so that whoever comes last in one is not last in all.
 //
 // Thread rule: run() is the loop's thread; stop(), wake(), adopt(), drain() and stats() may be called from any other.
 // Ownership: borrows clock, protocol, observer and the listening socket, which outlive it; owns its connections.
@@ -14,6 +15,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "serving/net/stream.h"
+#include "serving/net/turn.h"
 
 namespace clops::serving {
 
@@ -50,7 +52,8 @@ struct LoopStats {
   uint64_t busy_ns = 0;     // time spent not waiting, since the start
   uint64_t lag_max_ns = 0;  // worst wait of a ready event in the last two seconds or so
   uint32_t connections = 0;
-  uint32_t in_hand = 0;  // events being handled now
+  uint32_t in_hand = 0;  // events of this round that are not handled yet
+  bool active = false;   // takes new connections
   uint64_t evicted = 0;  // connections that made room for others, or held too much
 };
 
@@ -60,20 +63,25 @@ class Loop {
     const Clock& clock;
     StreamProtocol& protocol;
     LoopObserver& observer;
-    int listener = -1;  // shared between loops; -1: only adopt() brings connections
+    int listener = -1;     // shared between loops; -1: only adopt() brings connections
+    Turn* turn = nullptr;  // kept up to date for the handlers; null: nobody asks
   };
   [[nodiscard]] static Result<std::unique_ptr<Loop>> make(Parts parts, LoopLimits limits);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // New connections go to the loop of `peers` that has the fewest. Before run().
+  // New connections go to the active loop of `peers` that has the fewest. Before run().
   void share_with(std::vector<Loop*> peers);
+  // Whether it takes connections; not at first. One that is told to cease ends those it has with their next answer, as
+  // when they are old.
+  void set_active(bool active);
   void run();
   void stop();  // closes what is open and returns from run()
   void wake();
-  void adopt(int socket);  // takes ownership
-  void drain();            // accepts no more; closes connections as they fall idle
+  // Takes ownership. `came`: since when the client has waited for it.
+  void adopt(int socket, TimePoint came = TimePoint::max());
+  void drain();  // accepts no more; closes connections as they fall idle
   [[nodiscard]] LoopStats stats() const;
 
  private:

@@ -24,6 +24,7 @@ struct CallInfo {
   std::span<const HeaderView> headers;
   size_t body_bytes = 0;  // as they came
   TimePoint begin{};      // when its handling began
+  TimePoint arrived{};    // when it most likely came: until `begin` it waited
   std::optional<TimePoint> deadline;
 };
 
@@ -44,6 +45,8 @@ class CallWatcher {
   [[nodiscard]] virtual Status before(const CallInfo&) { return {}; }
   // The variant is known, nothing is decoded yet.
   [[nodiscard]] virtual Status routed(const CallInfo&, Target&) { return {}; }
+  // The inputs are whole, nothing is computed yet.
+  [[nodiscard]] virtual Status decoded(const CallInfo&, Target&, const Inference&) { return {}; }
   // The answer is written, not sent. Called for each call that was begun, also for those that before() refused.
   virtual void after(const CallInfo&, const CallEnd&) {}
 };

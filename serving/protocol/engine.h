@@ -39,6 +39,9 @@ struct TensorSpec {
 // What each feature adds to each raw score, then what is expected of no row (serving/engines/tree_shap.h): an output on
 // request of engines that can tell.
 inline constexpr std::string_view kContributions = "contributions";
+// Request parameter, as Triton has it: microseconds in which the answer is wanted. Beyond a day: never.
+inline constexpr std::string_view kTimeoutParameter = "timeout";
+inline constexpr size_t kTimeoutMicrosecondsMost = size_t{86'400} * 1'000'000;
 // Optional input of such engines: rows of training data that contributions are to be held against.
 inline constexpr std::string_view kContributionsBackground = "contributions_background";
 

@@ -138,8 +138,14 @@ class InferReader {
   }
 
   Status read_request_parameters() {
-    bool has_contributions = false, has_binary = false;
+    bool has_contributions = false, has_binary = false, has_timeout = false;
     return read_parameters(json_, [&](std::string_view key) -> Result<bool> {
+      if (raw_equals(key, kTimeoutParameter)) {
+        CLOPS_TRY(once(has_timeout, key));
+        CLOPS_ASSIGN(const size_t microseconds, read_size(json_, key));
+        out_.timeout_us = static_cast<int64_t>(std::min(microseconds, kTimeoutMicrosecondsMost));
+        return true;
+      }
       const bool contributions = raw_equals(key, kContributions);
       if (!contributions && !raw_equals(key, "binary_data_output")) {
         if (key.starts_with("triton_")) return bad("parameter " + quoted(key) + " is reserved");
@@ -302,6 +308,7 @@ void InferRequest::begin(const EngineInfo& info) {
   forms.clear();
   plain = true;
   contributions = binary_output = false;
+  timeout_us = 0;
   views.clear();
   if (inputs.size() < info.inputs.size()) inputs.resize(info.inputs.size());
   given.assign(info.inputs.size(), 0);

@@ -41,6 +41,7 @@ struct InferRequest {
   std::vector<OutputForm> forms;     // one per output; once finished, AsRequest is not among them
   bool plain = true;                 // all of them are JSON values
   std::vector<TensorBuffer> inputs;  // what the views view; as many as the widest model so far
+  int64_t timeout_us = 0;            // the parameter `timeout`: how long the request may take; 0: not said
   std::vector<uint8_t> given;        // while reading: per input
   bool contributions = false, binary_output = false;  // while reading: the parameters
 

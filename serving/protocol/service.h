@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,14 +22,18 @@
 namespace clops::serving {
 
 class VariantCounters;
+struct VariantLoad;
+struct MirrorRoute;
 
 // One loaded variant as one thread sees it. The *_json members are pieces of answers, escaped and ready to append.
 struct Target {
   std::string model, variant, version, digest;
   const Engine* engine = nullptr;
   Scratch* scratch = nullptr;
-  VariantCounters* counters = nullptr;  // this thread's
-  std::string head_json;                // {"model_name":"m","model_version":"7"
+  VariantCounters* counters = nullptr;        // this thread's
+  VariantLoad* load = nullptr;                // likewise; null: nothing is limited
+  std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
+  std::string head_json;                      // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
   std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
   std::string id_prefix;                  // of prediction ids: VARIANT.POD.
@@ -64,6 +69,8 @@ class ModelService {
   // variant serves that version. Each call that was begun is told the end of.
   [[nodiscard]] virtual Status begin(const CallInfo& call) = 0;
   [[nodiscard]] virtual Result<Target*> route(const CallInfo& call) = 0;
+  // Its inputs are whole: the last that may refuse it.
+  [[nodiscard]] virtual Status decoded(const CallInfo& call, Target& target, const Inference& inference) = 0;
   virtual void end(const CallInfo& call, const CallEnd& end) = 0;
   [[nodiscard]] virtual Result<ModelView> describe(std::string_view model, std::string_view version) = 0;
   // Sorted by model. `ready_only`: without those that nothing is loaded for.
@@ -77,6 +84,8 @@ class ModelService {
   virtual void append_prediction_id(const Target& target, std::string& out) = 0;
   virtual void refused(int status) = 0;  // counts a request that never became a call
   [[nodiscard]] virtual TimePoint now() const = 0;
+  // When what is being handled came, most likely.
+  [[nodiscard]] virtual TimePoint arrived() const = 0;
 };
 
 }  // namespace clops::serving

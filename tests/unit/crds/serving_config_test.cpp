@@ -32,6 +32,18 @@ TEST(ServingConfig, survives_its_text) {
   EXPECT_EQ(encode(*back), encode(sample()));
 }
 
+TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
+  EXPECT_EQ(encode(sample()).find("limits"), std::string::npos);
+  EXPECT_EQ(encode(sample()).find("mirror"), std::string::npos);
+  ServingConfig config = sample();
+  config.models[0].variants[1].limits = {
+      .max_concurrent = 2, .max_requests_per_second = 500, .max_queue_delay_ms = 250};
+  config.models[0].mirror = Mirror{"challenger", 20};
+  const auto back = decode_serving_config(encode(config));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, config);
+}
+
 TEST(ServingConfig, unknown_fields_are_for_later_programs) {
   Json json = Json::parse(encode(sample()));
   json["later"] = true;
@@ -58,6 +70,10 @@ TEST(ServingConfig, errors_name_the_path) {
       {"/generation", "x", "generation: must be an integer, not a string"},
       {"/generation", -1, "generation: must be from 0"},
       {"/models/0/name", nullptr, "models[0].name: is required"},
+      {"/models/0/mirror", Json{{"variant", "ghost"}, {"percent", 5}}, "models[0].mirror: no variant is named ghost"},
+      {"/models/0/mirror", Json{{"variant", "champion"}, {"percent", 101}}, "models[0].mirror.percent: must be from 1"},
+      {"/models/0/variants/0/limits", Json{{"maxConcurrent", 0}},
+       "models[0].variants[0].limits.maxConcurrent: must be"},
       {"/models/0/variants/0/weight", 80, "models[0].variants: weights total 90"},
       {"/models/0/variants/0/weight", 101, "models[0].variants[0].weight: must be from 0 to 100"},
       {"/models/0/variants/1/name", "champion", "names champion twice"},

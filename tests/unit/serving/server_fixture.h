@@ -110,12 +110,18 @@ struct ServerTest : testing::Test {
     factories.push_back(make_forest_engine_factory());
     for (auto& factory : more_factories) factories.push_back(std::move(factory));
     ServerOptions options{
-        .port = 0, .admin_port = 0, .threads = 2, .body_bytes_max = 1u << 20, .push_key_file = key_file.string()};
+        .port = 0, .admin_port = 0, .threads = threads, .body_bytes_max = 1u << 20, .push_key_file = key_file.string()};
     options.cache_folder = (folder / "cache").string();
     options.pod_name = "pod-1";
     options.drain_delay = std::chrono::milliseconds(50);
     options.connection_age = connection_age;
+    if (threads_now) {
+      options.threads = 0;
+      options.threads_now = threads_now;
+      options.threads_most = 4;
+    }
     options.model_control = model_control;
+    options.queue_delay = queue_delay;
     options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
     auto made = InferenceServer::start(std::move(options), clock, *log, std::move(factories), std::move(config));
     ASSERT_TRUE(made) << made.error().message;
@@ -165,7 +171,10 @@ struct ServerTest : testing::Test {
   fs::path folder, key_file;
   std::vector<std::unique_ptr<EngineFactory>> more_factories;
   std::chrono::milliseconds connection_age{0};
+  std::function<int()> threads_now;
   bool model_control = false;
+  int threads = 2;
+  std::chrono::milliseconds queue_delay{0};  // a machine that is busy with other tests has no call refused
   SystemClock clock;
   std::unique_ptr<Log> log = make_null_log();
   std::unique_ptr<HttpClient> http;

@@ -22,6 +22,7 @@ class EchoService final : public GrpcService {
   }
   Outcome serve(Call& call, std::string_view message, std::string& out) override {
     ++served;
+    if (call.method.id == 1 && message == "busy") return {GrpcCode::Unavailable, "busy", 1000};
     if (call.method.id == 1) return {GrpcCode::NotFound, std::string(message)};
     for (const HeaderView& header : call.headers) {
       if (call.method.id == 4) out.append(header.name).append("=").append(header.value).append(";");

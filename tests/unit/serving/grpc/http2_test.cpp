@@ -161,6 +161,16 @@ TEST_F(Http2Test, what_is_wrong_is_said_in_grpcs_words) {
   EXPECT_EQ(service.refused.size(), rows.size() - 1);  // all others are counted
 }
 
+TEST_F(Http2Test, who_is_to_come_back_is_told_when) {
+  send(test::hello());
+  send(call(1, "/t.T/Fail", "busy"));
+  EXPECT_EQ(header_of(1, "grpc-status"), "14");
+  EXPECT_EQ(header_of(1, "grpc-retry-pushback-ms"), "1000");
+  send(call(3, "/t.T/Fail", "not so"));
+  EXPECT_EQ(header_of(3, "grpc-status"), "5");
+  EXPECT_EQ(header_of(3, "grpc-retry-pushback-ms"), "none");
+}
+
 TEST_F(Http2Test, http2_without_grpc_is_refused_in_http) {
   send(test::hello());
   send(call(1, "/t.T/Echo", "m", {{"content-type", "application/json"}}));

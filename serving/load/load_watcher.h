@@ -1,0 +1,31 @@
+// Refuses, before anything of a body is read, calls that have waited too long, that nobody will wait for, or that are
+// more than their variant may take (serving/load/admission.h has the rules), and counts them by reason.
+//
+// Thread rule: one per serving thread, used on it; the gate of a variant is shared. Ownership: values. Errors
+// of routed(), decoded(): Unavailable (a limit of the variant's is not the caller's fault: 503 and not 429),
+// DeadlineExceeded.
+#pragma once
+
+#include "serving/load/admission.h"
+#include "serving/monitoring/counters.h"
+#include "serving/protocol/call_info.h"
+
+namespace clops::serving {
+
+class LoadWatcher final : public CallWatcher {
+ public:
+  explicit LoadWatcher(Duration delay) : delay_(delay) {}
+  [[nodiscard]] Status routed(const CallInfo& call, Target& target) override;
+  [[nodiscard]] Status decoded(const CallInfo& call, Target& target, const Inference& inference) override;
+  void after(const CallInfo& call, const CallEnd& end) override;
+
+ private:
+  [[nodiscard]] Status enter(const CallInfo& call, Target& target);
+  [[nodiscard]] static std::unexpected<Error> refuse(Target& target, Refusal why);
+
+  Duration delay_;
+  QueueRule queue_;
+  VariantGate* entered_ = nullptr;  // of the call in hand
+};
+
+}  // namespace clops::serving
