@@ -44,6 +44,8 @@ struct ModelManager::Impl {
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
+  bool suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key);
+  bool fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref, const std::string& key);
   void put_in_force(const crds::ServingConfig& config);
   void publish_state();
   bool interrupted() const {
@@ -210,7 +212,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
     for (const crds::ServingVariant& variant : model.variants) {
       const std::string key = key_of(model.name, variant.name);
       if (interrupted()) return false;
-      if (load(variant.model, key)) {
+      if (load(variant.model, key) && suits(model, variant.model, key)) {
         errors.erase(key);
       } else if (variant.fallback) {
         (void)load(*variant.fallback, key + "/fallback");
@@ -223,7 +225,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
 
 bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key) {
   const auto at = loaded.find(ref.digest);
-  if (at != loaded.end() && at->second->format == ref.format) return true;
+  if (at != loaded.end() && at->second->format == ref.format) return fits(at->second, ref, key);
   // Content that was refused once is refused again: only what may pass is asked for twice.
   if (const auto error = errors.find(key); error != errors.end() && !may_pass(error->second.code)) return false;
   loading.insert(key);
@@ -242,8 +244,30 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts.clock.now() - begin).count();
   parts.log.info("model loaded",
                  {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
-  loaded[ref.digest] = std::move(*model);
+  loaded[ref.digest] = *model;
+  return fits(*model, ref, key);
+}
+
+// Its steps may not fit it, which no other reference to the same content needs to mind.
+bool ModelManager::Impl::fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref,
+                              const std::string& key) {
+  if (const auto engine = engine_of(model, ref); !engine) {
+    parts.log.warn("steps do not fit the model", {{"variant", key}, {"error", engine.error().message}});
+    errors[key] = engine.error();
+    return false;
+  }
   return true;
+}
+
+// What the configuration says of its inputs may not be so, which no other model needs to mind.
+bool ModelManager::Impl::suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key) {
+  const auto engine = engine_of(loaded.at(ref.digest), ref);
+  if (!engine) return false;  // which was told when it was loaded
+  const auto rules = rules_of(model, (*engine)->info());
+  if (rules) return true;
+  parts.log.warn("the configuration does not suit the model", {{"variant", key}, {"error", rules.error().message}});
+  errors[key] = rules.error();
+  return false;
 }
 
 void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
@@ -285,10 +309,11 @@ void ModelManager::Impl::publish_state() {
       to.variant = variant.name;
       const auto have = loaded.find(variant.model.digest);
       const auto error = errors.find(key);
-      to.state = loading.contains(key)                                                  ? "Loading"
-                 : have != loaded.end() && have->second->format == variant.model.format ? "Loaded"
-                 : error != errors.end()                                                ? "FailedToLoad"
-                                                                                        : "Pending";
+      const bool is_loaded = have != loaded.end() && have->second->format == variant.model.format;
+      to.state = loading.contains(key)   ? "Loading"
+                 : error != errors.end() ? "FailedToLoad"
+                 : is_loaded             ? "Loaded"
+                                         : "Pending";
       if (to.state == "FailedToLoad") to.message = error->second.message;
       if (in_force == nullptr) continue;
       const auto now = std::ranges::find(in_force->variants, variant.name, &TableVariant::name);

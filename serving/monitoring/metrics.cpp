@@ -4,17 +4,6 @@
 #include <charconv>
 
 namespace clops::serving {
-namespace {
-
-constexpr double kTargetUtilisation = 0.7;
-
-void append(std::string& out, double value) {
-  char digits[32];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-void append(std::string& out, uint64_t value) {
-  out += std::to_string(value);
-}
 
 void append_label(std::string& out, std::string_view name, std::string_view value) {
   out += name;
@@ -29,6 +18,19 @@ void append_label(std::string& out, std::string_view name, std::string_view valu
   }
   out += '"';
 }
+
+namespace {
+
+constexpr double kTargetUtilisation = 0.7;
+
+void append(std::string& out, double value) {
+  char digits[32];
+  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+}
+void append(std::string& out, uint64_t value) {
+  out += std::to_string(value);
+}
+
 std::string labels_of(const SeriesKey& key) {
   std::string out;
   append_label(out, "model", key.model);
