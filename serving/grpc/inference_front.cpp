@@ -150,7 +150,10 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     CLOPS_TRY(decode_infer(message_, end.target->engine->info(), limits_, inference_.request));
     end.inference = &inference_;
     CLOPS_TRY(models_.decoded(info, *end.target, inference_));
-    return run(*end.target, out);
+    if (end.target->timed) end.decoded = models_.now();
+    CLOPS_TRY(inference_.run(*end.target));
+    if (end.target->timed) end.computed = models_.now();
+    return write(*end.target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
   if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;
@@ -166,8 +169,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
   return outcome;
 }
 
-Status InferenceFront::run(Target& target, std::string& out) {
-  CLOPS_TRY(inference_.run(target));
+Status InferenceFront::write(Target& target, std::string& out) {
   const InferRequest& request = inference_.request;
   given_.clear();
   for (size_t i = 0; i < request.outputs.size(); ++i) {

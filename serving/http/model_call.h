@@ -48,7 +48,9 @@ class ModelCall {
       CLOPS_TRY(decode(headers, body, *end.target));
       end.inference = &inference;
       CLOPS_TRY(models_.decoded(call, *end.target, inference));
+      if (end.target->timed) end.decoded = models_.now();
       CLOPS_TRY(inference.run(*end.target));
+      if (end.target->timed) end.computed = models_.now();
       return write(*end.target);
     }();
     if (!done) {

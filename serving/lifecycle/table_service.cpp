@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "serving/protocol/json_text.h"
+#include "serving/telemetry/event_plan.h"
 
 namespace clops::serving {
 namespace {
@@ -43,6 +44,8 @@ void TableService::refresh() {
   for (const TableModel& model : table->models) {
     Model& to = models_.emplace_back();
     to.table = &model;
+    if (model.logger && parts_.events != nullptr)
+      to.events = make_event_plan(*model.logger, model.name, "", "", nullptr);
     for (const TableVariant& variant : model.variants)
       to.variants.push_back(variant.model == nullptr ? nullptr : make_variant(model, variant));
   }
@@ -65,6 +68,8 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.load = &out->load;
   to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
+  if (model.logger && parts_.events != nullptr)
+    to.events = make_event_plan(*model.logger, to.model, to.version, to.variant, &engine.info());
   to.head_json = "{\"model_name\":" + json_text(to.model) + ",\"model_version\":" + json_text(to.version);
   to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) +
                        ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) +
@@ -116,7 +121,9 @@ Result<Target*> TableService::choose(const CallInfo& call) {
 
 Result<Target*> TableService::route(const CallInfo& call) {
   CLOPS_ASSIGN(Target* const target, choose(call));
+  target->timed = false;  // a watcher may want it
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
+  if (target->counters->figures.begin(call.begin)) target->timed = true;
   return target;
 }
 
@@ -217,7 +224,19 @@ void TableService::append_prediction_id(const Target& target, std::string& out) 
 void TableService::end(const CallInfo& call, const CallEnd& end) {
   VariantCounters& counters = end.target != nullptr ? *end.target->counters : unrouted_->shard(parts_.slot);
   counters.record(end.status, end.rows, static_cast<uint64_t>((end.end - call.begin).count()));
-  for (const auto& watcher : parts_.watchers) watcher->after(call, end);
+  if (end.target != nullptr) counters.figures.end(call, end);
+  CallEnd told = end;
+  told.events = events_of(call, end);
+  for (const auto& watcher : parts_.watchers) watcher->after(call, told);
+  if (told.events != nullptr) parts_.events->after(call, told);
+}
+
+const EventPlan* TableService::events_of(const CallInfo& call, const CallEnd& end) const {
+  if (parts_.events == nullptr) return nullptr;
+  if (end.target != nullptr) return end.target->events.get();
+  for (const Model& model : models_)
+    if (model.table->name == call.model) return model.events.get();
+  return nullptr;
 }
 
 void TableService::refused(int status) {

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "serving/monitoring/call_figures.h"
+
 namespace clops::serving {
 
 inline constexpr std::array<double, 14> kDurationBounds = {0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001,
@@ -42,6 +44,7 @@ struct VariantTotals {
   uint64_t rows = 0, executions = 0, busy_ns = 0;
   Histogram waits;  // until a call's handling began
   std::array<uint64_t, kRefusals.size()> refused{};
+  FigureTotals figures;
   [[nodiscard]] uint64_t requests() const;
   [[nodiscard]] uint64_t failures() const;
 };
@@ -52,6 +55,7 @@ class alignas(64) VariantCounters {
   void waited(uint64_t ns);
   void refuse(Refusal why);
   void add_to(VariantTotals& totals) const;
+  CallFigures figures;
 
  private:
   using Cell = std::atomic<uint64_t>;

@@ -33,6 +33,8 @@ struct Target {
   VariantCounters* counters = nullptr;        // this thread's
   VariantLoad* load = nullptr;                // likewise; null: nothing is limited
   std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
+  std::shared_ptr<const EventPlan> events;    // null: its calls are not told
+  bool timed = false;                         // the parts of the call under way are to be timed
   std::string head_json;                      // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
   std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
