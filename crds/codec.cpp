@@ -1,6 +1,7 @@
 #include "crds/codec.h"
 
 #include "crds/conditions.h"
+#include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/logger_codec.h"
 #include "crds/steps_codec.h"
@@ -159,8 +160,12 @@ Routing read_routing(const Reader& in) {
   Routing routing;
   if (in.has("stickyKey")) {
     const Reader key = in.child("stickyKey");
-    key.only({"header"});
-    routing.sticky_header = key.text("header", Need::Required);
+    key.only({"header", "parameter", "column"});
+    routing.sticky_header = key.text("header");
+    routing.sticky_parameter = key.text("parameter");
+    routing.sticky_column = key.text("column");
+    const int ways = (key.has("header") ? 1 : 0) + (key.has("parameter") ? 1 : 0) + (key.has("column") ? 1 : 0);
+    if (ways != 1) in.fail("stickyKey", "must have exactly one of header, parameter and column");
   }
   in.each("rules", 32, [&](const Reader& r) {
     r.only({"header", "value", "variant"});
@@ -171,7 +176,7 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
-           "tolerations", "imagePullSecrets", "steps", "logger"});
+           "tolerations", "imagePullSecrets", "steps", "logger", "validation"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
     r.only({"name", "modelVersion", "weight", "limits", "steps"});
@@ -185,6 +190,7 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.mirror = read_mirror(in, true);
   spec.routing = read_routing(in.child("routing"));
+  spec.validation = read_validation(in, true);
   spec.steps = read_steps(in.child("steps"));
   if (in.has("replicas")) spec.replicas = static_cast<int>(in.integer("replicas", 0, 1'000));
   const Reader resources = in.child("resources");
@@ -253,7 +259,12 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   }
   put_mirror(out, spec.mirror);
   if (!spec.steps.empty()) out["steps"] = encode(spec.steps);
-  if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
+  Json key = Json::object();
+  put(key, "header", spec.routing.sticky_header);
+  put(key, "parameter", spec.routing.sticky_parameter);
+  put(key, "column", spec.routing.sticky_column);
+  if (!key.empty()) out["routing"]["stickyKey"] = std::move(key);
+  put_validation(out, spec.validation);
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});
   }

@@ -202,6 +202,15 @@ void Reader::each(const char* key, size_t entries_max, const std::function<void(
   }
 }
 
+void Reader::each_value(const char* key, size_t entries_max,
+                        const std::function<void(const Json&, const std::string& path, ReadError&)>& read) const {
+  const Json* value = find(key);
+  if (!value) return;
+  if (!value->is_array()) return fail(key, must_be("a list", *value));
+  if (value->size() > entries_max) return fail(key, "has more than " + std::to_string(entries_max) + " entries");
+  for (size_t i = 0; i < value->size(); ++i) read((*value)[i], at(key) + "[" + std::to_string(i) + "]", *error_);
+}
+
 void Reader::only(std::initializer_list<std::string_view> known) const {
   for (const auto& item : value_->items()) {
     if (std::find(known.begin(), known.end(), item.key()) == known.end()) {

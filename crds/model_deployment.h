@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crds/meta.h"
+#include "crds/serving_config_door.h"
 #include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
 #include "crds/steps.h"
@@ -26,8 +27,9 @@ struct RoutingRule {
 };
 
 struct Routing {
-  std::string sticky_header;  // routing.stickyKey.header; empty = split per request
+  std::string sticky_header;  // routing.stickyKey: at most one of the three; none = split per request
   std::vector<RoutingRule> rules;
+  std::string sticky_parameter, sticky_column;
   bool operator==(const Routing&) const = default;
 };
 
@@ -35,6 +37,7 @@ struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   std::optional<Mirror> mirror;
   Routing routing;
+  std::optional<Validation> validation;
   Steps steps;                  // of variants that have none of their own
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;

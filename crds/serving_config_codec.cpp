@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/digest.h"
+#include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/logger_codec.h"
 #include "crds/serving_config.h"
@@ -44,6 +45,9 @@ Json to_json(const ServingModel& model) {
            {"variants", Json::array()},
            {"buckets", Json::array()}};
   put(out, "stickyHeader", model.sticky_header);
+  put(out, "stickyParameter", model.sticky_parameter);
+  put(out, "stickyColumn", model.sticky_column);
+  put_validation(out, model.validation);
   put_mirror(out, model.mirror);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
@@ -90,6 +94,9 @@ ServingModel read_model(const Reader& in) {
                      .variants = {},
                      .stable = in.text("stable", Need::Required),
                      .buckets = {},
+                     .sticky_parameter = in.text("stickyParameter"),
+                     .sticky_column = in.text("stickyColumn"),
+                     .validation = read_validation(in, false),
                      .mirror = read_mirror(in, false),
                      .logger = read_logger(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {

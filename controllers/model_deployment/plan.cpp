@@ -253,6 +253,9 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .variants = {},
                            .stable = stable_of(object.spec.variants),
                            .buckets = {},
+                           .sticky_parameter = object.spec.routing.sticky_parameter,
+                           .sticky_column = object.spec.routing.sticky_column,
+                           .validation = object.spec.validation,
                            .mirror = object.spec.mirror,
                            .logger = object.spec.logger};
   if (model.logger) model.logger->ns = object.meta.ns;

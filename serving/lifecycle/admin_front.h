@@ -1,4 +1,5 @@
-// The admin port: /healthz, /readyz, /metrics, /clops/v1/config (PUT push, GET state), /clops/v1/hint.
+// The admin port: /healthz, /readyz, /metrics, /clops/v1/config (PUT push, GET state), /clops/v1/hint,
+// /clops/v1/predictions (how they are spread, by variant).
 //
 // A push is answered once its generation is in force on every serving thread, or after `ack_most` with the state as it
 // is then. Thread rule: belongs to the admin loop's thread. Ownership: borrows its parts. Errors: 401 wrong key, 403 no

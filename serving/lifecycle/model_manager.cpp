@@ -44,6 +44,7 @@ struct ModelManager::Impl {
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
+  bool suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key);
   bool fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref, const std::string& key);
   void put_in_force(const crds::ServingConfig& config);
   void publish_state();
@@ -216,7 +217,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
     for (const crds::ServingVariant& variant : model.variants) {
       const std::string key = key_of(model.name, variant.name);
       if (interrupted()) return false;
-      if (load(variant.model, key)) {
+      if (load(variant.model, key) && suits(model, variant.model, key)) {
         errors.erase(key);
       } else if (variant.fallback) {
         (void)load(*variant.fallback, key + "/fallback");
@@ -266,6 +267,17 @@ bool ModelManager::Impl::fits(const std::shared_ptr<const LoadedModel>& model, c
     return false;
   }
   return true;
+}
+
+// What the configuration says of its inputs may not be so, which no other model needs to mind.
+bool ModelManager::Impl::suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key) {
+  const auto engine = engine_of(loaded.at(ref.digest), ref);
+  if (!engine) return false;  // which was told when it was loaded
+  const auto rules = rules_of(model, (*engine)->info());
+  if (rules) return true;
+  parts.log.warn("the configuration does not suit the model", {{"variant", key}, {"error", rules.error().message}});
+  errors[key] = rules.error();
+  return false;
 }
 
 void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {

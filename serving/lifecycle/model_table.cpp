@@ -5,15 +5,19 @@
 namespace clops::serving {
 namespace {
 
-// False, and nothing changed: it is not loaded, or its steps do not fit it.
-bool serve(TableVariant& variant, const LoadedByDigest& loaded, const crds::ModelRef& ref) {
+// False, and nothing changed: it is not loaded, or its steps or the configuration's rules do not fit it.
+bool serve(TableVariant& variant, const crds::ServingModel& model, const LoadedByDigest& loaded,
+           const crds::ModelRef& ref) {
   const auto at = loaded.find(ref.digest);
   if (at == loaded.end() || at->second->format != ref.format) return false;
   auto engine = engine_of(at->second, ref);
   if (!engine) return false;
+  auto rules = rules_of(model, (*engine)->info());
+  if (!rules) return false;
   variant.serves = ref;
   variant.model = at->second;
   variant.engine = std::move(*engine);
+  variant.rules = std::move(*rules);
   return true;
 }
 
@@ -36,14 +40,21 @@ TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVa
   TableVariant variant{.name = wanted.name, .weight = wanted.weight, .limits = wanted.limits};
   if (wanted.limits.max_concurrent > 0 || wanted.limits.max_requests_per_second > 0)
     variant.gate = gate_of(model, wanted, before);
-  if (serve(variant, loaded, wanted.model)) return variant;
-  if (wanted.fallback && serve(variant, loaded, *wanted.fallback)) return variant;
+  if (serve(variant, model, loaded, wanted.model)) return variant;
+  if (wanted.fallback && serve(variant, model, loaded, *wanted.fallback)) return variant;
   if (const TableVariant* old = served_before(before, model.name, wanted.name)) {
     variant.serves = old->serves;
     variant.model = old->model;
+    variant.rules = old->rules;
     variant.engine = old->engine;
   }
   return variant;
+}
+
+void count_in(TableVariant& variant, std::shared_ptr<CounterSet> counters) {
+  variant.predictions = counters->predictions(prediction_columns(variant.engine->info()));
+  if (variant.rules != nullptr) variant.validated = counters->validation(variant.rules->columns());
+  variant.counters = std::move(counters);
 }
 
 // The mirror's own calls are not computed twice, nor is anything by a mirror that is not loaded.
@@ -67,6 +78,16 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
 }
 
 }  // namespace
+
+Result<std::shared_ptr<const ValueRules>> rules_of(const crds::ServingModel& model, const EngineInfo& info) {
+  if (!model.sticky_column.empty()) {
+    if (const auto place = place_of_column(model.sticky_column, info); !place)
+      return fail_in("routing.stickyKey.column", place.error());
+  }
+  if (!model.validation || model.validation->mode == crds::ValidationMode::Off) return nullptr;
+  CLOPS_ASSIGN(ValueRules rules, ValueRules::make(*model.validation, info));
+  return std::make_shared<const ValueRules>(std::move(rules));
+}
 
 const TableModel* ModelTable::find(std::string_view name) const {
   const auto at =
@@ -98,7 +119,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     for (uint32_t i = 0; i < to.variants.size(); ++i) {
       TableVariant& variant = to.variants[i];
       variant.answered_by = variant.model != nullptr ? i : to.stable;
-      if (variant.model != nullptr) variant.counters = counters.get({model.name, variant.serves.version, variant.name});
+      if (variant.model != nullptr) count_in(variant, counters.get({model.name, variant.serves.version, variant.name}));
       if (variant.weight > 0 && to.variants[variant.answered_by].model == nullptr) to.ready = false;
     }
     if (model.mirror) plan_mirror(*model.mirror, to, counters);

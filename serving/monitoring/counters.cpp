@@ -93,6 +93,27 @@ VariantTotals CounterSet::totals() const {
   return totals;
 }
 
+std::shared_ptr<Predictions> CounterSet::predictions(std::vector<PredictionColumn> columns) {
+  const std::lock_guard lock(mutex_);
+  if (predictions_ == nullptr || predictions_->columns() != columns)
+    predictions_ = std::make_shared<Predictions>(std::move(columns), shards_.size());
+  return predictions_;
+}
+std::shared_ptr<ValidationCounters> CounterSet::validation(std::vector<std::string> columns) {
+  const std::lock_guard lock(mutex_);
+  if (validation_ == nullptr || validation_->columns() != columns)
+    validation_ = std::make_shared<ValidationCounters>(std::move(columns), shards_.size());
+  return validation_;
+}
+std::shared_ptr<const Predictions> CounterSet::predictions() const {
+  const std::lock_guard lock(mutex_);
+  return predictions_;
+}
+std::shared_ptr<const ValidationCounters> CounterSet::validation() const {
+  const std::lock_guard lock(mutex_);
+  return validation_;
+}
+
 std::shared_ptr<CounterSet> CounterRegistry::get(const SeriesKey& key) {
   const std::lock_guard lock(mutex_);
   return get(series_, key, threads_);

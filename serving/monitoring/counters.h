@@ -16,6 +16,8 @@
 #include <vector>
 
 #include "serving/monitoring/call_figures.h"
+#include "serving/monitoring/predictions.h"
+#include "serving/monitoring/validation_counters.h"
 
 namespace clops::serving {
 
@@ -82,10 +84,18 @@ class CounterSet {  // the shards of one series
   [[nodiscard]] VariantCounters& shard(size_t thread) { return shards_[thread]; }
   [[nodiscard]] VariantTotals totals() const;
   [[nodiscard]] const SeriesKey& key() const { return key_; }
+  // For these columns: those there are, or new ones. Null without, where none were asked for yet.
+  [[nodiscard]] std::shared_ptr<Predictions> predictions(std::vector<PredictionColumn> columns);
+  [[nodiscard]] std::shared_ptr<ValidationCounters> validation(std::vector<std::string> columns);
+  [[nodiscard]] std::shared_ptr<const Predictions> predictions() const;
+  [[nodiscard]] std::shared_ptr<const ValidationCounters> validation() const;
 
  private:
   SeriesKey key_;
   std::vector<VariantCounters> shards_;
+  mutable std::mutex mutex_;  // of what follows, which tables make and reports read
+  std::shared_ptr<Predictions> predictions_;
+  std::shared_ptr<ValidationCounters> validation_;
 };
 
 class CounterRegistry {

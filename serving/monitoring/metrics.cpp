@@ -5,6 +5,11 @@
 #include "serving/monitoring/exposition.h"
 
 namespace clops::serving {
+
+void append_label(std::string& out, std::string_view name, std::string_view value) {
+  Exposition::append_label(out, name, value);
+}
+
 namespace {
 
 constexpr double kTargetUtilisation = 0.7;

@@ -31,6 +31,7 @@ struct ProcessGauges {
 // Format 0.0.4 of the Prometheus text exposition.
 [[nodiscard]] std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series,
                                         const ProcessGauges& gauges);
+void append_label(std::string& out, std::string_view name, std::string_view value);  // name="value", escaped
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 // Rates over the last ten seconds or so, from samples taken about once a second.

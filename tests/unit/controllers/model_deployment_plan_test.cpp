@@ -75,6 +75,24 @@ TEST(ModelDeploymentPlan, pods_are_told_where_to_tell_of_their_calls) {
   EXPECT_EQ(config->models.front().logger->ns, "risk");
 }
 
+TEST(ModelDeploymentPlan, status_says_what_keeps_a_user_on_one_variant) {
+  const auto said = [](void (*change)(crds::ModelDeploymentSpec&)) {
+    World world;
+    change(world.seen.object.spec);
+    EXPECT_GE(world.settle(), 0);
+    const auto& conditions = world.seen.object.status.conditions;
+    const auto ready = std::ranges::find(conditions, crds::kReady, &crds::Condition::type);
+    return ready == conditions.end() ? "" : ready->message;
+  };
+  using Spec = crds::ModelDeploymentSpec;
+  EXPECT_TRUE(
+      said([](Spec&) {}).ends_with("; split per request: set spec.routing.stickyKey to keep a user on one variant"));
+  EXPECT_TRUE(said([](Spec& spec) { spec.routing.sticky_header = "x-u"; }).ends_with("; split by header x-u"));
+  EXPECT_TRUE(
+      said([](Spec& spec) { spec.routing.sticky_parameter = "u"; }).ends_with("; split by request parameter u"));
+  EXPECT_TRUE(said([](Spec& spec) { spec.routing.sticky_column = "u"; }).ends_with("; split by input column u"));
+}
+
 TEST(ModelDeploymentPlan, no_write_when_converged) {
   World world = converged();
   for (int i = 0; i < 5; ++i) {

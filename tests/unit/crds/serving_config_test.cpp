@@ -38,6 +38,22 @@ TEST(ServingConfig, survives_its_text) {
   EXPECT_EQ(encode(*back), encode(sample()));
 }
 
+TEST(ServingConfig, survives_with_what_is_optional) {
+  ServingConfig config = sample();
+  EXPECT_EQ(encode(config).find("validation"), std::string::npos);
+  EXPECT_EQ(encode(config).find("stickyColumn"), std::string::npos);
+  ServingModel& model = config.models[0];
+  model.sticky_header = "";
+  model.sticky_column = "account";
+  model.validation = Validation{ValidationMode::Reject,
+                                {{.name = "age", .min = -0.1, .max = {}, .categories = {"1"}, .forbid_nulls = true}}};
+  EXPECT_EQ(decode_serving_config(encode(config)), config);
+  model.sticky_column = "";
+  model.sticky_parameter = "user";
+  model.validation->mode = ValidationMode::Off;
+  EXPECT_EQ(decode_serving_config(encode(config)), config);
+}
+
 TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
   EXPECT_EQ(encode(sample()).find("limits"), std::string::npos);
   EXPECT_EQ(encode(sample()).find("mirror"), std::string::npos);
