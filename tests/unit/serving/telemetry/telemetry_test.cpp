@@ -44,7 +44,9 @@ TEST(TraceContext, takes_what_the_specification_does) {
   for (const ParentRow& row : table) {
     const auto got = parse_traceparent(row.text);
     EXPECT_EQ(got.has_value(), row.valid) << row.text;
-    if (got) EXPECT_EQ(got->sampled, row.sampled) << row.text;
+    if (got) {
+      EXPECT_EQ(got->sampled, row.sampled) << row.text;
+    }
   }
   EXPECT_EQ(print_traceparent(*parse_traceparent(good)), good);
 }
