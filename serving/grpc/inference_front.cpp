@@ -157,7 +157,10 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     CLOPS_TRY(settle(models_, info, end, inference_.request, decode));
     end.inference = &inference_;
     CLOPS_TRY(models_.decoded(info, *end.target, inference_));
-    return run(*end.target, out);
+    if (end.target->timed) end.decoded = models_.now();
+    CLOPS_TRY(inference_.run(*end.target));
+    if (end.target->timed) end.computed = models_.now();
+    return write(*end.target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
   if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;
@@ -173,8 +176,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
   return outcome;
 }
 
-Status InferenceFront::run(Target& target, std::string& out) {
-  CLOPS_TRY(inference_.run(target));
+Status InferenceFront::write(Target& target, std::string& out) {
   const InferRequest& request = inference_.request;
   given_.clear();
   for (size_t i = 0; i < request.outputs.size(); ++i) {

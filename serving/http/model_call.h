@@ -53,7 +53,9 @@ class ModelCall {
           settle(models_, call, end, inference.request, [&](Target& target) { return decode(headers, body, target); }));
       end.inference = &inference;
       CLOPS_TRY(models_.decoded(call, *end.target, inference));
+      if (end.target->timed) end.decoded = models_.now();
       CLOPS_TRY(inference.run(*end.target));
+      if (end.target->timed) end.computed = models_.now();
       return write(*end.target);
     }();
     if (!done) {

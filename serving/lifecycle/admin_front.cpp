@@ -121,12 +121,19 @@ void AdminFront::metrics(http::Answer& answer) const {
                        .mirrored = parts_.counters.all_mirrored(),
                        .generation = state.generation,
                        .ready = state.ready};
-  for (const crds::VariantState& v : state.variants)
-    gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
+  const LoadTimes times = parts_.manager.load_times();
+  const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
+  for (const crds::VariantState& v : state.variants) {
+    const auto took = times.by_digest.find(v.digest);
+    gauges.models.push_back(
+        {v.model, v.model_version, v.variant, v.state, took == times.by_digest.end() ? 0 : seconds(took->second)});
+  }
+  if (times.first_ready) gauges.cold_start_seconds = seconds(*times.first_ready - parts_.process_begin);
   answer.content_type = kMetricsContentType;
   answer.body = print_metrics(parts_.counters.all(), gauges);
   append_validation_metrics(answer.body, parts_.counters.all());
   append_prediction_metrics(answer.body, parts_.counters.all());
+  if (parts_.more_metrics) parts_.more_metrics(answer.body);
 }
 
 }  // namespace clops::serving

@@ -28,6 +28,8 @@ class AdminFront final : public http::HttpService, public LoopObserver {
     std::function<std::vector<LoopStats>()> loops;
     std::function<void()> every_second;
     std::string push_key_file;  // empty: no push
+    TimePoint process_begin{};
+    std::function<void(std::string&)> more_metrics;  // empty: none
     std::chrono::milliseconds ack_most{10'000};
   };
   explicit AdminFront(Parts parts) : parts_(std::move(parts)), sampler_(parts_.counters) {}

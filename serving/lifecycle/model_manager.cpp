@@ -63,6 +63,7 @@ struct ModelManager::Impl {
   crds::ServingConfig highest;                 // guarded by mutex: what was last taken; generation 0 = none
   std::string highest_content;                 // guarded by mutex: the digest of its text
   crds::PodState shown;                        // guarded by mutex
+  LoadTimes times;                             // guarded by mutex
   Unloaded unloaded;                           // guarded by mutex
   uint64_t asked = 0, heeded = 0, done = 0;    // guarded by mutex: changes of it, begun with, in force
   // From here on the manager's thread alone.
@@ -95,6 +96,10 @@ Status ModelManager::submit(crds::ServingConfig config, std::string content) {
 }
 Result<bool> ModelManager::control(std::string_view model, bool load, bool first) {
   return impl_->control(model, load, first);
+}
+LoadTimes ModelManager::load_times() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->times;
 }
 crds::PodState ModelManager::state() const {
   const std::lock_guard lock(impl_->mutex);
@@ -241,7 +246,12 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
     errors[key] = model.error();
     return false;
   }
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts.clock.now() - begin).count();
+  const Duration took = parts.clock.now() - begin;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  {
+    const std::lock_guard lock(mutex);
+    times.by_digest[ref.digest] = took;
+  }
   parts.log.info("model loaded",
                  {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
   loaded[ref.digest] = *model;
@@ -289,6 +299,8 @@ void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
   {
     const std::lock_guard lock(mutex);
     done = heeded;
+    std::erase_if(times.by_digest, [&](const auto& item) { return !used.contains(item.first); });
+    if (!times.first_ready && parts.tables.value().ready) times.first_ready = parts.clock.now();
   }
   parts.wake_readers();  // those who asked for a change wait for this
   if (fresh) {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -43,6 +44,7 @@ struct TableModel {
   std::string name;
   Router router;
   std::vector<TableVariant> variants;
+  std::optional<crds::Logger> logger;
   uint32_t stable = 0;
   bool ready = false;  // every variant with traffic is answered by something that is loaded
 };

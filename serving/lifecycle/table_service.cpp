@@ -6,6 +6,7 @@
 #include "serving/protocol/inference.h"
 #include "serving/protocol/json_text.h"
 #include "serving/protocol/sticky.h"
+#include "serving/telemetry/event_plan.h"
 
 namespace clops::serving {
 namespace {
@@ -56,6 +57,8 @@ void TableService::refresh() {
   for (const TableModel& model : table->models) {
     Model& to = models_.emplace_back();
     to.table = &model;
+    if (model.logger && parts_.events != nullptr)
+      to.events = make_event_plan(*model.logger, model.name, "", "", nullptr);
     for (const TableVariant& variant : model.variants)
       to.variants.push_back(variant.model == nullptr ? nullptr : make_variant(model, variant));
     number_schemas(to);
@@ -79,6 +82,8 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.load = &out->load;
   to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
+  if (model.logger && parts_.events != nullptr)
+    to.events = make_event_plan(*model.logger, to.model, to.version, to.variant, &engine.info());
   to.predictions = &variant.predictions->shard(parts_.slot);
   to.rules = variant.rules.get();
   if (to.rules != nullptr) to.validated = &variant.validated->shard(parts_.slot);
@@ -176,8 +181,11 @@ void TableService::number_schemas(Model& model) {
 Result<Target*> TableService::route(const CallInfo& call) {
   settling_ = nullptr;
   CLOPS_ASSIGN(Target* const target, choose(call));
-  if (settling_ != nullptr) return target;  // settle() is to come
-  for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
+  target->timed = false;       // a watcher may want it
+  if (settling_ == nullptr) {  // else settle() is to come
+    for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
+  }
+  if (target->counters->figures.begin(call.begin)) target->timed = true;
   return target;
 }
 
@@ -190,7 +198,11 @@ Result<Target*> TableService::settle(const CallInfo& call, Target& target, Infer
     (void)append_sticky(request.sticky_key, request.views[target.sticky_input], target.sticky_offset);
   }
   CLOPS_ASSIGN(Target* const chosen, answering(*model, router.choose_by(request.sticky_key, random()).variant));
+  if (chosen != &target) chosen->timed = false;
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *chosen));
+  if (chosen == &target) return chosen;
+  target.counters->figures.leave();
+  if (chosen->counters->figures.begin(call.begin)) chosen->timed = true;
   return chosen;
 }
 
@@ -310,7 +322,19 @@ void TableService::end(const CallInfo& call, const CallEnd& end) {
     end.target->validated->ended(ValidationEnd::Schema);
   if (end.status == 200 && end.target != nullptr && end.inference != nullptr)
     count_predictions(*end.target, *end.inference);
-  for (const auto& watcher : parts_.watchers) watcher->after(call, end);
+  if (end.target != nullptr) counters.figures.end(call, end);
+  CallEnd told = end;
+  told.events = events_of(call, end);
+  for (const auto& watcher : parts_.watchers) watcher->after(call, told);
+  if (told.events != nullptr) parts_.events->after(call, told);
+}
+
+const EventPlan* TableService::events_of(const CallInfo& call, const CallEnd& end) const {
+  if (parts_.events == nullptr) return nullptr;
+  if (end.target != nullptr) return end.target->events.get();
+  for (const Model& model : models_)
+    if (model.table->name == call.model) return model.events.get();
+  return nullptr;
 }
 
 void TableService::refused(int status) {

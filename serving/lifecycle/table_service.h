@@ -34,6 +34,7 @@ class TableService final : public ModelService, public LoopObserver {
     std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
     const Turn* turn = nullptr;                          // its loop's; null: nothing ever waits
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
+    std::unique_ptr<CallWatcher> events;  // of this thread, told of the calls of models that have a logger; null: none
   };
   explicit TableService(Parts parts);
 
@@ -66,11 +67,13 @@ class TableService final : public ModelService, public LoopObserver {
   };
   struct Model {
     const TableModel* table = nullptr;
+    std::shared_ptr<const EventPlan> events;         // of calls that reach no variant
     std::vector<std::unique_ptr<Variant>> variants;  // null: nothing loaded
   };
   void refresh();
   [[nodiscard]] std::unique_ptr<Variant> make_variant(const TableModel& model, const TableVariant& variant) const;
   [[nodiscard]] Result<Model*> find(std::string_view name);
+  [[nodiscard]] const EventPlan* events_of(const CallInfo& call, const CallEnd& end) const;
   [[nodiscard]] Result<Target*> choose(const CallInfo& call);
   [[nodiscard]] static Result<Target*> answering(const Model& model, uint32_t variant);
   [[nodiscard]] static Result<Target*> first_to_decode(const Model& model);

@@ -80,6 +80,7 @@ void VariantCounters::add_to(VariantTotals& totals) const {
   }
   waits_.add_to(totals.waits);
   for (size_t i = 0; i < refused_.size(); ++i) totals.refused[i] += refused_[i].load(std::memory_order_relaxed);
+  figures.add_to(totals.figures);
   totals.rows += rows_.load(std::memory_order_relaxed);
   totals.executions += executions_.load(std::memory_order_relaxed);
 }

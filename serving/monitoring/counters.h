@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "serving/monitoring/call_figures.h"
 #include "serving/monitoring/predictions.h"
 #include "serving/monitoring/validation_counters.h"
 
@@ -45,6 +46,7 @@ struct VariantTotals {
   uint64_t rows = 0, executions = 0, busy_ns = 0;
   Histogram waits;  // until a call's handling began
   std::array<uint64_t, kRefusals.size()> refused{};
+  FigureTotals figures;
   [[nodiscard]] uint64_t requests() const;
   [[nodiscard]] uint64_t failures() const;
 };
@@ -55,6 +57,7 @@ class alignas(64) VariantCounters {
   void waited(uint64_t ns);
   void refuse(Refusal why);
   void add_to(VariantTotals& totals) const;
+  CallFigures figures;
 
  private:
   using Cell = std::atomic<uint64_t>;

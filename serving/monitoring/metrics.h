@@ -17,6 +17,7 @@ namespace clops::serving {
 
 struct ModelGauge {
   std::string model, version, variant, state;  // state as in PodState
+  double load_seconds = 0;                     // 0: not loaded
 };
 struct ProcessGauges {
   std::vector<ModelGauge> models;
@@ -24,6 +25,7 @@ struct ProcessGauges {
   std::vector<std::shared_ptr<CounterSet>> mirrored;
   int64_t generation = 0;
   bool ready = false;
+  double cold_start_seconds = 0;  // 0: not ready yet
 };
 
 // Format 0.0.4 of the Prometheus text exposition.

@@ -46,6 +46,8 @@ struct Target {
   std::string_view sticky_parameter;
   uint32_t sticky_input = UINT32_MAX, sticky_offset = 0;  // the former beyond all: there is none
   uint32_t schema = 0;                                    // equal in variants of a model that decode alike
+  std::shared_ptr<const EventPlan> events;                // null: its calls are not told
+  bool timed = false;                                     // the parts of the call under way are to be timed
   std::string head_json;                                  // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
   std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
