@@ -117,7 +117,9 @@ void ClassCounts::merge(const std::vector<const ClassCounts*>& all, ClassTotals&
     totals.other += value_of(one->other_);
   }
   totals.classes.assign(sums.begin(), sums.end());
-  std::ranges::stable_sort(totals.classes, std::greater<>(), &std::pair<std::string, uint64_t>::second);
+  std::ranges::sort(totals.classes, [](const auto& one, const auto& other) {
+    return one.second != other.second ? one.second > other.second : one.first < other.first;
+  });
   for (; totals.classes.size() > kPredictionClassesMax; totals.classes.pop_back())
     totals.other += totals.classes.back().second;
 }
