@@ -67,6 +67,9 @@ int serve(Flags& flags) {
   auto sources = source_options(flags, http->get());
   if (!sources) return failed(sources.error());
   flags.server.sources = *sources;
+  auto access = cmd::access_options(flags.access);
+  if (!access) return failed(access.error());
+  flags.server.credentials = std::move(*access);
   flags.server.cache_folder = flags.cache.empty() ? "/tmp/clops-cache" : flags.cache;
   flags.server.pod_name = host_name();
   flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);

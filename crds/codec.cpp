@@ -168,7 +168,7 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector", "tolerations",
-           "imagePullSecrets"});
+           "imagePullSecrets", "tls", "auth"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
     r.only({"name", "modelVersion", "weight"});
@@ -198,6 +198,8 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
     r.only({"name"});
     spec.image_pull_secrets.push_back(r.text("name", Need::Required));
   });
+  spec.tls = read_tls(in);
+  spec.auth = read_auth(in);
   return spec;
 }
 
@@ -216,6 +218,7 @@ std::vector<TrafficStatus> read_traffic(const Reader& in) {
 ModelDeploymentStatus read_deployment_status(const Reader& in) {
   ModelDeploymentStatus status{.observed_generation = in.integer("observedGeneration", 0, INT64_MAX),
                                .url = in.text("url"),
+                               .grpc_url = in.text("grpcUrl"),
                                .conditions = read_conditions(in),
                                .replicas = static_cast<int>(in.integer("replicas", 0, INT32_MAX)),
                                .ready_replicas = static_cast<int>(in.integer("readyReplicas", 0, INT32_MAX)),
@@ -256,6 +259,8 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
     out["tolerations"].push_back(std::move(item));
   }
   for (const auto& name : spec.image_pull_secrets) out["imagePullSecrets"].push_back({{"name", name}});
+  put_tls(out, spec.tls);
+  put_auth(out, spec.auth);
   return out;
 }
 
@@ -326,6 +331,7 @@ Json encode(const ModelDeploymentStatus& status) {
            {"replicas", status.replicas},
            {"readyReplicas", status.ready_replicas}};
   put(out, "url", status.url);
+  put(out, "grpcUrl", status.grpc_url);
   put(out, "selector", status.selector);
   put(out, "variants", status.variants);
   if (!status.traffic.empty()) out["traffic"] = encode_traffic(status.traffic);

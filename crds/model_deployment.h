@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "crds/access.h"
 #include "crds/meta.h"
 
 namespace clops::crds {
@@ -35,6 +36,8 @@ struct ModelDeploymentSpec {
   std::map<std::string, std::string> node_selector;
   std::vector<Toleration> tolerations;
   std::vector<std::string> image_pull_secrets;
+  std::optional<TlsSpec> tls;
+  std::optional<AuthSpec> auth;
   bool operator==(const ModelDeploymentSpec&) const = default;
 };
 
@@ -62,6 +65,7 @@ struct HistoryEntry {      // newest first; at most 10
 struct ModelDeploymentStatus {
   int64_t observed_generation = 0;
   std::string url;
+  std::string grpc_url;
   std::vector<Condition> conditions;
   int replicas = 0, ready_replicas = 0;
   std::string selector;  // for /scale

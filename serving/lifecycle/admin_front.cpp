@@ -36,7 +36,8 @@ bool AdminFront::serve(const http::Request& request, http::Answer& answer) {
     answer.content_type = "text/plain";
     answer.body = "ok";
   } else if (path == "/readyz") {
-    const bool ready = parts_.manager.state().ready && !parts_.draining.load(std::memory_order_relaxed);
+    const bool ready = parts_.manager.state().ready && !parts_.draining.load(std::memory_order_relaxed) &&
+                       (!parts_.able || parts_.able());
     answer.status = ready ? 200 : 503;
     answer.content_type = "text/plain";
     answer.body = ready ? "ok" : "not ready";
@@ -115,6 +116,7 @@ void AdminFront::metrics(http::Answer& answer) const {
     gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
   answer.content_type = kMetricsContentType;
   answer.body = print_metrics(parts_.counters.all(), gauges);
+  for (const auto& append : parts_.more_metrics) append(answer.body);
 }
 
 }  // namespace clops::serving

@@ -24,7 +24,9 @@ class AdminFront final : public http::HttpService, public LoopObserver {
     const Clock& clock;
     const std::atomic<bool>& draining;
     std::function<std::vector<LoopStats>()> loops;
-    std::string push_key_file;  // empty: no push
+    std::string push_key_file;   // empty: no push
+    std::function<bool()> able;  // beside its models, the server has what it needs to answer; empty: it has
+    std::vector<std::function<void(std::string&)>> more_metrics;  // append Prometheus text
     std::chrono::milliseconds ack_most{10'000};
   };
   explicit AdminFront(Parts parts) : parts_(std::move(parts)), sampler_(parts_.counters) {}

@@ -16,6 +16,7 @@
 #include "serving/lifecycle/epochs.h"
 #include "serving/lifecycle/model_table.h"
 #include "serving/net/loop.h"
+#include "serving/protocol/gate.h"
 #include "serving/protocol/service.h"
 
 namespace clops::serving {
@@ -31,6 +32,7 @@ class TableService final : public ModelService, public LoopObserver {
     std::string pod_name;
     size_t slot = 0;
     std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
+    std::unique_ptr<Gate> gate;                          // of this thread; null: everybody may call
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
   };
   explicit TableService(Parts parts);
@@ -41,6 +43,7 @@ class TableService final : public ModelService, public LoopObserver {
 
   [[nodiscard]] bool ready() const override;
   [[nodiscard]] bool draining() const override { return parts_.draining.load(std::memory_order_relaxed); }
+  [[nodiscard]] Result<std::string_view> admit(std::span<const HeaderView> headers) override;
   [[nodiscard]] Status begin(const CallInfo& call) override;
   [[nodiscard]] Result<Target*> route(const CallInfo& call) override;
   void end(const CallInfo& call, const CallEnd& end) override;

@@ -21,6 +21,7 @@ struct Target;
 struct CallInfo {
   std::string_view wire;            // "rest", "v1", "mlflow", "grpc": static text
   std::string_view model, version;  // as asked for; version empty: by the split
+  std::string_view caller;          // who the gate says is calling; empty: everybody may call
   std::span<const HeaderView> headers;
   size_t body_bytes = 0;  // as they came
   TimePoint begin{};      // when its handling began

@@ -116,6 +116,7 @@ struct ServerTest : testing::Test {
     options.drain_delay = std::chrono::milliseconds(50);
     options.connection_age = connection_age;
     options.model_control = model_control;
+    options.credentials = credentials;
     options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
     auto made = InferenceServer::start(std::move(options), clock, *log, std::move(factories), std::move(config));
     ASSERT_TRUE(made) << made.error().message;
@@ -166,6 +167,7 @@ struct ServerTest : testing::Test {
   std::vector<std::unique_ptr<EngineFactory>> more_factories;
   std::chrono::milliseconds connection_age{0};
   bool model_control = false;
+  CredentialOptions credentials;
   SystemClock clock;
   std::unique_ptr<Log> log = make_null_log();
   std::unique_ptr<HttpClient> http;
