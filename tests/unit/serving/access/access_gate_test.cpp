@@ -20,7 +20,7 @@ const std::string kOne = "one-token-of-batch-0123456789", kTwo = "two-token-of-b
 
 struct AccessGateTest : testing::Test {
   std::string data(const std::string& name) {
-    const auto text = read_file(test::source_dir() / "tests/data/access" / name);
+    const auto text = read_file(test::source_dir() + "/tests/data/access/" + name);
     EXPECT_TRUE(text) << name;
     return text ? *text : "";
   }
@@ -74,8 +74,9 @@ TEST_F(AccessGateTest, whoever_shows_nothing_or_something_else_is_refused) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().code, Code::Unauthenticated);
   EXPECT_EQ(counters.no_token, 1u);
-  for (const std::string value : {"", "Bearer", "Bearer ", "Basic " + kOne, kOne, "Bearer " + kOne.substr(1),
-                                  "Bearer " + kOne + "x", "Bearer " + kOne + " " + kOne, "Bearer a.b.c"}) {
+  for (const std::string& value :
+       std::initializer_list<std::string>{"", "Bearer", "Bearer ", "Basic " + kOne, kOne, "Bearer " + kOne.substr(1),
+                                          "Bearer " + kOne + "x", "Bearer " + kOne + " " + kOne, "Bearer a.b.c"}) {
     const auto caller = ask(it, value);
     ASSERT_FALSE(caller) << value;
     EXPECT_EQ(caller.error().code, Code::Unauthenticated) << value;

@@ -22,7 +22,7 @@ const JwtPolicy& policy() {
 }
 
 std::string data(const std::string& name) {
-  const auto text = read_file(test::source_dir() / "tests/data/access" / name);
+  const auto text = read_file(test::source_dir() + "/tests/data/access/" + name);
   EXPECT_TRUE(text) << name;
   return text ? *text : "";
 }
