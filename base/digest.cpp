@@ -140,4 +140,33 @@ Result<std::string> base64_decode(std::string_view text) {
   return out;
 }
 
+bool base64url_decode(std::string_view text, std::string& out) {
+  const size_t before = out.size();
+  uint32_t bits = 0;
+  int count = 0;
+  bool good = text.size() % 4 != 1;
+  for (const char c : text) {
+    uint32_t value = 0;
+    if (c >= 'A' && c <= 'Z') {
+      value = static_cast<uint32_t>(c - 'A');
+    } else if (c >= 'a' && c <= 'z') {
+      value = static_cast<uint32_t>(c - 'a') + 26;
+    } else if (c >= '0' && c <= '9') {
+      value = static_cast<uint32_t>(c - '0') + 52;
+    } else if (c == '-' || c == '_') {
+      value = c == '-' ? 62 : 63;
+    } else {
+      good = false;
+    }
+    bits = (bits << 6) | value;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out += static_cast<char>((bits >> count) & 0xff);
+  }
+  good = good && (bits & ((1u << count) - 1)) == 0;
+  if (!good) out.resize(before);
+  return good;
+}
+
 }  // namespace clops

@@ -47,5 +47,7 @@ class HmacSha256 {
 [[nodiscard]] std::string random_hex(size_t bytes);                              // from the system's generator
 [[nodiscard]] std::string base64_encode(std::string_view bytes);
 [[nodiscard]] Result<std::string> base64_decode(std::string_view text);
+// As JWTs and JWKs write it: '-' and '_', no padding, no spaces, no bits left over. Appends nothing unless all is well.
+[[nodiscard]] bool base64url_decode(std::string_view text, std::string& out);
 
 }  // namespace clops

@@ -90,6 +90,28 @@ Result<X509Cert> parse_cert(const std::string& pem) {
   return cert;
 }
 
+// `names`: of subjectAltName; empty: none.
+Result<Certificate> issue(const Certificate& authority, const std::string& common_name, const char* usage,
+                          const std::string& names, WallTime now, int days) {
+  CLOPS_ASSIGN(const X509Cert issuer, parse_cert(authority.cert_pem));
+  const Bio key_in(BIO_new_mem_buf(authority.key_pem.data(), static_cast<int>(authority.key_pem.size())));
+  const Key issuer_key(PEM_read_bio_PrivateKey(key_in.get(), nullptr, nullptr, nullptr));
+  if (!issuer_key) return fail(Code::InvalidArgument, "not a private key in PEM");
+  const Key key(EVP_EC_gen("P-256"));
+  if (!key) return openssl_error("making a key");
+  CLOPS_ASSIGN(const X509Cert cert, blank(common_name, key.get(), now, days));
+  X509_set_issuer_name(cert.get(), X509_get_subject_name(issuer.get()));
+  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE"));
+  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_key_usage, "critical,digitalSignature"));
+  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_ext_key_usage, usage));
+  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_authority_key_identifier, "keyid"));
+  if (!names.empty()) CLOPS_TRY(extend(cert.get(), issuer.get(), NID_subject_alt_name, names));
+  if (X509_sign(cert.get(), issuer_key.get(), EVP_sha256()) == 0) return openssl_error("signing a certificate");
+  CLOPS_ASSIGN(Certificate out, print(cert.get(), key.get()));
+  out.cert_pem += authority.cert_pem;
+  return out;
+}
+
 }  // namespace
 
 Result<Certificate> make_authority(const std::string& common_name, WallTime now, int days) {
@@ -106,28 +128,16 @@ Result<Certificate> make_authority(const std::string& common_name, WallTime now,
 
 Result<Certificate> issue_server_certificate(const Certificate& authority, const std::vector<std::string>& dns_names,
                                              const std::vector<std::string>& addresses, WallTime now, int days) {
-  CLOPS_ASSIGN(const X509Cert issuer, parse_cert(authority.cert_pem));
-  const Bio key_in(BIO_new_mem_buf(authority.key_pem.data(), static_cast<int>(authority.key_pem.size())));
-  const Key issuer_key(PEM_read_bio_PrivateKey(key_in.get(), nullptr, nullptr, nullptr));
-  if (!issuer_key) return fail(Code::InvalidArgument, "not a private key in PEM");
   std::string names;
   for (const auto& name : dns_names) names += (names.empty() ? "DNS:" : ",DNS:") + name;
   for (const auto& address : addresses) names += (names.empty() ? "IP:" : ",IP:") + address;
   if (names.empty()) return fail(Code::InvalidArgument, "a server certificate needs a name or an address");
+  return issue(authority, dns_names.empty() ? addresses[0] : dns_names[0], "serverAuth", names, now, days);
+}
 
-  const Key key(EVP_EC_gen("P-256"));
-  if (!key) return openssl_error("making a key");
-  CLOPS_ASSIGN(const X509Cert cert, blank(dns_names.empty() ? addresses[0] : dns_names[0], key.get(), now, days));
-  X509_set_issuer_name(cert.get(), X509_get_subject_name(issuer.get()));
-  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE"));
-  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_key_usage, "critical,digitalSignature"));
-  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_ext_key_usage, "serverAuth"));
-  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_authority_key_identifier, "keyid"));
-  CLOPS_TRY(extend(cert.get(), issuer.get(), NID_subject_alt_name, names));
-  if (X509_sign(cert.get(), issuer_key.get(), EVP_sha256()) == 0) return openssl_error("signing a certificate");
-  CLOPS_ASSIGN(Certificate out, print(cert.get(), key.get()));
-  out.cert_pem += authority.cert_pem;
-  return out;
+Result<Certificate> issue_client_certificate(const Certificate& authority, const std::string& common_name, WallTime now,
+                                             int days) {
+  return issue(authority, common_name, "clientAuth", "", now, days);
 }
 
 Result<WallTime> not_after(const std::string& cert_pem) {

@@ -27,6 +27,10 @@ struct Certificate {
                                                            const std::vector<std::string>& addresses, WallTime now,
                                                            int days);
 
+// For a client that shows who it is.
+[[nodiscard]] Result<Certificate> issue_client_certificate(const Certificate& authority, const std::string& common_name,
+                                                           WallTime now, int days);
+
 // When the first certificate of the PEM text stops being valid.
 [[nodiscard]] Result<WallTime> not_after(const std::string& cert_pem);
 

@@ -70,6 +70,9 @@ int serve(Flags& flags) {
   flags.server.sources = *sources;
   if (const Status told = cmd::finish_telemetry(flags.telemetry, flags.server.telemetry); !told)
     return failed(told.error());
+  auto access = cmd::access_options(flags.access);
+  if (!access) return failed(access.error());
+  flags.server.credentials = std::move(*access);
   flags.server.cache_folder = flags.cache.empty() ? "/tmp/clops-cache" : flags.cache;
   flags.server.pod_name = host_name();
   flags.server.queue_delay = std::chrono::milliseconds(flags.queue_delay_ms);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cmd/clops_access_flags.h"
 #include "cmd/clops_telemetry_flags.h"
 #include "registry/inspection.h"
 #include "serving/server.h"
@@ -16,6 +17,7 @@ namespace clops::cmd {
 struct ServerFlags {
   serving::ServerOptions server;
   TelemetryFlags telemetry;
+  AccessFlags access;
   registry::InspectRequest inspect;
   std::vector<std::string> pvc;
   bool allow_file_uris = false;
@@ -74,6 +76,7 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
       ->default_str("info");
   declare_telemetry(command, flags.telemetry, o.telemetry);
+  declare_access(command, flags.access);
   declare_sources(command, flags);
 }
 

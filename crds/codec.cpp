@@ -176,7 +176,7 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
-           "tolerations", "imagePullSecrets", "steps", "logger", "validation"});
+           "tolerations", "imagePullSecrets", "steps", "logger", "validation", "tls", "auth"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
     r.only({"name", "modelVersion", "weight", "limits", "steps"});
@@ -214,6 +214,8 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
     spec.image_pull_secrets.push_back(r.text("name", Need::Required));
   });
   spec.logger = read_logger(in, true);
+  spec.tls = read_tls(in);
+  spec.auth = read_auth(in);
   return spec;
 }
 
@@ -232,6 +234,7 @@ std::vector<TrafficStatus> read_traffic(const Reader& in) {
 ModelDeploymentStatus read_deployment_status(const Reader& in) {
   ModelDeploymentStatus status{.observed_generation = in.integer("observedGeneration", 0, INT64_MAX),
                                .url = in.text("url"),
+                               .grpc_url = in.text("grpcUrl"),
                                .conditions = read_conditions(in),
                                .replicas = static_cast<int>(in.integer("replicas", 0, INT32_MAX)),
                                .ready_replicas = static_cast<int>(in.integer("readyReplicas", 0, INT32_MAX)),
@@ -284,6 +287,8 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   }
   for (const auto& name : spec.image_pull_secrets) out["imagePullSecrets"].push_back({{"name", name}});
   put_logger(out, spec.logger);
+  put_tls(out, spec.tls);
+  put_auth(out, spec.auth);
   return out;
 }
 
@@ -354,6 +359,7 @@ Json encode(const ModelDeploymentStatus& status) {
            {"replicas", status.replicas},
            {"readyReplicas", status.ready_replicas}};
   put(out, "url", status.url);
+  put(out, "grpcUrl", status.grpc_url);
   put(out, "selector", status.selector);
   put(out, "variants", status.variants);
   if (!status.traffic.empty()) out["traffic"] = encode_traffic(status.traffic);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "crds/access.h"
 #include "crds/meta.h"
 #include "crds/serving_config_door.h"
 #include "crds/serving_config_logger.h"
@@ -46,6 +47,8 @@ struct ModelDeploymentSpec {
   std::vector<Toleration> tolerations;
   std::vector<std::string> image_pull_secrets;
   std::optional<Logger> logger;
+  std::optional<TlsSpec> tls;
+  std::optional<AuthSpec> auth;
   bool operator==(const ModelDeploymentSpec&) const = default;
 };
 
@@ -73,6 +76,7 @@ struct HistoryEntry {      // newest first; at most 10
 struct ModelDeploymentStatus {
   int64_t observed_generation = 0;
   std::string url;
+  std::string grpc_url;
   std::vector<Condition> conditions;
   int replicas = 0, ready_replicas = 0;
   std::string selector;  // for /scale

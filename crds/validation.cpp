@@ -185,6 +185,42 @@ void check_routing(const Json& object, const Json& variants, Violations& out) {
   }
 }
 
+constexpr const char* kReferenceMessage =
+    "write the name of an object of this namespace: lower-case letters, digits, '-' and '.'";
+
+bool is_claim(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alnum(c) || std::string_view("-_.:/").find(c) != std::string_view::npos;
+  });
+}
+
+void check_access(const Json& object, Violations& out) {
+  const auto has = [&](std::initializer_list<std::string_view> path) {
+    const Json* value = find_path(object, path);
+    return value && !value->is_null();
+  };
+  static const TextRule rules[] = {
+      {{"spec", "tls", "secretName"}, is_object_name, kReferenceMessage},
+      {{"spec", "tls", "clientCASecretName"}, is_object_name, kReferenceMessage},
+      {{"spec", "auth", "bearer", "secretName"}, is_object_name, kReferenceMessage},
+      {{"spec", "auth", "jwt", "jwksSecretName"}, is_object_name, kReferenceMessage},
+      {{"spec", "auth", "jwt", "jwksConfigMapName"}, is_object_name, kReferenceMessage},
+  };
+  for (const auto& rule : rules) check_text(object, rule, "", out);
+  if (has({"spec", "tls", "clientCASecretName"}) && !has({"spec", "tls", "clientAuth"}))
+    out.push_back({"spec.tls", "clientCASecretName is of use only with clientAuth: write Require or Request there"});
+  if (has({"spec", "auth"}) && !has({"spec", "auth", "bearer"}) && !has({"spec", "auth", "jwt"}))
+    out.push_back({"spec.auth", "auth says nothing: write bearer, jwt or both, or leave auth out"});
+  if (!has({"spec", "auth", "jwt"})) return;
+  if (has({"spec", "auth", "jwt", "jwksSecretName"}) == has({"spec", "auth", "jwt", "jwksConfigMapName"}))
+    out.push_back(
+        {"spec.auth.jwt", "write where the issuer's keys are: jwksSecretName or jwksConfigMapName, one of the two"});
+  const Json& claims = list_at(object, {"spec", "auth", "jwt", "requiredClaims"});
+  for (size_t i = 0; i < claims.size(); ++i)
+    check_text(claims[i], {{"name"}, is_claim, "write the name of a claim: letters, digits and any of -_.:/"},
+               "spec.auth.jwt.requiredClaims[" + std::to_string(i) + "].", out);
+}
+
 void check_model_deployment(const Json& object, Violations& out) {
   if (!is_service_name(string_at(object, {"metadata", "name"}))) {
     out.push_back({"",
@@ -201,6 +237,7 @@ void check_model_deployment(const Json& object, Violations& out) {
   check_mirror(object, variants, out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
   check_text(object, {{"spec", "logger", "url"}, is_logger_url, kLoggerUrlMessage}, "", out);
+  check_access(object, out);
 }
 
 }  // namespace

@@ -35,6 +35,7 @@ constexpr unsigned kThreadsMost = 16;
 // One serving thread: its view of the models, its front ends, its loop. Order matters: the later borrow the earlier.
 struct Lane {
   std::unique_ptr<Turn> turn;
+  std::unique_ptr<Published<TlsServer>::Reader> certificate;
   std::unique_ptr<TableService> models;
   std::unique_ptr<http::RestFront> rest;
   std::unique_ptr<grpc::InferenceFront> grpc;
@@ -56,7 +57,12 @@ std::string prediction_key(const std::string& file) {
 
 struct InferenceServer::Impl {
   Impl(ServerOptions o, const Clock& c, Log& l, std::vector<std::unique_ptr<EngineFactory>> f)
-      : options(std::move(o)), clock(c), log(l), factories(std::move(f)), key(prediction_key(options.push_key_file)) {}
+      : options(std::move(o)),
+        clock(c),
+        log(l),
+        factories(std::move(f)),
+        key(prediction_key(options.push_key_file)),
+        credentials(options.credentials, clock, log) {}
   ~Impl() {
     stop();
     manager.reset();  // its thread wakes the loops and the mirror, so it ends while they are still there
@@ -95,6 +101,7 @@ struct InferenceServer::Impl {
   Log& log;
   std::vector<std::unique_ptr<EngineFactory>> factories;
   HmacSha256 key;
+  Credentials credentials;
   std::atomic<bool> draining{false};
   std::optional<Listener> listener, admin_listener;
   registry::SourceTable sources;
@@ -108,6 +115,7 @@ struct InferenceServer::Impl {
   std::vector<Lane> lanes;
   size_t active_lanes = 0;
   std::unique_ptr<ModelManager> manager;
+  std::unique_ptr<Gate> admin_gate;  // only asked whether it could admit anybody
   std::unique_ptr<AdminFront> admin;
   std::unique_ptr<StreamProtocol> admin_protocol;
   std::unique_ptr<Loop> admin_loop;
@@ -119,6 +127,7 @@ Status InferenceServer::Impl::open() {
   listener.emplace(std::move(serving));
   CLOPS_ASSIGN(Listener administration, Listener::open(options.listen, options.admin_port, 64));
   admin_listener.emplace(std::move(administration));
+  credentials.look();
   CLOPS_TRY(open_models());
   CLOPS_TRY(open_telemetry());
   CLOPS_TRY(open_lanes());
@@ -183,7 +192,8 @@ Status InferenceServer::Impl::open_lanes() {
   for (size_t i = 0; i < lanes.size(); ++i) {
     Lane& lane = lanes[i];
     lane.turn = std::make_unique<Turn>();
-    TableService::Parts parts{*tables, *counters, key, clock, draining, options.pod_name, i, control, lane.turn.get()};
+    TableService::Parts parts{*tables,          *counters, key,     clock,           draining,
+                              options.pod_name, i,         control, lane.turn.get(), credentials.make_gate()};
     parts.watchers.push_back(std::make_unique<LoadWatcher>(options.queue_delay));
     parts.watchers.push_back(std::make_unique<MirrorWatcher>(*mirror, i));
     if (auto recorder = telemetry->make_recorder(i)) parts.watchers.push_back(std::move(recorder));
@@ -193,6 +203,12 @@ Status InferenceServer::Impl::open_lanes() {
     lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);
     lane.protocol =
         by_preface(http::make_http1(*lane.rest, http, draining), grpc::make_http2(*lane.grpc, http2, draining));
+    if (credentials.tls()) {
+      lane.certificate = std::make_unique<Published<TlsServer>::Reader>(credentials.servers());
+      lane.protocol =
+          make_tls(std::move(lane.protocol), [certificate = lane.certificate.get()] { return certificate->current(); },
+                   credentials.tls_counters(), {limits.in_bytes_max, limits.out_bytes_max});
+    }
     CLOPS_ASSIGN(lane.loop,
                  Loop::make({clock, *lane.protocol, *lane.models, listener->socket(), lane.turn.get()}, limits));
     peers.push_back(lane.loop.get());
@@ -210,9 +226,17 @@ Status InferenceServer::Impl::open_admin() {
                             .wake_readers = [this] { wake_lanes(); },
                             .on_change = [this] { admin_loop->wake(); }};
   manager = std::make_unique<ModelManager>(std::move(parts), ManagerOptions{.config_file = options.config_file});
-  admin = std::make_unique<AdminFront>(AdminFront::Parts{
-      *manager, *counters, clock, draining, [this] { return stats(); }, [this] { follow_quota(); },
-      options.push_key_file, clock.now() - process_age(), [this](std::string& out) { telemetry->print(out); }});
+  admin_gate = credentials.make_gate();
+  admin = std::make_unique<AdminFront>(
+      AdminFront::Parts{.manager = *manager,
+                        .counters = *counters,
+                        .clock = clock,
+                        .draining = draining,
+                        .loops = [this] { return stats(); },
+                        .push_key_file = options.push_key_file,
+                        .able = [this] { return admin_gate == nullptr || admin_gate->able(); },
+                        .more_metrics = {[this](std::string& out) { credentials.append_metrics(out); },
+                                         [this](std::string& out) { telemetry->print(out); }}});
   const http::Http1Options http{.parser = {.body_bytes_max = kAdminBodyBytesMax}};
   admin_protocol = http::make_http1(*admin, http, draining);
   const LoopLimits limits{.connections_max = kAdminConnectionsMax, .in_bytes_max = kAdminBodyBytesMax + (1u << 20)};
@@ -248,6 +272,7 @@ void InferenceServer::Impl::run() {
   admin_thread = std::thread([this] { admin_loop->run(); });
   mirror->start();
   manager->start();
+  credentials.start();
 }
 
 void InferenceServer::Impl::drain(const Hurried& hurried) {

@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "crds/serving_config.h"
 #include "registry/source.h"
+#include "serving/access/credentials.h"
 #include "serving/protocol/engine.h"
 #include "serving/telemetry/telemetry_options.h"
 
@@ -38,7 +39,8 @@ struct ServerOptions {
   std::chrono::milliseconds connection_age{30'000};  // of inference connections; 0: they may stay for ever
   std::chrono::milliseconds drain_delay{5'000};      // keeps accepting after readiness is off
   std::chrono::milliseconds drain_most{20'000};      // then waits at most this long for requests under way
-  bool model_control = false;  // clients may unload and load what is declared (OIP's model repository extension)
+  bool model_control = false;     // clients may unload and load what is declared (OIP's model repository extension)
+  CredentialOptions credentials;  // TLS and callers of the inference port
   registry::SourceOptions sources;
   TelemetryOptions telemetry;
 };

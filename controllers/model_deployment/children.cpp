@@ -1,6 +1,7 @@
 #include "controllers/model_deployment/children.h"
 
 #include "base/digest.h"
+#include "controllers/model_deployment/access_parts.h"
 #include "crds/codec.h"
 
 namespace clops::controllers::model_deployment {
@@ -20,8 +21,8 @@ Json frame_of(const ResourceType& type, const std::string& name, const crds::Mod
   return frame(type, name, crds::kModelDeploymentType, object.meta, labels_of(object));
 }
 
-Json probe(const char* path, const char* port, int period, int timeout, int failures) {
-  return {{"httpGet", {{"path", path}, {"port", port}, {"scheme", "HTTP"}}},
+Json probe(const char* path, const char* port, int period, int timeout, int failures, const char* scheme = "HTTP") {
+  return {{"httpGet", {{"path", path}, {"port", port}, {"scheme", scheme}}},
           {"periodSeconds", period},
           {"timeoutSeconds", timeout},
           {"failureThreshold", failures}};
@@ -55,10 +56,18 @@ void add_tracing(const crds::ModelDeployment& object, const Options& options, st
         {{"secretKeyRef", {{"name", options.otlp_headers_secret}, {"key", "headers"}, {"optional", true}}}}}});
 }
 
-Json container(const crds::ModelDeployment& object, const ClaimParts& claims, const Options& options) {
+// The kubelet has no certificate to show: where one is required, it asks the admin port, which knows as much.
+Json readiness_probe(const crds::ModelDeploymentSpec& spec) {
+  if (needs_client_certificate(spec)) return probe("/readyz", "admin", 1, 2, 3);
+  return probe("/v2/health/ready?wait_ms=1500", "http", 1, 2, 3, spec.tls ? "HTTPS" : "HTTP");
+}
+
+Json container(const crds::ModelDeployment& object, const ClaimParts& claims, const AccessParts& access,
+               const Options& options) {
   std::vector<std::string> args{"serve", "--listen=$(POD_IP)", "--config=/etc/clops/serving.json",
                                 "--push-key-file=/etc/clops-push/key", "--cache=/var/cache/clops"};
   args.insert(args.end(), claims.flags.begin(), claims.flags.end());
+  args.insert(args.end(), access.flags.begin(), access.flags.end());
   if (options.allow_file_uris) args.emplace_back("--allow-file-uris");
   Json env = Json::array(
       {{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", "status.podIP"}}}}}}});
@@ -66,7 +75,8 @@ Json container(const crds::ModelDeployment& object, const ClaimParts& claims, co
   Json mounts = Json::array({{{"name", "config"}, {"mountPath", "/etc/clops"}, {"readOnly", true}},
                              {{"name", "push-key"}, {"mountPath", "/etc/clops-push"}, {"readOnly", true}},
                              {{"name", "cache"}, {"mountPath", "/var/cache/clops"}}});
-  for (const auto& mount : claims.mounts) mounts.push_back(mount);
+  for (const Json* more : {&claims.mounts, &access.mounts})
+    for (const auto& mount : *more) mounts.push_back(mount);
   return {{"name", "server"},
           {"image", options.server_image},
           {"imagePullPolicy", options.image_pull_policy},
@@ -74,7 +84,7 @@ Json container(const crds::ModelDeployment& object, const ClaimParts& claims, co
           {"env", std::move(env)},
           {"ports", Json::array({{{"name", "http"}, {"containerPort", crds::kHttpPort}, {"protocol", "TCP"}},
                                  {{"name", "admin"}, {"containerPort", crds::kAdminPort}, {"protocol", "TCP"}}})},
-          {"readinessProbe", probe("/v2/health/ready?wait_ms=1500", "http", 1, 2, 3)},
+          {"readinessProbe", readiness_probe(object.spec)},
           {"livenessProbe", probe("/healthz", "admin", 10, 5, 3)},
           {"resources", resources_of(object.spec.resources)},
           {"securityContext", restricted_container_security()},
@@ -83,17 +93,19 @@ Json container(const crds::ModelDeployment& object, const ClaimParts& claims, co
 
 Json pod_spec(const crds::ModelDeployment& object, const std::set<std::string>& claim_names, const Options& options) {
   const ClaimParts claims = claim_parts({claim_names.begin(), claim_names.end()});
+  const AccessParts access = access_parts(object.spec);
   Json volumes =
       Json::array({{{"name", "config"}, {"configMap", {{"name", config_map_name(object)}}}},
                    {{"name", "push-key"}, {"secret", {{"secretName", secret_name(object)}, {"defaultMode", 0440}}}},
                    {{"name", "cache"}, {"emptyDir", {{"sizeLimit", "10Gi"}}}}});
-  for (const auto& volume : claims.volumes) volumes.push_back(volume);
+  for (const Json* more : {&claims.volumes, &access.volumes})
+    for (const auto& volume : *more) volumes.push_back(volume);
   Json spec{{"serviceAccountName", service_account_name(object)},
             {"automountServiceAccountToken", false},
             {"enableServiceLinks", false},
             {"terminationGracePeriodSeconds", kTerminationGraceSeconds},
             {"securityContext", restricted_pod_security()},
-            {"containers", Json::array({container(object, claims, options)})},
+            {"containers", Json::array({container(object, claims, access, options)})},
             {"volumes", std::move(volumes)}};
   if (!object.spec.node_selector.empty()) spec["nodeSelector"] = object.spec.node_selector;
   for (const auto& t : object.spec.tolerations) {
@@ -150,12 +162,14 @@ std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds:
   out.push_back(seal(kConfigMaps, std::move(map)));
   out.push_back(deployment(object, claims, options));
 
+  // The pods' port keeps its name: a Service that asks for another would lose the pods of before at once.
+  const char* const port_name = object.spec.tls ? "https" : "http";
   Json service = frame_of(kServices, object.meta.name, object);
   service["spec"] = {
       {"type", "ClusterIP"},
       {"selector", selector_of(object)},
       {"ports",
-       Json::array({{{"name", "http"}, {"port", crds::kHttpPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
+       Json::array({{{"name", port_name}, {"port", crds::kHttpPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
   out.push_back(seal(kServices, std::move(service)));
 
   Json budget = frame_of(kBudgets, object.meta.name, object);

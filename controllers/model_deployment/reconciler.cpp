@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "controllers/common/writes.h"
+#include "controllers/model_deployment/access_parts.h"
 #include "controllers/model_deployment/children.h"
 #include "crds/codec.h"
 
@@ -48,8 +49,10 @@ std::vector<LiveChild> cached_children(const crds::ModelDeployment& object, cons
 Endpoint endpoint_of(const Observed& observed, EndpointCheck& check) {
   const crds::ModelDeployment& object = observed.object;
   const ObjectKey key{object.meta.ns, object.meta.name};
+  // Who has no certificate gets no answer, through the Service or not: the pods are believed.
+  const bool unheard = needs_client_certificate(object.spec);
   const bool any_ready = std::ranges::any_of(observed.pods, [](const auto& pod) { return pod.ready && !pod.deleting; });
-  if (!any_ready || crds::is_true(object.status.conditions, crds::kReady)) {
+  if (unheard || !any_ready || crds::is_true(object.status.conditions, crds::kReady)) {
     check.forget(key);
     return Endpoint::Answers;
   }
@@ -58,7 +61,7 @@ Endpoint endpoint_of(const Observed& observed, EndpointCheck& check) {
     const std::string ip = string_at(child.body, {"spec", "clusterIP"});
     if (ip.empty() || ip == "None") return Endpoint::Answers;
     const std::string host = ip.find(':') == std::string::npos ? ip : "[" + ip + "]";
-    return check.ask(key, "http://" + host + ":" + std::to_string(crds::kHttpPort));
+    return check.ask(key, (object.spec.tls ? "https://" : "http://") + host + ":" + std::to_string(crds::kHttpPort));
   }
   return Endpoint::Asking;  // the Service has still to be made
 }

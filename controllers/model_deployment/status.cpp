@@ -135,15 +135,19 @@ class Writer {
     status_.selector = selector_text(object_);
     status_.scaling = scaling_decision(status_.scaling, pods_);
     if (!in_.config) return;
-    if (!in_.options.cluster_ip_urls) {
-      status_.url = "http://" + object_.meta.name + "." + object_.meta.ns + ".svc:" + std::to_string(crds::kHttpPort);
-      return;
-    }
+    if (!in_.options.cluster_ip_urls) return name_endpoint(object_.meta.name + "." + object_.meta.ns + ".svc");
     for (const auto& child : in_.observed.children) {
       if (child.type != kServices || child.meta.name != object_.meta.name) continue;
       const std::string ip = string_at(child.body, {"spec", "clusterIP"});
-      if (!ip.empty() && ip != "None") status_.url = "http://" + ip + ":" + std::to_string(crds::kHttpPort);
+      if (!ip.empty() && ip != "None") name_endpoint(ip);
     }
+  }
+
+  // One port for both. The scheme of gRPC as KServe's grpcUrl has it.
+  void name_endpoint(const std::string& host) {
+    const std::string place = "://" + host + ":" + std::to_string(crds::kHttpPort);
+    status_.url = (object_.spec.tls ? "https" : "http") + place;
+    status_.grpc_url = (object_.spec.tls ? "grpcs" : "grpc") + place;
   }
 
   void traffic() {

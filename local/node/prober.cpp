@@ -15,8 +15,12 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/tls_stream.h"
+
 namespace clops::local {
 namespace {
+
+constexpr size_t kAnswerBytes = 4096;  // of which the first line is looked at
 
 // Gives its answer once, never from inside the call that made it.
 class Attempt : public ProbeAttempt {
@@ -55,6 +59,14 @@ class SocketAttempt final : public Attempt {
  public:
   SocketAttempt(EventLoop& loop, const crds::Probe& probe, const ProbeTarget& target, OnProbed done)
       : Attempt(loop, probe, std::move(done)), is_http_(probe.kind == crds::Probe::Kind::HttpGet) {
+    if (is_http_ && probe.scheme == "HTTPS") {
+      auto session = TlsSession::unverified_client();  // as the kubelet, who believes every certificate
+      if (!session) {
+        finish_soon({false, session.error().message});
+        return;
+      }
+      tls_ = std::move(*session);
+    }
     if (is_http_) {
       request_ = "GET " + (probe.path.empty() ? "/" : probe.path) + " HTTP/1.1\r\n";
       bool has_host = false;
@@ -96,6 +108,11 @@ class SocketAttempt final : public Attempt {
       if (error != 0) return finish({false, std::string("connect: ") + std::strerror(error)});
       connected_ = true;
       if (!is_http_) return finish({true, ""});
+      if (tls_ != nullptr) {
+        question_.swap(request_);  // asked once hands are shaken
+        tls_->attach({}, request_);
+        (void)tls_->handshake();
+      }
     }
     if (sent_ < request_.size()) {
       const ssize_t n = ::send(fd_, request_.data() + sent_, request_.size() - sent_, MSG_NOSIGNAL);
@@ -104,12 +121,29 @@ class SocketAttempt final : public Attempt {
       if (sent_ == request_.size()) loop_.change(fd_, EPOLLIN);
       return;
     }
-    char buffer[1024];
+    char buffer[4096];
     const ssize_t n = ::recv(fd_, buffer, sizeof buffer, 0);
     if (n < 0 && errno == EAGAIN) return;
     if (n < 0) return finish({false, std::string("recv: ") + std::strerror(errno)});
-    answer_.append(buffer, static_cast<size_t>(n));
+    const std::string_view bytes(buffer, static_cast<size_t>(n));
+    if (tls_ != nullptr && n > 0) return decrypt(bytes);
+    answer_.append(bytes);
     if (answer_.size() >= 12 || n == 0) judge();
+  }
+  void decrypt(std::string_view bytes) {
+    received_ += bytes;
+    tls_->attach(received_, request_);
+    TlsSession::Step step = TlsSession::Step::Done;
+    if (!open_) step = tls_->handshake();
+    if (!open_ && step == TlsSession::Step::Done) {
+      open_ = true;
+      step = tls_->write(question_);
+    }
+    if (open_ && step == TlsSession::Step::Done) step = tls_->read(answer_, kAnswerBytes);
+    received_.erase(0, tls_->taken());
+    if (step == TlsSession::Step::Failed) return finish({false, "TLS: " + tls_->why()});
+    if (answer_.size() >= 12 || step == TlsSession::Step::Closed) return judge();
+    if (sent_ < request_.size()) loop_.change(fd_, EPOLLOUT);
   }
   void judge() {
     int status = 0;
@@ -124,6 +158,9 @@ class SocketAttempt final : public Attempt {
   bool connected_ = false;
   std::string request_, answer_;
   size_t sent_ = 0;
+  std::unique_ptr<TlsSession> tls_;  // of an HTTPS probe: then request_ is what TLS has to send
+  std::string question_, received_;
+  bool open_ = false;
 };
 
 class ExecAttempt final : public Attempt {

@@ -61,6 +61,7 @@ struct Call {
   std::span<const HeaderView> headers;  // metadata; names in lower case
   TimePoint begin{};                    // its first byte
   std::optional<TimePoint> deadline;
+  std::string caller;  // as the gate names it
   // Of a Watch or a Later, the service's own notes: what is asked for, and what was told last.
   std::string subject;
   uint64_t memory = 0;
@@ -71,6 +72,11 @@ class GrpcService {
   virtual ~GrpcService() = default;
   // `path`: "/package.Service/Method". Nothing: not implemented.
   [[nodiscard]] virtual std::optional<Method> find(std::string_view path) const = 0;
+  // Once the headers are there, before any message is: whether the caller may go on, who is noted in the call.
+  virtual Outcome admit(Call& call) {
+    (void)call;
+    return {};
+  }
   // Answers one message by appending one to `out` (a Later: none yet); if the outcome is not Ok the call ends with it.
   virtual Outcome serve(Call& call, std::string_view message, std::string& out) = 0;
   // Of a Watch and a Later, asked for about every 250 ms. Ok: a message was appended to `out`; else the call ends so.

@@ -83,6 +83,8 @@ void CallStream::begin(const Parts& parts) {
   const auto method = parts.service.find(path_);
   if (!method) return refuse(parts, GrpcCode::Unimplemented, "no method is called " + path_.substr(0, 200) + " here");
   call_.method = *method;
+  if (Outcome admitted = parts.service.admit(call_); !admitted.ok())
+    return refuse(parts, admitted.code, std::move(admitted.message));
   known_ = true;
 }
 

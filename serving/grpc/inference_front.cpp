@@ -98,6 +98,22 @@ void InferenceFront::on_refused(GrpcCode code) {
   models_.refused(http_status_of(code));
 }
 
+Outcome InferenceFront::admit(Call& call) {
+  switch (static_cast<Id>(call.method.id)) {
+    case kServerLive:
+    case kServerReady:
+    case kCheck:
+    case kWatch:
+      return {};  // health is everybody's
+    default:
+      break;
+  }
+  const auto caller = models_.admit(call.headers);
+  if (!caller) return outcome_of(caller.error());
+  call.caller.assign(*caller);
+  return {};
+}
+
 Outcome InferenceFront::serve(Call& call, std::string_view message, std::string& out) {
   switch (static_cast<Id>(call.method.id)) {
     case kInfer:
@@ -134,6 +150,9 @@ Outcome InferenceFront::serve(Call& call, std::string_view message, std::string&
 
 Outcome InferenceFront::infer(const Call& call, std::string_view message, std::string& out) {
   CallInfo info{.wire = "grpc",
+                .model = {},
+                .version = {},
+                .caller = call.caller,
                 .headers = call.headers,
                 .body_bytes = message.size(),
                 .begin = models_.now(),

@@ -21,6 +21,7 @@ class InferenceFront final : public GrpcService {
   InferenceFront(ModelService& models, InferLimits limits, std::string server_version)
       : models_(models), limits_(limits), server_version_(std::move(server_version)) {}
   [[nodiscard]] std::optional<Method> find(std::string_view path) const override;
+  Outcome admit(Call& call) override;
   Outcome serve(Call& call, std::string_view message, std::string& out) override;
   std::optional<Outcome> news(Call& call, std::string& out) override;
   void on_refused(GrpcCode code) override;

@@ -10,6 +10,8 @@ int status_of(Code code) {
   switch (code) {
     case Code::InvalidArgument:
       return 400;
+    case Code::Unauthenticated:
+      return 401;
     case Code::PermissionDenied:
       return 403;
     case Code::NotFound:

@@ -31,6 +31,7 @@ class ModelCall {
   template <class Decode, class Write>
   void run(CallInfo call, const Request& http, Answer& answer, const Decode& decode, const Write& write) {
     call.headers = http.headers;
+    call.caller = caller;
     call.body_bytes = http.body.size();
     call.begin = models_.now();
     call.arrived = models_.arrived();
@@ -80,6 +81,7 @@ class ModelCall {
   void append_origin(const Target& target, Answer& answer);
 
   Inference inference;
+  std::string_view caller;  // of this request, as the gate names it
 
  private:
   ModelService& models_;

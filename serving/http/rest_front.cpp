@@ -36,6 +36,12 @@ std::chrono::milliseconds wait_of(std::string_view target) {
   return std::chrono::milliseconds(std::clamp(ms, 0, 10'000));
 }
 
+// What probes ask, of every dialect: answered to everybody.
+bool is_health(std::string_view path) {
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  return path == "/v2/health/live" || path == "/v2/health/ready" || path == "/" || path == "/ping" || path == "/health";
+}
+
 void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
   out += '[';
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -61,6 +67,7 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
 bool RestFront::serve(const Request& request, Answer& answer) {
   std::string_view path = request.target.substr(0, request.target.find('?'));
   constexpr std::string_view kModels = "/v2/models/", kRepository = "/v2/repository/";
+  if (!is_health(path) && !admit(request, answer)) return true;
   if (path.starts_with(kModels)) {
     route_model(path.substr(kModels.size()), request, answer);
     return true;
@@ -80,6 +87,24 @@ bool RestFront::serve(const Request& request, Answer& answer) {
     answer.error(404, "nothing is at this path: the Open Inference Protocol begins at /v2");
   }
   return true;
+}
+
+bool RestFront::admit(const Request& request, Answer& answer) {
+  const auto caller = models_.admit(request.headers);
+  if (caller) {
+    call_.caller = *caller;
+    return true;
+  }
+  const Error& error = caller.error();
+  answer.error(status_of(error.code), error.message);
+  if (error.code == Code::PermissionDenied) {
+    answer.extra = "WWW-Authenticate: Bearer error=\"insufficient_scope\"\r\n";
+  } else if (error.code == Code::Unauthenticated) {
+    const bool given = request.header("authorization").has_value();
+    answer.extra = given ? "WWW-Authenticate: Bearer error=\"invalid_token\"\r\n" : "WWW-Authenticate: Bearer\r\n";
+  }
+  models_.refused(answer.status);
+  return false;
 }
 
 void RestFront::on_refused(int status) {

@@ -33,6 +33,7 @@ class RestFront final : public HttpService {
   Status write(const Target& target, Answer& answer);
   Status write_forms(const Target& target, Answer& answer);
   bool ready(const Request& request, Answer& answer);
+  bool admit(const Request& request, Answer& answer);
   void server_metadata(Answer& answer);
   void model_metadata(std::string_view model, std::string_view version, bool ready_only, Answer& answer);
   void route_model(std::string_view path, const Request& request, Answer& answer);

@@ -40,7 +40,8 @@ bool AdminFront::serve(const http::Request& request, http::Answer& answer) {
     answer.content_type = "text/plain";
     answer.body = "ok";
   } else if (path == "/readyz") {
-    const bool ready = parts_.manager.state().ready && !parts_.draining.load(std::memory_order_relaxed);
+    const bool ready = parts_.manager.state().ready && !parts_.draining.load(std::memory_order_relaxed) &&
+                       (!parts_.able || parts_.able());
     answer.status = ready ? 200 : 503;
     answer.content_type = "text/plain";
     answer.body = ready ? "ok" : "not ready";
@@ -133,7 +134,7 @@ void AdminFront::metrics(http::Answer& answer) const {
   answer.body = print_metrics(parts_.counters.all(), gauges);
   append_validation_metrics(answer.body, parts_.counters.all());
   append_prediction_metrics(answer.body, parts_.counters.all());
-  if (parts_.more_metrics) parts_.more_metrics(answer.body);
+  for (const auto& append : parts_.more_metrics) append(answer.body);
 }
 
 }  // namespace clops::serving

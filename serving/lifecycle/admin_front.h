@@ -29,7 +29,8 @@ class AdminFront final : public http::HttpService, public LoopObserver {
     std::function<void()> every_second;
     std::string push_key_file;  // empty: no push
     TimePoint process_begin{};
-    std::function<void(std::string&)> more_metrics;  // empty: none
+    std::function<bool()> able;  // beside its models, the server has what it needs to answer; empty: it has
+    std::vector<std::function<void(std::string&)>> more_metrics;  // append Prometheus text
     std::chrono::milliseconds ack_most{10'000};
   };
   explicit AdminFront(Parts parts) : parts_(std::move(parts)), sampler_(parts_.counters) {}

@@ -108,7 +108,7 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
 }
 
 bool TableService::ready() const {
-  return table_ != nullptr && table_->ready && !draining();
+  return table_ != nullptr && table_->ready && !draining() && (parts_.gate == nullptr || parts_.gate->able());
 }
 
 Result<TableService::Model*> TableService::find(std::string_view name) {
@@ -128,6 +128,11 @@ Result<Target*> TableService::by_version(Model& model, std::string_view version)
   }
   return fail(Code::NotFound, "model " + json_text(model.table->name) + " has no version " + json_text(version) +
                                   " here" + (loaded.empty() ? "" : ": it serves " + loaded));
+}
+
+Result<std::string_view> TableService::admit(std::span<const HeaderView> headers) {
+  if (parts_.gate == nullptr) return std::string_view();
+  return parts_.gate->admit(headers);
 }
 
 Status TableService::begin(const CallInfo& call) {

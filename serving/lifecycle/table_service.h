@@ -17,6 +17,7 @@
 #include "serving/lifecycle/model_table.h"
 #include "serving/load/admission.h"
 #include "serving/net/loop.h"
+#include "serving/protocol/gate.h"
 #include "serving/protocol/service.h"
 
 namespace clops::serving {
@@ -33,6 +34,7 @@ class TableService final : public ModelService, public LoopObserver {
     size_t slot = 0;
     std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
     const Turn* turn = nullptr;                          // its loop's; null: nothing ever waits
+    std::unique_ptr<Gate> gate;                          // of this thread; null: everybody may call
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
     std::unique_ptr<CallWatcher> events;  // of this thread, told of the calls of models that have a logger; null: none
   };
@@ -44,6 +46,7 @@ class TableService final : public ModelService, public LoopObserver {
 
   [[nodiscard]] bool ready() const override;
   [[nodiscard]] bool draining() const override { return parts_.draining.load(std::memory_order_relaxed); }
+  [[nodiscard]] Result<std::string_view> admit(std::span<const HeaderView> headers) override;
   [[nodiscard]] Status begin(const CallInfo& call) override;
   [[nodiscard]] Result<Target*> route(const CallInfo& call) override;
   [[nodiscard]] Result<Target*> settle(const CallInfo& call, Target& target, InferRequest& request) override;

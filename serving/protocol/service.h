@@ -80,6 +80,12 @@ class ModelService {
   virtual ~ModelService() = default;
   [[nodiscard]] virtual bool ready() const = 0;
   [[nodiscard]] virtual bool draining() const = 0;  // will not be ready again
+  // Whether whoever sends these headers may call, and under which name, as Gate::admit(); asked before anything but
+  // health is answered.
+  [[nodiscard]] virtual Result<std::string_view> admit(std::span<const HeaderView> headers) {
+    (void)headers;
+    return std::string_view();
+  }
   // The variant that answers this call, unless a watcher refuses it. `version` empty: by the split; else whichever
   // variant serves that version. Each call that was begun is told the end of.
   [[nodiscard]] virtual Status begin(const CallInfo& call) = 0;

@@ -64,14 +64,17 @@ ModelDeployment full_deployment() {
              .service_account_name = "sa",
              .node_selector = {{"disk", "ssd"}},
              .tolerations = {{"gpu", "Exists", "", "NoExecute", 30}},
-             .image_pull_secrets = {"registry"}};
+             .image_pull_secrets = {"registry"},
+             .tls = TlsSpec{"fraud-tls", "Require", "clients"},
+             .auth = AuthSpec{"callers", JwtSpec{"keys", "", "https://i", {"a"}, {{"role", "scorer"}}}}};
   md.spec.validation = Validation{ValidationMode::Warn,
                                   {{.name = "age", .min = 0, .max = 1.5, .categories = {}, .forbid_nulls = true},
                                    {.name = "", .index = 2, .min = {}, .max = {}, .categories = {"a", "7"}}}};
   const std::vector<TrafficStatus> traffic{{"champion", "fraud-6", "sha256:x", 90, "Loaded"},
                                            {"challenger", "fraud-7", "sha256:y", 10, "Loaded"}};
   md.status = {.observed_generation = 4,
-               .url = "http://fraud.risk.svc:8080",
+               .url = "https://fraud.risk.svc:8080",
+               .grpc_url = "grpcs://fraud.risk.svc:8080",
                .conditions = {{kReady, ConditionStatus::False, "ScaledToZero", "m", "2026-11-21T10:00:01Z", 4}},
                .replicas = 2,
                .ready_replicas = 1,
