@@ -73,8 +73,7 @@ int serve(Flags& flags) {
   flags.server.queue_delay = std::chrono::milliseconds(flags.queue_delay_ms);
   flags.server.drain_delay = std::chrono::milliseconds(flags.drain_delay_ms);
   flags.server.connection_age = std::chrono::milliseconds(flags.connection_age_ms);
-  if (flags.server.threads <= 0) flags.server.threads = serving::threads_by_quota();
-  auto factories = engine_factories(flags.server.threads);
+  auto factories = engine_factories(flags.server.threads > 0 ? flags.server.threads : serving::threads_by_quota());
   auto server = serving::InferenceServer::start(flags.server, clock, *log, std::move(factories));
   if (!server) return failed(server.error());
   std::printf("listening http=%s:%d admin=%s:%d\n", flags.server.listen.c_str(), (*server)->port(),

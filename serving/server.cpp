@@ -1,5 +1,6 @@
 #include "serving/server.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -27,6 +28,7 @@ namespace {
 constexpr size_t kSeriesMax = 256;
 constexpr size_t kAdminBodyBytesMax = 4u << 20;
 constexpr size_t kAdminConnectionsMax = 128;
+constexpr unsigned kThreadsMost = 16;
 
 // One serving thread: its view of the models, its front ends, its loop. Order matters: the later borrow the earlier.
 struct Lane {
@@ -62,17 +64,24 @@ struct InferenceServer::Impl {
   Status open();
   Status open_models();
   Status open_lanes();
+  LoopLimits loop_limits() const;
   Status open_admin();
   void run();
+  size_t threads_wanted() const;
+  void follow_quota();
   void drain(const Hurried& hurried);
   void stop();
   void wake_lanes() {
     for (Lane& lane : lanes) lane.loop->wake();
     mirror->wake();
   }
-  Duration busy() const {
-    Duration sum{};
-    for (const Lane& lane : lanes) sum += Duration(lane.loop->stats().busy_ns);
+  ServingLoad load() const {
+    ServingLoad sum;
+    for (const Lane& lane : lanes) {
+      const LoopStats stats = lane.loop->stats();
+      sum.threads += stats.active ? 1 : 0;
+      sum.busy += Duration(stats.busy_ns);
+    }
     return sum;
   }
   std::vector<LoopStats> stats() const {
@@ -96,6 +105,7 @@ struct InferenceServer::Impl {
   std::unique_ptr<Epochs<ModelTable>> tables;
   std::unique_ptr<MirrorThread> mirror;
   std::vector<Lane> lanes;
+  size_t active_lanes = 0;
   std::unique_ptr<ModelManager> manager;
   std::unique_ptr<AdminFront> admin;
   std::unique_ptr<StreamProtocol> admin_protocol;
@@ -114,8 +124,9 @@ Status InferenceServer::Impl::open() {
 }
 
 Status InferenceServer::Impl::open_models() {
-  const int threads = options.threads > 0 ? options.threads : threads_by_quota();
-  lanes.resize(static_cast<size_t>(threads));
+  const size_t most = options.threads_most > 0 ? static_cast<size_t>(options.threads_most)
+                                               : std::min(std::thread::hardware_concurrency(), kThreadsMost);
+  lanes.resize(options.threads > 0 ? threads_wanted() : std::max(threads_wanted(), most));
   sources = registry::make_sources(options.sources, clock);
   CLOPS_ASSIGN(store, registry::open_store({.folder = options.cache_folder}));
   loader =
@@ -125,8 +136,22 @@ Status InferenceServer::Impl::open_models() {
   return {};
 }
 
+// What all threads share: descriptors but those that models and files need, and a quarter of the memory for what
+// clients have not finished saying or taking.
+LoopLimits InferenceServer::Impl::loop_limits() const {
+  constexpr uint64_t kOwnDescriptors = 128, kLeastConnections = 16;
+  LoopLimits out{.in_bytes_max = options.body_bytes_max + (1u << 20), .age = options.connection_age};
+  const uint64_t descriptors = take_descriptors();
+  const uint64_t each = (descriptors > kOwnDescriptors ? descriptors - kOwnDescriptors : 0) / lanes.size();
+  out.connections_max = std::clamp<uint64_t>(each, kLeastConnections, out.connections_max);
+  // Never less than one request of the largest size and its answer.
+  out.held_bytes_max =
+      std::clamp<uint64_t>(memory_by_limit() / 4 / lanes.size(), 4 * out.in_bytes_max, 16 * out.in_bytes_max);
+  return out;
+}
+
 Status InferenceServer::Impl::open_lanes() {
-  const LoopLimits limits{.in_bytes_max = options.body_bytes_max + (1u << 20), .age = options.connection_age};
+  const LoopLimits limits = loop_limits();
   const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
                                 .out_bytes_max = limits.out_bytes_max};
   const grpc::Http2Options http2{.call = {.message_bytes_max = options.body_bytes_max},
@@ -137,7 +162,7 @@ Status InferenceServer::Impl::open_lanes() {
   std::function<Result<bool>(std::string_view, bool, bool)> control;
   if (options.model_control)
     control = [this](std::string_view model, bool load, bool first) { return manager->control(model, load, first); };
-  MirrorThread::Parts aside{.clock = clock, .threads = lanes.size(), .busy = [this] { return busy(); }, .watchers = {}};
+  MirrorThread::Parts aside{.clock = clock, .threads = lanes.size(), .load = [this] { return load(); }, .watchers = {}};
   mirror = std::make_unique<MirrorThread>(std::move(aside), MirrorLimits{});
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
@@ -168,17 +193,41 @@ Status InferenceServer::Impl::open_admin() {
                             .wake_readers = [this] { wake_lanes(); },
                             .on_change = [this] { admin_loop->wake(); }};
   manager = std::make_unique<ModelManager>(std::move(parts), ManagerOptions{.config_file = options.config_file});
-  admin = std::make_unique<AdminFront>(
-      AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); }, options.push_key_file});
+  admin =
+      std::make_unique<AdminFront>(AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); },
+                                                     [this] { follow_quota(); }, options.push_key_file});
   const http::Http1Options http{.parser = {.body_bytes_max = kAdminBodyBytesMax}};
   admin_protocol = http::make_http1(*admin, http, draining);
   const LoopLimits limits{.connections_max = kAdminConnectionsMax, .in_bytes_max = kAdminBodyBytesMax + (1u << 20)};
   CLOPS_ASSIGN(admin_loop, Loop::make({clock, *admin_protocol, *admin, admin_listener->socket()}, limits));
+  admin_loop->set_active(true);
   return {};
 }
 
+size_t InferenceServer::Impl::threads_wanted() const {
+  const int threads = options.threads > 0   ? options.threads
+                      : options.threads_now ? options.threads_now()
+                                            : threads_by_quota();
+  return static_cast<size_t>(std::max(threads, 1));
+}
+
+// Called by the admin loop's thread, and before it runs. A lane's thread begins when it is first needed and stays: a
+// lane that takes no connections costs a tick.
+void InferenceServer::Impl::follow_quota() {
+  if (draining.load(std::memory_order_relaxed)) return;
+  const size_t wanted = std::min(threads_wanted(), lanes.size());
+  if (wanted == active_lanes) return;
+  if (active_lanes > 0) log.info("the processor quota has changed", {{"threads", wanted}, {"before", active_lanes}});
+  active_lanes = wanted;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    Lane& lane = lanes[i];
+    lane.loop->set_active(i < wanted);
+    if (i < wanted && !lane.thread.joinable()) lane.thread = std::thread([&lane] { lane.loop->run(); });
+  }
+}
+
 void InferenceServer::Impl::run() {
-  for (Lane& lane : lanes) lane.thread = std::thread([&lane] { lane.loop->run(); });
+  follow_quota();
   admin_thread = std::thread([this] { admin_loop->run(); });
   mirror->start();
   manager->start();
@@ -207,12 +256,12 @@ void InferenceServer::Impl::drain(const Hurried& hurried) {
 }
 
 void InferenceServer::Impl::stop() {
+  if (admin_loop != nullptr) admin_loop->stop();  // first: it begins lanes
+  if (admin_thread.joinable()) admin_thread.join();
   for (Lane& lane : lanes) {
     if (lane.loop != nullptr) lane.loop->stop();
     if (lane.thread.joinable()) lane.thread.join();
   }
-  if (admin_loop != nullptr) admin_loop->stop();
-  if (admin_thread.joinable()) admin_thread.join();
 }
 
 Result<std::unique_ptr<InferenceServer>> InferenceServer::start(ServerOptions options, const Clock& clock, Log& log,

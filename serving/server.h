@@ -25,10 +25,12 @@ namespace clops::serving {
 struct ServerOptions {
   std::string listen = "127.0.0.1";
   int port = crds::kHttpPort, admin_port = crds::kAdminPort;  // 0: any free one
-  int threads = 0;                                            // 0: by the cgroup's quota
-  size_t body_bytes_max = 16u << 20;                          // and of one gRPC message
-  uint32_t streams_max = 128;                                 // gRPC calls at once, of a connection
-  std::string config_file, push_key_file;                     // empty: none
+  int threads = 0;  // 0: as threads_now() says, asked once a second: a pod's quota can be changed while it runs
+  std::function<int()> threads_now;        // empty: threads_by_quota()
+  int threads_most = 0;                    // that a growing quota may bring; 0: the machine's processors, at most 16
+  size_t body_bytes_max = 16u << 20;       // and of one gRPC message
+  uint32_t streams_max = 128;              // gRPC calls at once, of a connection
+  std::string config_file, push_key_file;  // empty: none
   std::string cache_folder;
   std::string pod_name;
   std::chrono::milliseconds queue_delay{100};        // calls that waited longer are refused; 0: none is

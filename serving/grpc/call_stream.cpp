@@ -6,7 +6,7 @@ namespace clops::serving::grpc {
 namespace {
 
 constexpr size_t kHeaderOverhead = 32;    // RFC 9113, 6.5.2
-constexpr size_t kKeepBytes = 64u << 10;  // of each buffer, between calls
+constexpr size_t kKeepBytes = 16u << 10;  // of each buffer, between calls
 
 bool is_grpc(std::string_view content_type) {
   constexpr std::string_view kGrpc = "application/grpc";

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int32_t kStreamWindow = 1 << 20, kConnectionWindow = 4 << 20;
-constexpr size_t kPooled = 256;
+constexpr size_t kPooled = 128;
 constexpr Duration kNotice = 200ms;     // between the two GOAWAYs: what is on its way by then is still answered
 constexpr Duration kWatchedPing = 30s;  // a silent connection with a Watch is asked whether its client is there
 
@@ -90,6 +90,11 @@ class Http2 final : public StreamHandler {
     return std::ranges::all_of(open_, [](const auto& stream) { return stream->watching(); });
   }
   bool unsent() const override { return more_; }
+  size_t held_bytes() const override {
+    size_t sum = 0;
+    for (const auto& stream : open_) sum += stream->held_bytes();
+    return sum;
+  }
   Progress on_time(std::string& out) override;
   void retire() override { retired_ = true; }
   void farewell(std::string& out) override;
@@ -189,8 +194,7 @@ Progress Http2::on_input(std::string_view in, std::string& out) {
   completed_ = false;
   if (!in.empty()) {
     heard_ = now_;
-    held_ = 0;
-    for (const auto& stream : open_) held_ += stream->held_bytes();
+    held_ = held_bytes();
     const double since = std::chrono::duration<double>(now_ - std::exchange(refilled_, now_)).count();
     idle_frames_ =
         std::min(idle_frames_ + since * shared_.options.idle_frames_per_second, shared_.options.idle_frames_max);

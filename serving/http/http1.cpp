@@ -54,6 +54,7 @@ class Http1 final : public StreamHandler {
   }
 
   bool idle() const override { return !held_ && parser_.between_messages(); }
+  size_t held_bytes() const override { return parser_.held_bytes(); }
   void retire() override { retired_ = true; }
 
  private:

@@ -53,6 +53,7 @@ class RequestParser {
   [[nodiscard]] bool between_messages() const { return done_ || (phase_ == Phase::Head && scanned_ == 0); }
   // The message lives in the parser's own memory: its bytes in the stream may go.
   [[nodiscard]] bool owns_message() const { return chunked_; }
+  [[nodiscard]] size_t held_bytes() const { return body_copy_.capacity(); }
 
  private:
   enum class Phase : unsigned char { Head, Length, Chunks };

@@ -20,7 +20,9 @@ bool wrong_method(const http::Request& request, std::string_view allow, http::An
 void AdminFront::on_tick(TimePoint now) {
   if (now < next_sample_) return;
   next_sample_ = now + std::chrono::seconds(1);
+  if (parts_.every_second) parts_.every_second();
   sampler_.sample(now, parts_.loops());
+  free_memory_.look(now);
 }
 
 bool AdminFront::serve(const http::Request& request, http::Answer& answer) {

@@ -12,6 +12,7 @@
 
 #include "serving/http/http1.h"
 #include "serving/lifecycle/model_manager.h"
+#include "serving/monitoring/free_memory.h"
 #include "serving/monitoring/metrics.h"
 
 namespace clops::serving {
@@ -24,6 +25,7 @@ class AdminFront final : public http::HttpService, public LoopObserver {
     const Clock& clock;
     const std::atomic<bool>& draining;
     std::function<std::vector<LoopStats>()> loops;
+    std::function<void()> every_second;
     std::string push_key_file;  // empty: no push
     std::chrono::milliseconds ack_most{10'000};
   };
@@ -40,6 +42,7 @@ class AdminFront final : public http::HttpService, public LoopObserver {
 
   Parts parts_;
   HintSampler sampler_;
+  FreeMemory free_memory_;
   TimePoint next_sample_{};
   int64_t awaited_ = 0;  // the highest generation pushed and not yet in force, since when
   TimePoint awaited_since_{};

@@ -151,24 +151,31 @@ void print_process(Printer& p, const ProcessGauges& gauges) {
   for (const ModelGauge& m : gauges.models) {
     p.line("clops_model_state", labels_of({m.model, m.version, m.variant}) + ",state=\"" + m.state + "\"", uint64_t{1});
   }
+  const auto each_loop = [&gauges](const auto& print) {  // that has ever been at work
+    for (size_t i = 0; i < gauges.loops.size(); ++i)
+      if (gauges.loops[i].active || gauges.loops[i].busy_ns > 0)
+        print(gauges.loops[i], "thread=\"" + std::to_string(i) + "\"");
+  };
   p.family("clops_connections", "gauge", "Open client connections by serving thread");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_connections", "thread=\"" + std::to_string(i) + "\"", uint64_t{gauges.loops[i].connections});
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_connections", labels, uint64_t{loop.connections});
+  });
   p.family("clops_queue_depth", "gauge", "Ready events that a serving thread has not handled yet");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_queue_depth", "thread=\"" + std::to_string(i) + "\"", uint64_t{gauges.loops[i].in_hand});
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_queue_depth", labels, uint64_t{loop.in_hand});
+  });
+  p.family("clops_connections_evicted_total", "counter", "Connections closed at the limit to make room for others");
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_connections_evicted_total", labels, loop.evicted);
+  });
   p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_busy_seconds_total", "thread=\"" + std::to_string(i) + "\"",
-           static_cast<double>(gauges.loops[i].busy_ns) / 1e9);
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_busy_seconds_total", labels, static_cast<double>(loop.busy_ns) / 1e9);
+  });
   p.family("clops_loop_lag_seconds", "gauge", "Longest recent wait of a ready event for its serving thread");
-  for (size_t i = 0; i < gauges.loops.size(); ++i) {
-    p.line("clops_loop_lag_seconds", "thread=\"" + std::to_string(i) + "\"",
-           static_cast<double>(gauges.loops[i].lag_max_ns) / 1e9);
-  }
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_loop_lag_seconds", labels, static_cast<double>(loop.lag_max_ns) / 1e9);
+  });
 }
 
 }  // namespace
@@ -189,7 +196,7 @@ void HintSampler::sample(TimePoint now, const std::vector<LoopStats>& loops) {
   Sample& to = ring_[count_++ % kSamples];
   to = Sample{};
   to.at = now;
-  threads_ = loops.size();
+  threads_ = static_cast<size_t>(std::ranges::count(loops, true, &LoopStats::active));
   for (const LoopStats& loop : loops) {
     to.busy_ns += loop.busy_ns;
     to.lag_max_ns = std::max(to.lag_max_ns, loop.lag_max_ns);

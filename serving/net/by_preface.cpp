@@ -23,6 +23,7 @@ class Undecided final : public StreamHandler {
   }
   bool idle() const override { return chosen_ == nullptr ? !begun_ : chosen_->idle(); }
   bool unsent() const override { return chosen_ != nullptr && chosen_->unsent(); }
+  size_t held_bytes() const override { return chosen_ == nullptr ? 0 : chosen_->held_bytes(); }
   Progress on_time(std::string& out) override { return chosen_ == nullptr ? Progress{} : chosen_->on_time(out); }
   void retire() override {
     retired_ = true;

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -149,6 +150,25 @@ int threads_by_quota() {
   std::stringstream text;
   text << file.rdbuf();
   return threads_by_quota("/sys/fs/cgroup", text.str(), online);
+}
+
+uint64_t memory_by_limit(const std::filesystem::path& root) {
+  uint64_t least = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  for (const char* const name : {"memory.max", "memory/memory.limit_in_bytes"}) {
+    uint64_t limit = 0;
+    if (std::ifstream file(root / name); file >> limit) least = std::min(least, limit);
+  }
+  return least;
+}
+
+uint64_t take_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  if (limit.rlim_cur < limit.rlim_max) {
+    const rlimit all{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &all) == 0) return all.rlim_cur;
+  }
+  return limit.rlim_cur;
 }
 
 }  // namespace clops::serving

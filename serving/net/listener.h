@@ -3,6 +3,7 @@
 // Thread rule: values. Errors: InvalidArgument (address), Unavailable (port in use).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -30,5 +31,10 @@ class Listener {
 // `proc_cgroup`: text of /proc/self/cgroup; `root`: where cgroups are mounted.
 [[nodiscard]] int threads_by_quota(const std::filesystem::path& root, const std::string& proc_cgroup, int online);
 [[nodiscard]] int threads_by_quota();
+// Bytes of memory that the container may use (v2 memory.max, v1 memory.limit_in_bytes); what the machine has where
+// nothing limits it.
+[[nodiscard]] uint64_t memory_by_limit(const std::filesystem::path& root = "/sys/fs/cgroup");
+// Asks for as many descriptors as this process may have, and says how many these are.
+[[nodiscard]] uint64_t take_descriptors();
 
 }  // namespace clops::serving

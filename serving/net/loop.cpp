@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <list>
 #include <mutex>
 #include <utility>
 
@@ -26,6 +27,10 @@ constexpr int kAcceptsPerEvent = 32;
 // After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
 // events may have waited.
 constexpr std::chrono::microseconds kLongRound{500};
+constexpr size_t kHeavyBytes = 4 * kKeepBytes;
+constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
+
+using Queue = std::list<uint32_t>;  // slots
 
 struct Connection {
   int socket = -1;
@@ -36,9 +41,12 @@ struct Connection {
   size_t sent = 0;  // of `out`
   uint32_t interest = 0;
   bool waiting = false, closing = false, lingering = false, ended = false, mid_message = false, retired = false;
-  TimePoint active{}, message_began{}, written{}, retire_at{};
+  bool proven = false;  // it has had an answer
+  Queue::iterator place;
+  TimePoint active{}, message_began{}, written{}, retire_at{}, merit{}, heavy_since{};
   TimePoint came{};    // as a Turn says it
   uint64_t added = 0;  // in which round; 0: it has been heard since
+  size_t holds = 0;    // bytes, as last counted
 };
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
@@ -48,7 +56,7 @@ void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
 }  // namespace
 
 struct Loop::Impl {
-  Impl(Parts p, LoopLimits l) : parts(p), limits(l), events(l.connections_max + 2), buffer(kReadBytes) {}
+  Impl(Parts p, LoopLimits l) : parts(p), limits(l) {}
   ~Impl() {
     for (const Adopted& one : adopted) ::close(one.socket);
     if (poll >= 0) ::close(poll);
@@ -59,10 +67,15 @@ struct Loop::Impl {
   int next_events();
   void handle(const epoll_event& event);
   void on_woken();
+  void follow_active();
   void on_tick();
   void accept_some();
   void add(int socket, TimePoint came);
   void read_first(Connection& c);
+  bool make_room();
+  void honour(Connection& c);
+  void weigh(Connection& c);
+  void evict(Connection& c);
   void on_readable(Connection& c);
   void feed(Connection& c, std::string_view in, bool from_own_buffer);
   void flush(Connection& c, std::string& bytes);
@@ -84,19 +97,20 @@ struct Loop::Impl {
   std::vector<Loop*> peers;
   std::vector<std::unique_ptr<Connection>> slots;
   std::vector<uint32_t> free_slots;
+  Queue unproven, proven;           // who is to go first is in front
   std::vector<epoll_event> events;  // room for all there can be
-  std::vector<char> buffer;
-  std::string out;  // answers of the connection being fed, sent at once
+  std::vector<char> buffer;         // made by run(), both: a loop that never runs needs none
+  std::string out;                  // answers of the connection being fed, sent at once
   TimePoint now{}, round_began{}, next_tick{}, arrived{};
   uint64_t round = 0;
   uint32_t places = 0;  // where rounds begin: multiples of the golden ratio
-  size_t waiting_count = 0;
+  size_t waiting_count = 0, held = 0;
   bool listening = false, draining_seen = false;
   unsigned ticks = 0;
 
-  std::atomic<bool> stopping{false}, draining{false};
+  std::atomic<bool> stopping{false}, draining{false}, active{false};
   std::atomic<uint32_t> connections{0}, in_hand{0};
-  std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0};
+  std::atomic<uint64_t> busy_ns{0}, lag_ns{0}, lag_before_ns{0}, evicted{0};
   std::mutex mutex;
   struct Adopted {
     int socket = -1;
@@ -124,6 +138,9 @@ Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Loop::~Loop() = default;
 void Loop::share_with(std::vector<Loop*> peers) {
   impl_->peers = std::move(peers);
+}
+void Loop::set_active(bool active) {
+  if (impl_->active.exchange(active, std::memory_order_acq_rel) != active) wake();
 }
 void Loop::run() {
   impl_->run();
@@ -154,12 +171,16 @@ LoopStats Loop::stats() const {
           .lag_max_ns = std::max(impl_->lag_ns.load(std::memory_order_relaxed),
                                  impl_->lag_before_ns.load(std::memory_order_relaxed)),
           .connections = impl_->connections.load(std::memory_order_relaxed),
-          .in_hand = impl_->in_hand.load(std::memory_order_relaxed)};
+          .in_hand = impl_->in_hand.load(std::memory_order_relaxed),
+          .active = impl_->active.load(std::memory_order_relaxed),
+          .evicted = impl_->evicted.load(std::memory_order_relaxed)};
 }
 
 void Loop::Impl::run() {
   parts.observer.on_start();
-  listen_again(true);
+  buffer.resize(kReadBytes);
+  events.resize(limits.connections_max + 2);
+  follow_active();
   now = parts.clock.now();
   round_began = now;
   next_tick = now + kTick;
@@ -218,6 +239,7 @@ void Loop::Impl::handle(const epoll_event& event) {
   } else if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
     close(c);
   }
+  if (c.socket >= 0) weigh(c);
 }
 
 void Loop::Impl::on_woken() {
@@ -230,6 +252,7 @@ void Loop::Impl::on_woken() {
   }
   for (const Adopted& one : sockets) add(one.socket, std::min(one.came, arrived));
   parts.observer.on_wake();
+  if (!draining_seen) follow_active();
   if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
     if (listening) accept_some();  // who got in before the end is answered
     listen_again(false);
@@ -239,9 +262,18 @@ void Loop::Impl::on_woken() {
   }
 }
 
+void Loop::Impl::follow_active() {
+  const bool wanted = active.load(std::memory_order_acquire);
+  if (!wanted && listening) {
+    for (auto& slot : slots)
+      if (slot->socket >= 0 && !std::exchange(slot->retired, true)) slot->handler->retire();
+  }
+  listen_again(wanted);
+}
+
 void Loop::Impl::on_tick() {
   parts.observer.on_tick(now);
-  if (!listening && !draining_seen) listen_again(true);
+  if (!draining_seen) follow_active();
   if (++ticks % 4 == 0) {
     lag_before_ns.store(lag_ns.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
   }
@@ -304,15 +336,17 @@ void Loop::Impl::accept_some() {
   for (int i = 0; i < kAcceptsPerEvent; ++i) {
     const int socket = ::accept4(parts.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket < 0) {
-      // Out of descriptors: a ready listener would spin the loop. The next tick listens again.
+      if ((errno == EMFILE || errno == ENFILE) && make_room()) continue;
+      // Out of what cannot be made room for: a ready listener would spin the loop. The next tick listens again.
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) listen_again(false);
       return;
     }
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     Loop* least = nullptr;
-    uint32_t fewest = connections.load(std::memory_order_relaxed);
+    uint32_t fewest = active.load(std::memory_order_relaxed) ? connections.load(std::memory_order_relaxed) : UINT32_MAX;
     for (Loop* peer : peers) {
+      if (!peer->impl_->active.load(std::memory_order_relaxed)) continue;
       const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
       if (of_peer < fewest) {
         fewest = of_peer;
@@ -329,7 +363,7 @@ void Loop::Impl::accept_some() {
 }
 
 void Loop::Impl::add(int socket, TimePoint came) {
-  if (connections.load(std::memory_order_relaxed) > limits.connections_max) {
+  if (connections.load(std::memory_order_relaxed) > limits.connections_max && !make_room()) {
     ::close(socket);
     connections.fetch_sub(1, std::memory_order_relaxed);
     return;
@@ -352,6 +386,7 @@ void Loop::Impl::add(int socket, TimePoint came) {
   c.came = came;
   c.added = round;
   c.retire_at = now + life_of(c);
+  c.place = unproven.insert(unproven.end(), c.slot);
   c.interest = EPOLLIN;
   epoll_event event{};
   event.events = EPOLLIN;
@@ -365,6 +400,52 @@ void Loop::Impl::read_first(Connection& c) {
   c.added = 0;
   on_readable(c);
   if (parts.turn != nullptr) parts.turn->arrived = arrived;
+}
+
+// Who connects and says nothing, or never to the end, must not keep out who has something to ask.
+bool Loop::Impl::make_room() {
+  const Queue& from = unproven.empty() ? proven : unproven;
+  if (from.empty()) return false;
+  evict(*slots[from.front()]);
+  return true;
+}
+
+void Loop::Impl::evict(Connection& c) {
+  if (c.out.empty() && !c.closing && !c.lingering) {
+    std::string words;
+    c.handler->farewell(words);
+    [[maybe_unused]] const ssize_t sent =
+        ::send(c.socket, words.data(), words.size(), MSG_NOSIGNAL);  // or they are lost
+  }
+  add_relaxed(evicted, 1);
+  close(c);
+}
+
+// Counts what it holds now. Bodies that never end, and answers that nobody takes, must not use up the memory; whoever
+// is only large is done before those have held theirs for long.
+void Loop::Impl::weigh(Connection& c) {
+  const size_t holds = c.in.capacity() + c.out.capacity() + c.handler->held_bytes();
+  held += holds - std::exchange(c.holds, holds);
+  if (holds <= kHeavyBytes) {
+    c.heavy_since = {};
+  } else if (c.heavy_since == TimePoint{}) {
+    c.heavy_since = now;
+  }
+  while (held > limits.held_bytes_max) {
+    Connection* first = nullptr;
+    for (auto& slot : slots) {
+      if (slot->socket < 0 || slot->heavy_since == TimePoint{}) continue;
+      if (first == nullptr || slot->heavy_since < first->heavy_since) first = slot.get();
+    }
+    if (first == nullptr) return;
+    evict(*first);
+  }
+}
+
+// It has had an answer just now: all others go before it.
+void Loop::Impl::honour(Connection& c) {
+  proven.splice(proven.end(), std::exchange(c.proven, true) ? proven : unproven, c.place);
+  c.merit = now;
 }
 
 void Loop::Impl::on_readable(Connection& c) {
@@ -422,6 +503,7 @@ void Loop::Impl::settle(Connection& c, const Progress& progress) {
   const bool mid = !c.handler->idle();
   if (mid && (!c.mid_message || progress.completed)) c.message_began = now;
   c.mid_message = mid;
+  if (progress.completed && (!c.proven || now - c.merit > kMerit)) honour(c);
   if (!out.empty()) {
     flush(c, out);
     if (out.capacity() > (1u << 20)) std::string().swap(out);
@@ -478,6 +560,7 @@ void Loop::Impl::begin_close(Connection& c) {
   ::shutdown(c.socket, SHUT_WR);
   c.lingering = true;
   c.written = now;
+  unproven.splice(unproven.begin(), std::exchange(c.proven, false) ? proven : unproven, c.place);  // of no more use
   std::string().swap(c.in);
   watch(c);
 }
@@ -490,6 +573,8 @@ void Loop::Impl::close(Connection& c) {
   c.handler.reset();
   std::string().swap(c.in);
   std::string().swap(c.out);
+  (c.proven ? proven : unproven).erase(c.place);
+  held -= std::exchange(c.holds, 0);
   connections.fetch_sub(1, std::memory_order_relaxed);
   free_slots.push_back(c.slot);
 }

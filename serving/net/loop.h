@@ -20,7 +20,13 @@
 namespace clops::serving {
 
 struct LoopLimits {
-  size_t connections_max = 4096;              // of this loop; more are closed as they come
+  // Of this loop. At the limit, and out of descriptors, a newcomer takes the place of the connection that deserves its
+  // own least: first those that never brought a whole message, the oldest first; then by when the last one was
+  // answered.
+  size_t connections_max = 4096;
+  // What all of its connections hold together: requests that are not whole yet, answers that are not taken. Beyond it
+  // those that have held much for the longest time are cut.
+  size_t held_bytes_max = 256u << 20;
   size_t in_bytes_max = 64u << 20;            // unread bytes kept per connection; the protocol's own limits are lower
   size_t out_bytes_max = 1u << 20;            // unsent bytes after which a connection is not read until they are gone
   std::chrono::milliseconds idle{120'000};    // between messages
@@ -46,6 +52,8 @@ struct LoopStats {
   uint64_t lag_max_ns = 0;  // worst wait of a ready event in the last two seconds or so
   uint32_t connections = 0;
   uint32_t in_hand = 0;  // events of this round that are not handled yet
+  bool active = false;   // takes new connections
+  uint64_t evicted = 0;  // connections that made room for others, or held too much
 };
 
 class Loop {
@@ -62,8 +70,11 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // New connections go to the loop of `peers` that has the fewest. Before run().
+  // New connections go to the active loop of `peers` that has the fewest. Before run().
   void share_with(std::vector<Loop*> peers);
+  // Whether it takes connections; not at first. One that is told to cease ends those it has with their next answer, as
+  // when they are old.
+  void set_active(bool active);
   void run();
   void stop();  // closes what is open and returns from run()
   void wake();

@@ -36,6 +36,8 @@ class StreamHandler {
   // There is more to send than `out` had room for: on_input is called again, if need be with nothing new, once the
   // client has read what there was.
   [[nodiscard]] virtual bool unsent() const { return false; }
+  // Bytes it keeps of messages that are not whole and of answers not taken, beside those in the loop's buffers.
+  [[nodiscard]] virtual size_t held_bytes() const { return 0; }
   // About every 250 ms while nothing is owed to the client: what time brings and no byte asks for. As on_input.
   virtual Progress on_time(std::string& out) {
     (void)out;

@@ -115,6 +115,11 @@ struct ServerTest : testing::Test {
     options.pod_name = "pod-1";
     options.drain_delay = std::chrono::milliseconds(50);
     options.connection_age = connection_age;
+    if (threads_now) {
+      options.threads = 0;
+      options.threads_now = threads_now;
+      options.threads_most = 4;
+    }
     options.model_control = model_control;
     options.queue_delay = queue_delay;
     options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
@@ -166,6 +171,7 @@ struct ServerTest : testing::Test {
   fs::path folder, key_file;
   std::vector<std::unique_ptr<EngineFactory>> more_factories;
   std::chrono::milliseconds connection_age{0};
+  std::function<int()> threads_now;
   bool model_control = false;
   int threads = 2;
   std::chrono::milliseconds queue_delay{0};  // a machine that is busy with other tests has no call refused

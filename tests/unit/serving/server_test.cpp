@@ -347,6 +347,32 @@ TEST_F(ServerTest, a_kept_connection_ends_with_an_answer_once_it_is_old) {
   EXPECT_TRUE(eventually(told_to_close));
 }
 
+TEST_F(ServerTest, threads_follow_the_quota_while_it_serves) {
+  std::atomic<int> quota{1};
+  threads_now = [&quota] { return quota.load(); };
+  start_ready(two(1));
+  const auto threads = [&] {
+    const auto hint = crds::decode_scaling_hint(send("GET", "/clops/v1/hint", "", {}, true).body);
+    return hint ? hint->threads : -1;
+  };
+  const auto on_thread = [&](int thread) {
+    const std::string metrics = send("GET", "/metrics", "", {}, true).body;
+    return metrics.contains("clops_busy_seconds_total{thread=\"" + std::to_string(thread) + "\"}");
+  };
+  EXPECT_TRUE(eventually([&] { return threads() == 1; }));
+  EXPECT_TRUE(on_thread(0));
+  EXPECT_FALSE(on_thread(1));
+  quota = 3;
+  EXPECT_TRUE(eventually([&] { return threads() == 3; }));
+  EXPECT_TRUE(on_thread(2));
+  quota = 9;  // more than there are lanes for
+  EXPECT_TRUE(eventually([&] { return threads() == 4; }));
+  quota = 1;
+  EXPECT_TRUE(eventually([&] { return threads() == 1; }));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(send("GET", "/v2/health/live").status, 200);
+  EXPECT_EQ(push(two(2)).status, 200);  // lanes that rest take the new table too
+}
+
 TEST_F(ServerTest, drains_answering_until_the_end) {
   start_ready(two(1));
   std::thread drainer([&] { server->drain(); });

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 struct Script {
   size_t room = 1u << 20;
   size_t answer_bytes = 0;  // to each input
-  bool talks_by_time = false, says_farewell = false, keeps_busy = false;
+  bool talks_by_time = false, says_farewell = false, keeps_busy = false, keeps_bytes = false;
 };
 
 class Scripted final : public StreamProtocol {
@@ -35,7 +35,7 @@ class Scripted final : public StreamProtocol {
       const size_t now = std::min(left_, script_.room);
       out.append(now, 'a');
       left_ -= now;
-      return {.consumed = in.size(), .next = Next::Read, .completed = true};
+      return {.consumed = script_.keeps_bytes ? 0 : in.size(), .next = Next::Read, .completed = now > 0};
     }
     bool idle() const override { return !script_.keeps_busy; }
     bool unsent() const override { return left_ > 0; }
@@ -61,12 +61,15 @@ struct LoopTest : testing::Test {
     auto made = Loop::make({clock, *protocol, observer}, limits);
     ASSERT_TRUE(made);
     loop = std::move(*made);
-    int pair[2];
-    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    ASSERT_EQ(::fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
-    client = pair[1];
-    loop->adopt(pair[0]);
+    client = connect();
     thread = std::thread([this] { loop->run(); });
+  }
+  int connect() const {
+    int pair[2];
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    EXPECT_EQ(::fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+    loop->adopt(pair[0]);
+    return pair[1];
   }
   void TearDown() override {
     if (loop != nullptr) loop->stop();
@@ -74,7 +77,8 @@ struct LoopTest : testing::Test {
     if (client >= 0) ::close(client);
   }
   // Bytes until there are `bytes`, or the other side's end.
-  std::string read(size_t bytes) const {
+  std::string read(size_t bytes) const { return read(client, bytes); }
+  static std::string read(int client, size_t bytes) {
     std::string out;
     std::vector<char> buffer(64u << 10);
     while (out.size() < bytes) {
@@ -128,6 +132,47 @@ TEST_F(LoopTest, a_busy_one_is_cut_when_its_time_is_over) {
   start({.answer_bytes = 2, .says_farewell = true, .keeps_busy = true}, {.message = 300ms});
   ASSERT_EQ(::write(client, "x", 1), 1);
   EXPECT_EQ(read(100), "aa|end");
+}
+
+// Silent ones go first, though another is older; then by when the last answer was.
+TEST_F(LoopTest, at_the_limit_who_never_asked_makes_room) {
+  start({.answer_bytes = 2, .says_farewell = true}, {.connections_max = 3});
+  ASSERT_EQ(::write(client, "x", 1), 1);
+  EXPECT_EQ(read(2), "aa");
+  const int silent = connect(), asks = connect();
+  ASSERT_EQ(::write(asks, "x", 1), 1);
+  EXPECT_EQ(read(asks, 2), "aa");
+  const int fourth = connect();
+  EXPECT_EQ(read(silent, 100), "bye|end");
+  ASSERT_EQ(::write(fourth, "x", 1), 1);
+  EXPECT_EQ(read(fourth, 2), "aa");
+  const int fifth = connect();
+  EXPECT_EQ(read(100), "bye|end");
+  for (const int each : {fifth, fourth, asks}) {
+    ASSERT_EQ(::write(each, "x", 1), 1);
+    EXPECT_EQ(read(each, 2), "aa");
+  }
+  EXPECT_EQ(loop->stats().evicted, 2U);
+  EXPECT_EQ(loop->stats().connections, 3U);
+  for (const int each : {silent, asks, fourth, fifth}) ::close(each);
+}
+
+TEST_F(LoopTest, who_holds_much_for_the_longest_time_is_cut_when_memory_is_short) {
+  start({.keeps_bytes = true}, {.held_bytes_max = 8u << 20});
+  const std::string much(1u << 20, 'x');
+  std::vector<int> open = {client};
+  while (loop->stats().evicted == 0 && open.size() < 10) {
+    for (size_t at = 0; at < much.size();) {
+      const ssize_t sent = ::send(open.back(), much.data() + at, much.size() - at, MSG_NOSIGNAL);
+      ASSERT_GT(sent, 0);
+      at += static_cast<size_t>(sent);
+    }
+    open.push_back(connect());
+  }
+  EXPECT_GT(open.size(), 4U);  // no buffer is more than twice what is in it
+  EXPECT_EQ(read(1), "|end");
+  EXPECT_LE(loop->stats().evicted, 2U);
+  for (size_t i = 1; i < open.size(); ++i) ::close(open[i]);
 }
 
 }  // namespace
