@@ -3,7 +3,7 @@
     server_table.py WORK      (environment: BIN, VENVS as "name=folder ..."; BENCH_SECONDS, BENCH_RUNS, BENCH_SERVERS)
 
 A server is asked one row and 100 rows of 30 floats, as JSON, as binary tensors and over gRPC, where it speaks them, on 1,
-16 and 256 connections. wrk loads HTTP, h2load gRPC. CPU is of the server's processes, from /proc; so is PSS.
+16 and 256 connections. wrk loads HTTP, h2load gRPC. CPU is of the server's process and all that descend from it, from /proc; so is PSS.
 """
 import json
 import os
@@ -84,28 +84,38 @@ class Server:
     def __init__(self, name, argv, wires, environment=None):
         self.name, self.wires = name, wires
         log = open(WORK / f"{name.split()[0]}.log", "wb")
-        self.begun = time.monotonic()
+        self.begun, self.known = time.monotonic(), set()
         self.process = subprocess.Popen(["taskset", "-c", "0", *argv], stdout=log, stderr=log, cwd=WORK,
                                         env={**os.environ, **(environment or {}), "OMP_NUM_THREADS": "1"},
                                         start_new_session=True)
 
     def processes(self):
-        out = []
+        """{pid: seconds of CPU} of all that descends from it: workers may have a session of their own, and where their
+        parent has ended they are its session's or were seen before."""
+        parents, used = {}, {}
         for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
             try:
                 fields = stat.read_text().rsplit(")", 1)[1].split()
             except OSError:
                 continue
+            pid = int(stat.parent.name)
+            parents[pid] = int(fields[1])
+            used[pid] = (int(fields[11]) + int(fields[12])) / TICK
             if int(fields[3]) == self.process.pid:  # the session
-                out.append((int(stat.parent.name), (int(fields[11]) + int(fields[12])) / TICK))
-        return out
+                self.known.add(pid)
+        self.known &= used.keys()
+        found = True
+        while found:
+            found = {pid for pid, parent in parents.items() if parent in self.known} - self.known
+            self.known |= found
+        return {pid: used[pid] for pid in self.known}
 
     def cpu(self):
-        return sum(seconds for _, seconds in self.processes())
+        return sum(self.processes().values())
 
     def pss(self):
         kib = 0
-        for pid, _ in self.processes():
+        for pid in self.processes():
             try:
                 kib += int(re.search(r"^Pss:\s+(\d+)", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)[1])
             except (OSError, TypeError):
@@ -119,10 +129,11 @@ class Server:
             time.sleep(0.01)
 
     def end(self):
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        for pid in self.processes():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         self.process.wait()
 
 

@@ -68,6 +68,8 @@ int serve(Flags& flags) {
   auto sources = source_options(flags, http->get());
   if (!sources) return failed(sources.error());
   flags.server.sources = *sources;
+  if (const Status told = cmd::finish_telemetry(flags.telemetry, flags.server.telemetry); !told)
+    return failed(told.error());
   flags.server.cache_folder = flags.cache.empty() ? "/tmp/clops-cache" : flags.cache;
   flags.server.pod_name = host_name();
   flags.server.queue_delay = std::chrono::milliseconds(flags.queue_delay_ms);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cmd/clops_telemetry_flags.h"
 #include "registry/inspection.h"
 #include "serving/server.h"
 
@@ -14,6 +15,7 @@ namespace clops::cmd {
 
 struct ServerFlags {
   serving::ServerOptions server;
+  TelemetryFlags telemetry;
   registry::InspectRequest inspect;
   std::vector<std::string> pvc;
   bool allow_file_uris = false;
@@ -71,6 +73,7 @@ inline void declare_serve(CLI::App& command, ServerFlags& flags) {
   command.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
       ->default_str("info");
+  declare_telemetry(command, flags.telemetry, o.telemetry);
   declare_sources(command, flags);
 }
 

@@ -13,7 +13,10 @@ struct Options {
   bool allow_file_uris = false;                        // file:// sources; passed on to the pods
   bool cluster_ip_urls = false;                        // status.url names the Service's address instead of its DNS name
   Duration scrape_interval = std::chrono::seconds{5};  // of pods that have settled
-  int pod_requests_max = 8;                            // to serving pods, at once
+  std::string otlp_endpoint;                           // where serving pods send spans; empty: nowhere
+  std::string otlp_headers_secret;  // its key `headers`, in the deployment's namespace, if it is there
+  double trace_ratio = 0;           // of calls that come without a traceparent
+  int pod_requests_max = 8;         // to serving pods, at once
 };
 
 }  // namespace clops::controllers

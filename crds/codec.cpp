@@ -1,7 +1,10 @@
 #include "crds/codec.h"
 
 #include "crds/conditions.h"
+#include "crds/door_codec.h"
 #include "crds/json_reader.h"
+#include "crds/logger_codec.h"
+#include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
 
 namespace clops::crds {
@@ -157,8 +160,12 @@ Routing read_routing(const Reader& in) {
   Routing routing;
   if (in.has("stickyKey")) {
     const Reader key = in.child("stickyKey");
-    key.only({"header"});
-    routing.sticky_header = key.text("header", Need::Required);
+    key.only({"header", "parameter", "column"});
+    routing.sticky_header = key.text("header");
+    routing.sticky_parameter = key.text("parameter");
+    routing.sticky_column = key.text("column");
+    const int ways = (key.has("header") ? 1 : 0) + (key.has("parameter") ? 1 : 0) + (key.has("column") ? 1 : 0);
+    if (ways != 1) in.fail("stickyKey", "must have exactly one of header, parameter and column");
   }
   in.each("rules", 32, [&](const Reader& r) {
     r.only({"header", "value", "variant"});
@@ -169,16 +176,22 @@ Routing read_routing(const Reader& in) {
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
-           "tolerations", "imagePullSecrets"});
+           "tolerations", "imagePullSecrets", "steps", "logger", "validation"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
-    r.only({"name", "modelVersion", "weight", "limits"});
-    spec.variants.push_back({r.text("name", Need::Required), r.text("modelVersion", Need::Required),
-                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)), read_limits(r, true)});
+    r.only({"name", "modelVersion", "weight", "limits", "steps"});
+    spec.variants.push_back({r.text("name", Need::Required),
+                             r.text("modelVersion", Need::Required),
+                             static_cast<int>(r.integer("weight", 0, 100, 0, Need::Required)),
+                             read_limits(r, true),
+                             {}});
+    if (r.has("steps")) spec.variants.back().steps = read_steps(r.child("steps"));
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.mirror = read_mirror(in, true);
   spec.routing = read_routing(in.child("routing"));
+  spec.validation = read_validation(in, true);
+  spec.steps = read_steps(in.child("steps"));
   if (in.has("replicas")) spec.replicas = static_cast<int>(in.integer("replicas", 0, 1'000));
   const Reader resources = in.child("resources");
   resources.only({"requests", "limits"});
@@ -200,6 +213,7 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
     r.only({"name"});
     spec.image_pull_secrets.push_back(r.text("name", Need::Required));
   });
+  spec.logger = read_logger(in, true);
   return spec;
 }
 
@@ -240,10 +254,17 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   for (const auto& v : spec.variants) {
     Json item{{"name", v.name}, {"modelVersion", v.model_version}, {"weight", v.weight}};
     put_limits(item, v.limits);
+    if (v.steps) item["steps"] = encode(*v.steps);
     out["variants"].push_back(std::move(item));
   }
   put_mirror(out, spec.mirror);
-  if (!spec.routing.sticky_header.empty()) out["routing"]["stickyKey"] = {{"header", spec.routing.sticky_header}};
+  if (!spec.steps.empty()) out["steps"] = encode(spec.steps);
+  Json key = Json::object();
+  put(key, "header", spec.routing.sticky_header);
+  put(key, "parameter", spec.routing.sticky_parameter);
+  put(key, "column", spec.routing.sticky_column);
+  if (!key.empty()) out["routing"]["stickyKey"] = std::move(key);
+  put_validation(out, spec.validation);
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});
   }
@@ -262,6 +283,7 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
     out["tolerations"].push_back(std::move(item));
   }
   for (const auto& name : spec.image_pull_secrets) out["imagePullSecrets"].push_back({{"name", name}});
+  put_logger(out, spec.logger);
   return out;
 }
 

@@ -162,6 +162,29 @@ std::vector<int64_t> Reader::integer_list(const char* key, size_t entries_max) c
   return list<int64_t>(key, entries_max, &Json::is_number_integer, "an integer");
 }
 
+std::vector<double> Reader::number_list(const char* key, size_t entries_max) const {
+  return list<double>(key, entries_max, &Json::is_number, "a number");
+}
+
+std::map<std::string, double> Reader::number_map(const char* key, size_t entries_max) const {
+  std::map<std::string, double> out;
+  const Json* value = find(key);
+  if (!value) return out;
+  if (!value->is_object()) {
+    fail(key, must_be("an object", *value));
+    return out;
+  }
+  if (value->size() > entries_max) fail(key, "has more than " + std::to_string(entries_max) + " entries");
+  for (const auto& [name, entry] : value->items()) {
+    if (!entry.is_number()) {
+      error_->set(at(key) + "." + name, must_be("a number", entry));
+      return out;
+    }
+    out[name] = entry.get<double>();
+  }
+  return out;
+}
+
 Reader Reader::child(const char* key) const {
   const Json* value = find(key);
   return Reader(value ? *value : empty_object(), at(key), *error_);
@@ -177,6 +200,15 @@ void Reader::each(const char* key, size_t entries_max, const std::function<void(
     if (!(*value)[i].is_object()) return error_->set(path, must_be("an object", (*value)[i]));
     read(Reader((*value)[i], path, *error_));
   }
+}
+
+void Reader::each_value(const char* key, size_t entries_max,
+                        const std::function<void(const Json&, const std::string& path, ReadError&)>& read) const {
+  const Json* value = find(key);
+  if (!value) return;
+  if (!value->is_array()) return fail(key, must_be("a list", *value));
+  if (value->size() > entries_max) return fail(key, "has more than " + std::to_string(entries_max) + " entries");
+  for (size_t i = 0; i < value->size(); ++i) read((*value)[i], at(key) + "[" + std::to_string(i) + "]", *error_);
 }
 
 void Reader::only(std::initializer_list<std::string_view> known) const {

@@ -45,9 +45,14 @@ class Reader {
   [[nodiscard]] std::map<std::string, std::string> text_map(const char* key, size_t entries_max) const;
   [[nodiscard]] std::vector<std::string> text_list(const char* key, size_t entries_max) const;
   [[nodiscard]] std::vector<int64_t> integer_list(const char* key, size_t entries_max) const;
+  [[nodiscard]] std::vector<double> number_list(const char* key, size_t entries_max) const;
+  [[nodiscard]] std::map<std::string, double> number_map(const char* key, size_t entries_max) const;
   // An absent child reads as an empty object.
   [[nodiscard]] Reader child(const char* key) const;
   void each(const char* key, size_t entries_max, const std::function<void(const Reader&)>& read) const;
+  // Entries of any kind, each with its path.
+  void each_value(const char* key, size_t entries_max,
+                  const std::function<void(const Json&, const std::string& path, ReadError&)>& read) const;
   // A field that is not among `known` is an error: it would be accepted and ignored.
   void only(std::initializer_list<std::string_view> known) const;
   void fail(const char* key, std::string_view what) const;

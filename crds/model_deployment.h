@@ -6,7 +6,10 @@
 #include <vector>
 
 #include "crds/meta.h"
+#include "crds/serving_config_door.h"
+#include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -14,6 +17,7 @@ struct VariantSpec {
   std::string name, model_version;
   int weight = 0;  // percent; all variants total 100
   VariantLimits limits;
+  std::optional<Steps> steps;  // in place of the deployment's, also where they are none
   bool operator==(const VariantSpec&) const = default;
 };
 
@@ -23,8 +27,9 @@ struct RoutingRule {
 };
 
 struct Routing {
-  std::string sticky_header;  // routing.stickyKey.header; empty = split per request
+  std::string sticky_header;  // routing.stickyKey: at most one of the three; none = split per request
   std::vector<RoutingRule> rules;
+  std::string sticky_parameter, sticky_column;
   bool operator==(const Routing&) const = default;
 };
 
@@ -32,12 +37,15 @@ struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   std::optional<Mirror> mirror;
   Routing routing;
+  std::optional<Validation> validation;
+  Steps steps;                  // of variants that have none of their own
   std::optional<int> replicas;  // absent = 1
   ResourceRequirements resources;
   std::string service_account_name;  // empty: the operator makes one for the deployment
   std::map<std::string, std::string> node_selector;
   std::vector<Toleration> tolerations;
   std::vector<std::string> image_pull_secrets;
+  std::optional<Logger> logger;
   bool operator==(const ModelDeploymentSpec&) const = default;
 };
 

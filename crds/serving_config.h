@@ -16,7 +16,10 @@
 
 #include "base/result.h"
 #include "crds/bucket_layout.h"
+#include "crds/serving_config_door.h"
+#include "crds/serving_config_logger.h"
 #include "crds/serving_config_traffic.h"
+#include "crds/steps.h"
 
 namespace clops::crds {
 
@@ -29,6 +32,7 @@ struct ModelRef {             // what is needed to fetch, verify and name one ar
   std::string uri;
   std::string digest;  // verified by inspection; never empty: an unverified model never serves
   std::string format;  // as inspection found it ("xgboost-json", ...)
+  Steps steps;         // before and after it: with the reference, so that a fallback keeps those it was declared with
   bool operator==(const ModelRef&) const = default;
 };
 
@@ -50,13 +54,16 @@ struct ServingRule {
 struct ServingModel {         // one ModelDeployment
   std::string name;           // the protocol's model name
   std::string salt;           // the ModelDeployment's UID
-  std::string sticky_header;  // empty: split per request
+  std::string sticky_header;  // at most one of the three: none: split per request
   std::vector<ServingRule> rules;
   std::vector<ServingVariant> variants;
   std::string
       stable;  // the variant that serves the share of one that cannot be loaded: the greatest weight, first on a tie
   BucketLayout buckets;
+  std::string sticky_parameter, sticky_column;
+  std::optional<Validation> validation;
   std::optional<Mirror> mirror;
+  std::optional<Logger> logger;
   bool operator==(const ServingModel&) const = default;
 };
 

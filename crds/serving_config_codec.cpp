@@ -3,8 +3,11 @@
 #include <set>
 
 #include "base/digest.h"
+#include "crds/door_codec.h"
 #include "crds/json_reader.h"
+#include "crds/logger_codec.h"
 #include "crds/serving_config.h"
+#include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
 
 namespace clops::crds {
@@ -14,11 +17,13 @@ constexpr size_t kModelsMax = 1'000, kVariantsMax = 32, kRulesMax = 64;
 constexpr JsonLimits kLimits{.bytes_max = 4u << 20, .depth_max = 16};
 
 Json to_json(const ModelRef& ref) {
-  return {{"modelVersion", ref.model_version},
-          {"version", ref.version},
-          {"uri", ref.uri},
-          {"digest", ref.digest},
-          {"format", ref.format}};
+  Json out{{"modelVersion", ref.model_version},
+           {"version", ref.version},
+           {"uri", ref.uri},
+           {"digest", ref.digest},
+           {"format", ref.format}};
+  if (!ref.steps.empty()) out["steps"] = encode(ref.steps);
+  return out;
 }
 
 ModelRef read_ref(const Reader& in) {
@@ -26,7 +31,9 @@ ModelRef read_ref(const Reader& in) {
                .version = in.text("version", Need::Required),
                .uri = in.text("uri", Need::Required),
                .digest = in.text("digest", Need::Required),
-               .format = in.text("format", Need::Required)};
+               .format = in.text("format", Need::Required),
+               .steps = {}};
+  if (in.has("steps")) ref.steps = read_steps(in.child("steps"));
   if (!ref.digest.empty() && !is_sha256(ref.digest)) in.fail("digest", "must be sha256: and 64 lower-case hex digits");
   return ref;
 }
@@ -38,6 +45,9 @@ Json to_json(const ServingModel& model) {
            {"variants", Json::array()},
            {"buckets", Json::array()}};
   put(out, "stickyHeader", model.sticky_header);
+  put(out, "stickyParameter", model.sticky_parameter);
+  put(out, "stickyColumn", model.sticky_column);
+  put_validation(out, model.validation);
   put_mirror(out, model.mirror);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
@@ -51,6 +61,7 @@ Json to_json(const ServingModel& model) {
   for (const auto& run : model.buckets) {
     out["buckets"].push_back({{"begin", run.begin}, {"end", run.end}, {"variant", run.variant}});
   }
+  put_logger(out, model.logger);
   return out;
 }
 
@@ -83,7 +94,11 @@ ServingModel read_model(const Reader& in) {
                      .variants = {},
                      .stable = in.text("stable", Need::Required),
                      .buckets = {},
-                     .mirror = read_mirror(in, false)};
+                     .sticky_parameter = in.text("stickyParameter"),
+                     .sticky_column = in.text("stickyColumn"),
+                     .validation = read_validation(in, false),
+                     .mirror = read_mirror(in, false),
+                     .logger = read_logger(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });

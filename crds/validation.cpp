@@ -4,6 +4,10 @@
 #include <functional>
 #include <set>
 
+#include "crds/logger_codec.h"
+#include "crds/validation_door.h"
+#include "crds/validation_steps.h"
+
 namespace clops::crds {
 namespace {
 
@@ -141,6 +145,7 @@ void check_variants(const Json& variants, Violations& out) {
          "write the metadata.name of a ModelVersion of this namespace, such as fraud-7"},
     };
     for (const auto& rule : rules) check_text(variants[i], rule, where + ".", out);
+    if (const Json* steps = find_path(variants[i], {"steps"})) check_steps(*steps, where + ".steps", out);
     total += int_at(variants[i], {"weight"});
   }
   if (total != 100)
@@ -162,6 +167,8 @@ void check_mirror(const Json& object, const Json& variants, Violations& out) {
 
 void check_routing(const Json& object, const Json& variants, Violations& out) {
   check_text(object, {{"spec", "routing", "stickyKey", "header"}, is_header, kHeaderMessage}, "", out);
+  if (const Json* key = find_path(object, {"spec", "routing", "stickyKey"}))
+    check_sticky_key(*key, "spec.routing.stickyKey", out);
   const Json& rules = list_at(object, {"spec", "routing", "rules"});
   bool all_known = true;
   for (size_t i = 0; i < rules.size(); ++i) {
@@ -187,9 +194,13 @@ void check_model_deployment(const Json& object, Violations& out) {
   }
   const Json& variants = list_at(object, {"spec", "variants"});
   if (find_path(object, {"spec", "variants"})) check_variants(variants, out);
+  if (const Json* steps = find_path(object, {"spec", "steps"})) check_steps(*steps, "spec.steps", out);
   check_routing(object, variants, out);
+  if (const Json* validation = find_path(object, {"spec", "validation"}))
+    check_validation(*validation, "spec.validation", out);
   check_mirror(object, variants, out);
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
+  check_text(object, {{"spec", "logger", "url"}, is_logger_url, kLoggerUrlMessage}, "", out);
 }
 
 }  // namespace

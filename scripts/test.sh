@@ -8,27 +8,31 @@
 #   cluster   images, and end to end on a real Kubernetes of one node (tests/cluster); needs root
 #   onnx      ONNX models through the real ONNX Runtime, against its answers in Python
 #   clients   real clients (tests/clients) against clops-server
+#   hostile   hostile clients beside good ones, and model swaps under full load (tests/hostile); ten minutes with --long
 #   convert   tools/convert on models of every kind, each file made asked about with `clops inspect`
 #   contract  the same API tests, with kubectl, on the embedded plane and on a real kube-apiserver; deploy/ on the latter
 #   asan      unit tests and fuzzers, clang with AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan      tests labelled `threads`, clang with ThreadSanitizer
 #   tidy      clang-tidy over what changed
 #
-# "What changed" is against origin/main, or the commit before where that is this one; `format` and `tidy` take --all.
+# "What changed" is against origin/main, or the commit before where that is this one; `format` and `tidy` take --all,
+# `hostile` takes --long.
 # A lane is over budget when its tests (not its build) take longer than the budget below: that is a failure too.
 # Every program's output lies in build/logs, results in build/results.
 source "$(dirname "$0")/lib.sh"
 cd "$root"
-all_lanes=(format house unit onnx clients convert local contract cluster asan tsan tidy)
-declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [clients]=180 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=600 [tsan]=240 [tidy]=480)
+all_lanes=(format house unit onnx clients hostile convert local contract cluster asan tsan tidy)
+declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [clients]=180 [hostile]=240 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=600 [tsan]=400 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
 fuzz_seconds=${CLOPS_FUZZ_SECONDS:-12}   # of each of the thirteen
+hostile_seconds=60       # of the attacks
 everything='' install=1 lanes=()
 for argument in "$@"; do
   case $argument in
     --list) printf '%s\n' "${all_lanes[@]}"; exit 0 ;;
     --no-install) install='' ;;
     --all) everything=1 ;;
+    --long) budget[hostile]=$((budget[hostile] + 600 - hostile_seconds)) hostile_seconds=600 ;;
     -h | --help) sed -n '2,/^source/{/^source/d;s/^# \{0,1\}//;p}' "$0"; exit 0 ;;
     *) [ -n "${budget[$argument]:-}" ] || die "no lane is called $argument; there are: ${all_lanes[*]}"
        lanes+=("$argument") ;;
@@ -147,6 +151,12 @@ scripted() {
   sed -n 's/^ *ok *\([0-9.]*\) s  *\(.*\)/\1 '"${text// /-}"' \2/p' "$log" >> "$slowest"
 }
 
+lane_hostile() {
+  build_for "build release: clops-server" release clops-server || return 0
+  scripted "hostile clients" tests/hostile/hostile.py --seconds "$hostile_seconds"
+  scripted "swaps under full load" tests/hostile/soak.py
+}
+
 lane_local() { build_for "build release: programs" release programs && scripted "end to end on the embedded plane" tests/e2e/local_test.sh; }
 
 # The API tests on a real kube-apiserver, the same on an embedded plane of their own, and kubectl on that plane.
@@ -206,9 +216,11 @@ lane_tsan() {
   local names
   mapfile -t names < <(programs tsan threads)
   [ ${#names[@]} -gt 0 ] || { say "  no test is labelled threads"; count 0 1; return 0; }
-  build_for "build tsan" tsan "${names[@]}" || return 0
+  build_for "build tsan" tsan "${names[@]}" clops-server || return 0
+  export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
   local name
-  for name in "${names[@]}"; do TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 gtest tsan "$name"; done
+  for name in "${names[@]}"; do gtest tsan "$name"; done
+  CLOPS_BIN=$root/build/tsan/bin scripted "swaps under full load with tsan" tests/hostile/soak.py --sanitized
 }
 
 # One file a time on each core until the lane's time is nearly over; what was not looked at is said, never hidden.

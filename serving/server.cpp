@@ -18,9 +18,11 @@
 #include "serving/load/load_watcher.h"
 #include "serving/load/mirror.h"
 #include "serving/monitoring/counters.h"
+#include "serving/monitoring/process_age.h"
 #include "serving/net/by_preface.h"
 #include "serving/net/listener.h"
 #include "serving/net/loop.h"
+#include "serving/telemetry/telemetry.h"
 
 namespace clops::serving {
 namespace {
@@ -63,6 +65,7 @@ struct InferenceServer::Impl {
 
   Status open();
   Status open_models();
+  Status open_telemetry();
   Status open_lanes();
   LoopLimits loop_limits() const;
   Status open_admin();
@@ -104,6 +107,8 @@ struct InferenceServer::Impl {
   std::unique_ptr<CounterRegistry> counters;
   std::unique_ptr<Epochs<ModelTable>> tables;
   std::unique_ptr<MirrorThread> mirror;
+  std::unique_ptr<HttpClient> own_http;  // only where the sources bring none
+  std::unique_ptr<Telemetry> telemetry;  // outlives the lanes, whose rings it empties
   std::vector<Lane> lanes;
   size_t active_lanes = 0;
   std::unique_ptr<ModelManager> manager;
@@ -119,6 +124,7 @@ Status InferenceServer::Impl::open() {
   CLOPS_ASSIGN(Listener administration, Listener::open(options.listen, options.admin_port, 64));
   admin_listener.emplace(std::move(administration));
   CLOPS_TRY(open_models());
+  CLOPS_TRY(open_telemetry());
   CLOPS_TRY(open_lanes());
   return open_admin();
 }
@@ -150,6 +156,19 @@ LoopLimits InferenceServer::Impl::loop_limits() const {
   return out;
 }
 
+Status InferenceServer::Impl::open_telemetry() {
+  HttpClient* client = options.sources.http;
+  if (client == nullptr) {
+    CLOPS_ASSIGN(own_http, make_curl_client({.user_agent = std::string("clops-server/") + kProgramVersion}));
+    client = own_http.get();
+  }
+  CLOPS_ASSIGN(telemetry,
+               Telemetry::make(
+                   {.http = *client, .clock = clock, .log = log, .pod_name = options.pod_name, .threads = lanes.size()},
+                   options.telemetry));
+  return {};
+}
+
 Status InferenceServer::Impl::open_lanes() {
   const LoopLimits limits = loop_limits();
   const http::Http1Options http{.parser = {.body_bytes_max = options.body_bytes_max},
@@ -171,6 +190,8 @@ Status InferenceServer::Impl::open_lanes() {
     TableService::Parts parts{*tables, *counters, key, clock, draining, options.pod_name, i, control, lane.turn.get()};
     parts.watchers.push_back(std::make_unique<LoadWatcher>(options.queue_delay));
     parts.watchers.push_back(std::make_unique<MirrorWatcher>(*mirror, i));
+    if (auto recorder = telemetry->make_recorder(i)) parts.watchers.push_back(std::move(recorder));
+    parts.events = telemetry->make_event_tap(i);
     lane.models = std::make_unique<TableService>(std::move(parts));
     lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
     lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);
@@ -193,9 +214,9 @@ Status InferenceServer::Impl::open_admin() {
                             .wake_readers = [this] { wake_lanes(); },
                             .on_change = [this] { admin_loop->wake(); }};
   manager = std::make_unique<ModelManager>(std::move(parts), ManagerOptions{.config_file = options.config_file});
-  admin =
-      std::make_unique<AdminFront>(AdminFront::Parts{*manager, *counters, clock, draining, [this] { return stats(); },
-                                                     [this] { follow_quota(); }, options.push_key_file});
+  admin = std::make_unique<AdminFront>(AdminFront::Parts{
+      *manager, *counters, clock, draining, [this] { return stats(); }, [this] { follow_quota(); },
+      options.push_key_file, clock.now() - process_age(), [this](std::string& out) { telemetry->print(out); }});
   const http::Http1Options http{.parser = {.body_bytes_max = kAdminBodyBytesMax}};
   admin_protocol = http::make_http1(*admin, http, draining);
   const LoopLimits limits{.connections_max = kAdminConnectionsMax, .in_bytes_max = kAdminBodyBytesMax + (1u << 20)};
@@ -262,6 +283,7 @@ void InferenceServer::Impl::stop() {
     if (lane.loop != nullptr) lane.loop->stop();
     if (lane.thread.joinable()) lane.thread.join();
   }
+  if (telemetry != nullptr) telemetry->finish();
 }
 
 Result<std::unique_ptr<InferenceServer>> InferenceServer::start(ServerOptions options, const Clock& clock, Log& log,

@@ -19,6 +19,7 @@
 #include "crds/serving_config.h"
 #include "registry/source.h"
 #include "serving/protocol/engine.h"
+#include "serving/telemetry/telemetry_options.h"
 
 namespace clops::serving {
 
@@ -39,6 +40,7 @@ struct ServerOptions {
   std::chrono::milliseconds drain_most{20'000};      // then waits at most this long for requests under way
   bool model_control = false;  // clients may unload and load what is declared (OIP's model repository extension)
   registry::SourceOptions sources;
+  TelemetryOptions telemetry;
 };
 
 class InferenceServer {

@@ -42,29 +42,43 @@ Json resources_of(const crds::ResourceRequirements& wanted) {
   return out;
 }
 
+void add_tracing(const crds::ModelDeployment& object, const Options& options, std::vector<std::string>& args,
+                 Json& env) {
+  args.push_back("--otlp-endpoint=" + options.otlp_endpoint);
+  args.push_back("--otlp-service-name=" + object.meta.name);
+  if (options.trace_ratio > 0) args.push_back("--trace-ratio=" + dump_json(Json(options.trace_ratio)));
+  env.push_back({{"name", "OTEL_RESOURCE_ATTRIBUTES"}, {"value", "service.namespace=" + object.meta.ns}});
+  if (options.otlp_headers_secret.empty()) return;
+  env.push_back(
+      {{"name", "OTEL_EXPORTER_OTLP_HEADERS"},
+       {"valueFrom",
+        {{"secretKeyRef", {{"name", options.otlp_headers_secret}, {"key", "headers"}, {"optional", true}}}}}});
+}
+
 Json container(const crds::ModelDeployment& object, const ClaimParts& claims, const Options& options) {
   std::vector<std::string> args{"serve", "--listen=$(POD_IP)", "--config=/etc/clops/serving.json",
                                 "--push-key-file=/etc/clops-push/key", "--cache=/var/cache/clops"};
   args.insert(args.end(), claims.flags.begin(), claims.flags.end());
   if (options.allow_file_uris) args.emplace_back("--allow-file-uris");
+  Json env = Json::array(
+      {{{"name", "POD_IP"}, {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", "status.podIP"}}}}}}});
+  if (!options.otlp_endpoint.empty()) add_tracing(object, options, args, env);
   Json mounts = Json::array({{{"name", "config"}, {"mountPath", "/etc/clops"}, {"readOnly", true}},
                              {{"name", "push-key"}, {"mountPath", "/etc/clops-push"}, {"readOnly", true}},
                              {{"name", "cache"}, {"mountPath", "/var/cache/clops"}}});
   for (const auto& mount : claims.mounts) mounts.push_back(mount);
-  return {
-      {"name", "server"},
-      {"image", options.server_image},
-      {"imagePullPolicy", options.image_pull_policy},
-      {"args", args},
-      {"env", Json::array({{{"name", "POD_IP"},
-                            {"valueFrom", {{"fieldRef", {{"apiVersion", "v1"}, {"fieldPath", "status.podIP"}}}}}}})},
-      {"ports", Json::array({{{"name", "http"}, {"containerPort", crds::kHttpPort}, {"protocol", "TCP"}},
-                             {{"name", "admin"}, {"containerPort", crds::kAdminPort}, {"protocol", "TCP"}}})},
-      {"readinessProbe", probe("/v2/health/ready?wait_ms=1500", "http", 1, 2, 3)},
-      {"livenessProbe", probe("/healthz", "admin", 10, 5, 3)},
-      {"resources", resources_of(object.spec.resources)},
-      {"securityContext", restricted_container_security()},
-      {"volumeMounts", std::move(mounts)}};
+  return {{"name", "server"},
+          {"image", options.server_image},
+          {"imagePullPolicy", options.image_pull_policy},
+          {"args", args},
+          {"env", std::move(env)},
+          {"ports", Json::array({{{"name", "http"}, {"containerPort", crds::kHttpPort}, {"protocol", "TCP"}},
+                                 {{"name", "admin"}, {"containerPort", crds::kAdminPort}, {"protocol", "TCP"}}})},
+          {"readinessProbe", probe("/v2/health/ready?wait_ms=1500", "http", 1, 2, 3)},
+          {"livenessProbe", probe("/healthz", "admin", 10, 5, 3)},
+          {"resources", resources_of(object.spec.resources)},
+          {"securityContext", restricted_container_security()},
+          {"volumeMounts", std::move(mounts)}};
 }
 
 Json pod_spec(const crds::ModelDeployment& object, const std::set<std::string>& claim_names, const Options& options) {

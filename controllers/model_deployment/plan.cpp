@@ -7,6 +7,7 @@
 #include "controllers/model_deployment/children.h"
 #include "controllers/model_deployment/status.h"
 #include "crds/codec.h"
+#include "crds/steps_plan.h"
 
 namespace clops::controllers::model_deployment {
 namespace {
@@ -170,6 +171,17 @@ std::string same_version(const crds::ModelDeployment& object, const std::vector<
          ": requests name a version of " + object.meta.name + " by ModelVersion.spec.version, so each needs its own";
 }
 
+// Why the variant's steps cannot stand before and after its model; empty: they can.
+std::string steps_misfit(const crds::ModelDeployment& object, size_t index, const crds::Steps& steps,
+                         const crds::ModelVersion& version) {
+  if (steps.empty() || !crds::can_judge_steps(steps, version.status.schema)) return "";
+  const auto plan = crds::plan_steps(steps, version.status.schema);
+  if (plan) return "";
+  const crds::VariantSpec& variant = object.spec.variants[index];
+  return (variant.steps ? "spec.variants[" + std::to_string(index) + "]." : std::string("spec.")) +
+         plan.error().message + " (variant " + variant.name + ", ModelVersion " + version.meta.name + ")";
+}
+
 }  // namespace
 
 bool only_unverified(const Resolution& resolution) {
@@ -206,6 +218,9 @@ Resolution resolve(const crds::ModelDeployment& object, const std::map<std::stri
                          .format = mv.status.format};
       if (const std::string twin = same_version(object, out.refs, ref); !twin.empty())
         out.problems.push_back({Reason::InvalidSpec, where + twin, false});
+      ref.steps = variant.steps ? *variant.steps : object.spec.steps;
+      if (const std::string misfit = steps_misfit(object, i, ref.steps, mv); !misfit.empty())
+        out.problems.push_back({Reason::InvalidSpec, misfit, false});
       out.refs.push_back(std::move(ref));
     } else if (ready && ready->status == crds::ConditionStatus::False) {
       out.problems.push_back({Reason::ModelVersionFailed,
@@ -238,7 +253,12 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .variants = {},
                            .stable = stable_of(object.spec.variants),
                            .buckets = {},
-                           .mirror = object.spec.mirror};
+                           .sticky_parameter = object.spec.routing.sticky_parameter,
+                           .sticky_column = object.spec.routing.sticky_column,
+                           .validation = object.spec.validation,
+                           .mirror = object.spec.mirror,
+                           .logger = object.spec.logger};
+  if (model.logger) model.logger->ns = object.meta.ns;
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;
   std::optional<ConfigId> id;

@@ -8,6 +8,13 @@
 namespace clops::controllers::model_deployment {
 namespace {
 
+std::string split_of(const crds::Routing& routing) {
+  if (!routing.sticky_header.empty()) return "; split by header " + routing.sticky_header;
+  if (!routing.sticky_parameter.empty()) return "; split by request parameter " + routing.sticky_parameter;
+  if (!routing.sticky_column.empty()) return "; split by input column " + routing.sticky_column;
+  return "; split per request: set spec.routing.stickyKey to keep a user on one variant";
+}
+
 using crds::ConditionStatus;
 using crds::Reason;
 using std::chrono::seconds;
@@ -239,11 +246,7 @@ class Writer {
       return set(crds::kReady, ConditionStatus::Unknown, Reason::WaitingForEndpoint,
                  "pods are ready; the Service does not lead to them yet");
     if (ready_pods_ > 0 && !status_.traffic.empty()) {
-      const std::string& sticky = object_.spec.routing.sticky_header;
-      const std::string split = status_.traffic.size() == 1 ? ""
-                                : sticky.empty()
-                                    ? "; split per request: set spec.routing.stickyKey to keep a user on one variant"
-                                    : "; split by header " + sticky;
+      const std::string split = status_.traffic.size() == 1 ? "" : split_of(object_.spec.routing);
       if (in_.observed.endpoint == Endpoint::Unreachable)
         event(true, Reason::WaitingForEndpoint,
               "the operator gets no answer through the Service, so it takes the pods' word that the endpoint is ready");

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -10,6 +12,7 @@
 #include "serving/grpc/wire.h"
 #include "serving/protocol/infer_check.h"
 #include "serving/protocol/oip_values.h"
+#include "serving/protocol/sticky.h"
 #include "serving/protocol/tensor_bytes.h"
 
 namespace clops::serving::grpc {
@@ -27,6 +30,8 @@ struct Parameter {
   std::string_view name;
   Kind kind = Kind::None;
   uint64_t number = 0;
+  std::string_view text;
+  bool is_unsigned = false;
 };
 
 Result<Parameter> read_parameter(std::string_view entry) {
@@ -45,15 +50,43 @@ Result<Parameter> read_parameter(std::string_view entry) {
     constexpr std::array kKinds = {Kind::None, Kind::Boolean, Kind::Integer, Kind::Text, Kind::Real, Kind::Integer};
     out.kind = kKinds[choice.field()];
     out.number = choice.number();
+    out.text = choice.wire() == Wire::Bytes ? choice.bytes() : std::string_view();
+    out.is_unsigned = choice.field() == 5;
   }
   if (!fields.ok() || !choice.ok()) return damaged("a parameter");
   if (out.name.starts_with("shared_memory_")) return bad("shared memory is not shared with this server");
   return out;
 }
 
+// As JSON would have it (protocol/sticky.h).
+void append_sticky(std::string& out, const Parameter& parameter) {
+  switch (parameter.kind) {
+    case Parameter::Kind::None:
+      return;
+    case Parameter::Kind::Boolean:
+      out += parameter.number != 0 ? "true" : "false";
+      return;
+    case Parameter::Kind::Integer:
+      out += parameter.is_unsigned ? std::to_string(parameter.number)
+                                   : std::to_string(static_cast<int64_t>(parameter.number));
+      return;
+    case Parameter::Kind::Text:
+      out += parameter.text;
+      return;
+    case Parameter::Kind::Real:
+      if (const auto value = std::bit_cast<double>(parameter.number); !std::isnan(value))
+        serving::append_sticky(out, value);
+      return;
+  }
+}
+
 Status read_request_parameters(const InferMessage& message, InferRequest& out) {
   for (const std::string_view entry : message.parameters) {
     CLOPS_ASSIGN(const Parameter parameter, read_parameter(entry));
+    if (!out.sticky_parameter.empty() && parameter.name == out.sticky_parameter) {
+      out.sticky_key.clear();  // of a map's entries the last counts
+      append_sticky(out.sticky_key, parameter);
+    }
     if (parameter.name.starts_with("triton_")) return bad("parameter " + quoted(parameter.name) + " is reserved");
     if (parameter.name == kTimeoutParameter) {
       if (parameter.kind != Parameter::Kind::Integer || static_cast<int64_t>(parameter.number) < 0)
@@ -325,14 +358,15 @@ Status decode_infer(InferMessage& message, const EngineInfo& info, const InferLi
   return {};
 }
 
-void append_infer_head(std::string& out, const Target& target, std::string_view id, std::string_view prediction_id) {
+void append_infer_head(std::string& out, const Target& target, std::string_view id, const Inference& inference) {
   append_string(out, 1, target.model);
   append_string(out, 2, target.version);
   append_string(out, 3, id);
   append_parameter(out, "variant", target.variant);
   append_parameter(out, "version", target.version);
   append_parameter(out, "digest", target.digest);
-  append_parameter(out, "prediction_id", prediction_id);
+  append_parameter(out, "prediction_id", inference.prediction_id);
+  if (!inference.warning.empty()) append_parameter(out, "validation", inference.warning);
 }
 
 void append_infer_output(std::string& out, std::string_view name, const TensorView& tensor) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "serving/protocol/inference.h"
 #include "serving/protocol/oip_json.h"
 #include "serving/protocol/service.h"
 
@@ -32,7 +33,7 @@ struct InferMessage {
                                   InferRequest& out);
 
 // ModelInferResponse but for its outputs.
-void append_infer_head(std::string& out, const Target& target, std::string_view id, std::string_view prediction_id);
+void append_infer_head(std::string& out, const Target& target, std::string_view id, const Inference& inference);
 // One entry of `outputs` (all of these come before the values).
 void append_infer_output(std::string& out, std::string_view name, const TensorView& tensor);
 void append_infer_values(std::string& out, const TensorView& tensor);  // one entry of raw_output_contents

@@ -4,6 +4,7 @@
 
 #include "serving/grpc/reflection.h"
 #include "serving/grpc/wire.h"
+#include "serving/protocol/settle.h"
 
 namespace clops::serving::grpc {
 namespace {
@@ -140,6 +141,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
                 .deadline = call.deadline};
   CallEnd end;
   inference_.prediction_id.clear();
+  inference_.warning.clear();
   const size_t before = out.size();
   const auto done = [&]() -> Status {
     CLOPS_TRY(read_infer(message, message_));
@@ -147,10 +149,18 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     info.version = message_.version;
     CLOPS_TRY(models_.begin(info));
     CLOPS_ASSIGN(end.target, models_.route(info));
-    CLOPS_TRY(decode_infer(message_, end.target->engine->info(), limits_, inference_.request));
+    inference_.request.sticky_parameter = end.target->sticky_parameter;
+    const auto decode = [&](const Target& target) {
+      return decode_infer(message_, target.engine->info(), limits_, inference_.request);
+    };
+    CLOPS_TRY(decode(*end.target));
+    CLOPS_TRY(settle(models_, info, end, inference_.request, decode));
     end.inference = &inference_;
     CLOPS_TRY(models_.decoded(info, *end.target, inference_));
-    return run(*end.target, out);
+    if (end.target->timed) end.decoded = models_.now();
+    CLOPS_TRY(inference_.run(*end.target));
+    if (end.target->timed) end.computed = models_.now();
+    return write(*end.target, out);
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
   if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;
@@ -166,8 +176,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
   return outcome;
 }
 
-Status InferenceFront::run(Target& target, std::string& out) {
-  CLOPS_TRY(inference_.run(target));
+Status InferenceFront::write(Target& target, std::string& out) {
   const InferRequest& request = inference_.request;
   given_.clear();
   for (size_t i = 0; i < request.outputs.size(); ++i) {
@@ -175,7 +184,7 @@ Status InferenceFront::run(Target& target, std::string& out) {
     given_.push_back(view);
   }
   models_.append_prediction_id(target, inference_.prediction_id);
-  append_infer_head(out, target, message_.id, inference_.prediction_id);
+  append_infer_head(out, target, message_.id, inference_);
   for (size_t i = 0; i < given_.size(); ++i)
     append_infer_output(out, target.engine->info().outputs[request.outputs[i]].name, given_[i]);
   for (const TensorView& view : given_) append_infer_values(out, view);

@@ -29,7 +29,7 @@ class InferenceFront final : public GrpcService {
 
  private:
   Outcome infer(const Call& call, std::string_view message, std::string& out);
-  Status run(Target& target, std::string& out);
+  Status write(Target& target, std::string& out);
   void server_metadata(std::string& out) const;
   Outcome model_ready(std::string_view message, std::string& out);
   Outcome model_metadata(std::string_view message, std::string& out);

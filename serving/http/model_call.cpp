@@ -61,6 +61,10 @@ void ModelCall::append_origin(const Target& target, Answer& answer) {
   answer.headers += "\r\nx-clops-prediction-id: ";
   answer.headers += name_prediction(target);
   answer.headers += "\r\n";
+  if (inference.warning.empty()) return;
+  answer.headers += "x-clops-validation: ";
+  for (const char c : inference.warning) answer.headers += c >= ' ' && c < 0x7f ? c : '?';
+  answer.headers += "\r\n";
 }
 
 }  // namespace clops::serving::http

@@ -10,6 +10,7 @@
 #include "serving/http/content.h"
 #include "serving/protocol/inference.h"
 #include "serving/protocol/service.h"
+#include "serving/protocol/settle.h"
 
 namespace clops::serving::http {
 
@@ -35,6 +36,7 @@ class ModelCall {
     call.arrived = models_.arrived();
     inference.request.row_count = 0;
     inference.prediction_id.clear();
+    inference.warning.clear();
     CallEnd end;
     const ContentHeaders headers = ContentHeaders::of(http);
     bool answered = false;  // by Content
@@ -45,10 +47,15 @@ class ModelCall {
       std::string_view body;  // what is refused until now is not even unpacked
       answered = !content_.open(headers, http.body, body, answer);
       if (answered) return {};
+      inference.request.sticky_parameter = end.target->sticky_parameter;
       CLOPS_TRY(decode(headers, body, *end.target));
+      CLOPS_TRY(
+          settle(models_, call, end, inference.request, [&](Target& target) { return decode(headers, body, target); }));
       end.inference = &inference;
       CLOPS_TRY(models_.decoded(call, *end.target, inference));
+      if (end.target->timed) end.decoded = models_.now();
       CLOPS_TRY(inference.run(*end.target));
+      if (end.target->timed) end.computed = models_.now();
       return write(*end.target);
     }();
     if (!done) {

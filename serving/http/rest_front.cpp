@@ -201,7 +201,12 @@ Status RestFront::write(const Target& target, Answer& answer) {
   out += ',';
   out += target.parameters_json;
   out += call_.name_prediction(target);
-  out += "\"},\"outputs\":[";
+  out += '"';
+  if (!call_.inference.warning.empty()) {
+    out += ",\"validation\":";
+    append_json_string(out, call_.inference.warning);
+  }
+  out += "},\"outputs\":[";
   if (!request.plain) return write_forms(target, answer);
   const std::span<TensorBuffer> outputs = call_.inference.outputs(target);
   for (const uint32_t index : request.outputs) {

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/file.h"
+#include "serving/monitoring/door_report.h"
 
 namespace clops::serving {
 namespace {
@@ -28,7 +29,8 @@ void AdminFront::on_tick(TimePoint now) {
 bool AdminFront::serve(const http::Request& request, http::Answer& answer) {
   const std::string_view path = request.target.substr(0, request.target.find('?'));
   if (path == "/clops/v1/config") return config(request, answer);
-  const bool known = path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/clops/v1/hint";
+  const bool known = path == "/healthz" || path == "/readyz" || path == "/metrics" || path == "/clops/v1/hint" ||
+                     path == "/clops/v1/predictions";
   if (!known) {
     answer.error(404, "nothing is at this path");
     return true;
@@ -44,6 +46,8 @@ bool AdminFront::serve(const http::Request& request, http::Answer& answer) {
     answer.body = ready ? "ok" : "not ready";
   } else if (path == "/metrics") {
     metrics(answer);
+  } else if (path == "/clops/v1/predictions") {
+    answer.body = predictions_json(parts_.counters.all());
   } else {
     answer.body = crds::encode(sampler_.hint());
   }
@@ -117,10 +121,19 @@ void AdminFront::metrics(http::Answer& answer) const {
                        .mirrored = parts_.counters.all_mirrored(),
                        .generation = state.generation,
                        .ready = state.ready};
-  for (const crds::VariantState& v : state.variants)
-    gauges.models.push_back({v.model, v.model_version, v.variant, v.state});
+  const LoadTimes times = parts_.manager.load_times();
+  const auto seconds = [](Duration d) { return std::chrono::duration<double>(d).count(); };
+  for (const crds::VariantState& v : state.variants) {
+    const auto took = times.by_digest.find(v.digest);
+    gauges.models.push_back(
+        {v.model, v.model_version, v.variant, v.state, took == times.by_digest.end() ? 0 : seconds(took->second)});
+  }
+  if (times.first_ready) gauges.cold_start_seconds = seconds(*times.first_ready - parts_.process_begin);
   answer.content_type = kMetricsContentType;
   answer.body = print_metrics(parts_.counters.all(), gauges);
+  append_validation_metrics(answer.body, parts_.counters.all());
+  append_prediction_metrics(answer.body, parts_.counters.all());
+  if (parts_.more_metrics) parts_.more_metrics(answer.body);
 }
 
 }  // namespace clops::serving

@@ -1,4 +1,5 @@
-// The admin port: /healthz, /readyz, /metrics, /clops/v1/config (PUT push, GET state), /clops/v1/hint.
+// The admin port: /healthz, /readyz, /metrics, /clops/v1/config (PUT push, GET state), /clops/v1/hint,
+// /clops/v1/predictions (how they are spread, by variant).
 //
 // A push is answered once its generation is in force on every serving thread, or after `ack_most` with the state as it
 // is then. Thread rule: belongs to the admin loop's thread. Ownership: borrows its parts. Errors: 401 wrong key, 403 no
@@ -27,6 +28,8 @@ class AdminFront final : public http::HttpService, public LoopObserver {
     std::function<std::vector<LoopStats>()> loops;
     std::function<void()> every_second;
     std::string push_key_file;  // empty: no push
+    TimePoint process_begin{};
+    std::function<void(std::string&)> more_metrics;  // empty: none
     std::chrono::milliseconds ack_most{10'000};
   };
   explicit AdminFront(Parts parts) : parts_(std::move(parts)), sampler_(parts_.counters) {}

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "serving/engines/steps/stepped.h"
+
 namespace clops::serving {
 namespace {
 
@@ -59,6 +61,13 @@ void fill(const TensorSpec& spec, int64_t rows, int64_t first, TensorBuffer& out
 
 std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts) {
   return std::make_unique<RegistryLoader>(std::move(parts));
+}
+
+Result<std::shared_ptr<const Engine>> engine_of(const std::shared_ptr<const LoadedModel>& model,
+                                                const crds::ModelRef& ref) {
+  auto engine = with_steps(std::shared_ptr<const Engine>(model, model->engine.get()), ref.steps);
+  if (!engine) return fail_in("ModelVersion " + ref.model_version, engine.error());
+  return engine;
 }
 
 Result<std::unique_ptr<Engine>> load_engine(std::span<const std::unique_ptr<EngineFactory>> factories,

@@ -38,6 +38,11 @@ struct LoaderParts {
 };
 [[nodiscard]] std::unique_ptr<ModelLoader> make_registry_loader(LoaderParts parts);
 
+// What answers for this reference: the model's engine, between the reference's steps if it has any. Keeps the model
+// alive. Errors: InvalidArgument, the steps do not fit the model; names the ModelVersion, step and column.
+[[nodiscard]] Result<std::shared_ptr<const Engine>> engine_of(const std::shared_ptr<const LoadedModel>& model,
+                                                              const crds::ModelRef& ref);
+
 // By the factory that takes the format. Errors: those of EngineFactory::load, Unsupported if none does.
 [[nodiscard]] Result<std::unique_ptr<Engine>> load_engine(std::span<const std::unique_ptr<EngineFactory>> factories,
                                                           std::string_view path, std::string_view format);

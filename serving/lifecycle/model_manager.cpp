@@ -44,6 +44,8 @@ struct ModelManager::Impl {
   void apply();
   bool load_all(const crds::ServingConfig& config);
   bool load(const crds::ModelRef& ref, const std::string& key);
+  bool suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key);
+  bool fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref, const std::string& key);
   void put_in_force(const crds::ServingConfig& config);
   void publish_state();
   bool interrupted() const {
@@ -61,6 +63,7 @@ struct ModelManager::Impl {
   crds::ServingConfig highest;                 // guarded by mutex: what was last taken; generation 0 = none
   std::string highest_content;                 // guarded by mutex: the digest of its text
   crds::PodState shown;                        // guarded by mutex
+  LoadTimes times;                             // guarded by mutex
   Unloaded unloaded;                           // guarded by mutex
   uint64_t asked = 0, heeded = 0, done = 0;    // guarded by mutex: changes of it, begun with, in force
   // From here on the manager's thread alone.
@@ -93,6 +96,10 @@ Status ModelManager::submit(crds::ServingConfig config, std::string content) {
 }
 Result<bool> ModelManager::control(std::string_view model, bool load, bool first) {
   return impl_->control(model, load, first);
+}
+LoadTimes ModelManager::load_times() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->times;
 }
 crds::PodState ModelManager::state() const {
   const std::lock_guard lock(impl_->mutex);
@@ -210,7 +217,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
     for (const crds::ServingVariant& variant : model.variants) {
       const std::string key = key_of(model.name, variant.name);
       if (interrupted()) return false;
-      if (load(variant.model, key)) {
+      if (load(variant.model, key) && suits(model, variant.model, key)) {
         errors.erase(key);
       } else if (variant.fallback) {
         (void)load(*variant.fallback, key + "/fallback");
@@ -223,7 +230,7 @@ bool ModelManager::Impl::load_all(const crds::ServingConfig& config) {
 
 bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key) {
   const auto at = loaded.find(ref.digest);
-  if (at != loaded.end() && at->second->format == ref.format) return true;
+  if (at != loaded.end() && at->second->format == ref.format) return fits(at->second, ref, key);
   // Content that was refused once is refused again: only what may pass is asked for twice.
   if (const auto error = errors.find(key); error != errors.end() && !may_pass(error->second.code)) return false;
   loading.insert(key);
@@ -239,11 +246,38 @@ bool ModelManager::Impl::load(const crds::ModelRef& ref, const std::string& key)
     errors[key] = model.error();
     return false;
   }
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(parts.clock.now() - begin).count();
+  const Duration took = parts.clock.now() - begin;
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+  {
+    const std::lock_guard lock(mutex);
+    times.by_digest[ref.digest] = took;
+  }
   parts.log.info("model loaded",
                  {{"variant", key}, {"version", ref.model_version}, {"digest", ref.digest}, {"ms", ms}});
-  loaded[ref.digest] = std::move(*model);
+  loaded[ref.digest] = *model;
+  return fits(*model, ref, key);
+}
+
+// Its steps may not fit it, which no other reference to the same content needs to mind.
+bool ModelManager::Impl::fits(const std::shared_ptr<const LoadedModel>& model, const crds::ModelRef& ref,
+                              const std::string& key) {
+  if (const auto engine = engine_of(model, ref); !engine) {
+    parts.log.warn("steps do not fit the model", {{"variant", key}, {"error", engine.error().message}});
+    errors[key] = engine.error();
+    return false;
+  }
   return true;
+}
+
+// What the configuration says of its inputs may not be so, which no other model needs to mind.
+bool ModelManager::Impl::suits(const crds::ServingModel& model, const crds::ModelRef& ref, const std::string& key) {
+  const auto engine = engine_of(loaded.at(ref.digest), ref);
+  if (!engine) return false;  // which was told when it was loaded
+  const auto rules = rules_of(model, (*engine)->info());
+  if (rules) return true;
+  parts.log.warn("the configuration does not suit the model", {{"variant", key}, {"error", rules.error().message}});
+  errors[key] = rules.error();
+  return false;
 }
 
 void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
@@ -265,6 +299,8 @@ void ModelManager::Impl::put_in_force(const crds::ServingConfig& config) {
   {
     const std::lock_guard lock(mutex);
     done = heeded;
+    std::erase_if(times.by_digest, [&](const auto& item) { return !used.contains(item.first); });
+    if (!times.first_ready && parts.tables.value().ready) times.first_ready = parts.clock.now();
   }
   parts.wake_readers();  // those who asked for a change wait for this
   if (fresh) {
@@ -285,10 +321,11 @@ void ModelManager::Impl::publish_state() {
       to.variant = variant.name;
       const auto have = loaded.find(variant.model.digest);
       const auto error = errors.find(key);
-      to.state = loading.contains(key)                                                  ? "Loading"
-                 : have != loaded.end() && have->second->format == variant.model.format ? "Loaded"
-                 : error != errors.end()                                                ? "FailedToLoad"
-                                                                                        : "Pending";
+      const bool is_loaded = have != loaded.end() && have->second->format == variant.model.format;
+      to.state = loading.contains(key)   ? "Loading"
+                 : error != errors.end() ? "FailedToLoad"
+                 : is_loaded             ? "Loaded"
+                                         : "Pending";
       if (to.state == "FailedToLoad") to.message = error->second.message;
       if (in_force == nullptr) continue;
       const auto now = std::ranges::find(in_force->variants, variant.name, &TableVariant::name);

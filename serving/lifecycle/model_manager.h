@@ -9,7 +9,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
@@ -26,6 +28,12 @@ struct ManagerOptions {
   std::string config_file;  // re-read when its content changes; empty: configurations come by submit() alone
   std::chrono::milliseconds poll{500};
   std::chrono::milliseconds retry_first{1'000}, retry_most{60'000};  // of sources that cannot be reached
+};
+
+// How long it took, for whoever measures.
+struct LoadTimes {
+  std::map<std::string, Duration, std::less<>> by_digest;  // of what is loaded: fetched, verified, loaded, warmed up
+  std::optional<TimePoint> first_ready;
 };
 
 class ModelManager {
@@ -48,6 +56,7 @@ class ModelManager {
   // `content`: crds::content_digest of the text it was read from, told in state().
   [[nodiscard]] Status submit(crds::ServingConfig config, std::string content = "");
   [[nodiscard]] crds::PodState state() const;
+  [[nodiscard]] LoadTimes load_times() const;
   // Takes a model of the configuration out of service, or back into it, whatever configurations come, until told
   // otherwise. `first` begins it; asked again without, it says whether that is in force: false, not yet. NotFound: the
   // configuration names no such model. Unavailable: it cannot be loaded, and why.

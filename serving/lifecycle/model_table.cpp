@@ -5,9 +5,20 @@
 namespace clops::serving {
 namespace {
 
-std::shared_ptr<const LoadedModel> look_up(const LoadedByDigest& loaded, const crds::ModelRef& ref) {
+// False, and nothing changed: it is not loaded, or its steps or the configuration's rules do not fit it.
+bool serve(TableVariant& variant, const crds::ServingModel& model, const LoadedByDigest& loaded,
+           const crds::ModelRef& ref) {
   const auto at = loaded.find(ref.digest);
-  return at == loaded.end() || at->second->format != ref.format ? nullptr : at->second;
+  if (at == loaded.end() || at->second->format != ref.format) return false;
+  auto engine = engine_of(at->second, ref);
+  if (!engine) return false;
+  auto rules = rules_of(model, (*engine)->info());
+  if (!rules) return false;
+  variant.serves = ref;
+  variant.model = at->second;
+  variant.engine = std::move(*engine);
+  variant.rules = std::move(*rules);
+  return true;
 }
 
 const TableVariant* served_before(const ModelTable* before, const std::string& model, const std::string& variant) {
@@ -29,23 +40,21 @@ TableVariant plan_variant(const crds::ServingModel& model, const crds::ServingVa
   TableVariant variant{.name = wanted.name, .weight = wanted.weight, .limits = wanted.limits};
   if (wanted.limits.max_concurrent > 0 || wanted.limits.max_requests_per_second > 0)
     variant.gate = gate_of(model, wanted, before);
-  if (auto now = look_up(loaded, wanted.model)) {
-    variant.serves = wanted.model;
-    variant.model = std::move(now);
-    return variant;
-  }
-  if (wanted.fallback) {
-    if (auto last = look_up(loaded, *wanted.fallback)) {
-      variant.serves = *wanted.fallback;
-      variant.model = std::move(last);
-      return variant;
-    }
-  }
+  if (serve(variant, model, loaded, wanted.model)) return variant;
+  if (wanted.fallback && serve(variant, model, loaded, *wanted.fallback)) return variant;
   if (const TableVariant* old = served_before(before, model.name, wanted.name)) {
     variant.serves = old->serves;
     variant.model = old->model;
+    variant.rules = old->rules;
+    variant.engine = old->engine;
   }
   return variant;
+}
+
+void count_in(TableVariant& variant, std::shared_ptr<CounterSet> counters) {
+  variant.predictions = counters->predictions(prediction_columns(variant.engine->info()));
+  if (variant.rules != nullptr) variant.validated = counters->validation(variant.rules->columns());
+  variant.counters = std::move(counters);
 }
 
 // The mirror's own calls are not computed twice, nor is anything by a mirror that is not loaded.
@@ -54,12 +63,12 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
   if (mirror == model.variants.end() || mirror->model == nullptr) return;
   for (TableVariant& variant : model.variants) {
     if (variant.model == nullptr || variant.name == wanted.variant) continue;
-    auto inputs = inputs_for(variant.model->engine->info(), mirror->model->engine->info());
+    auto inputs = inputs_for(variant.engine->info(), mirror->engine->info());
     MirrorRoute route{.model = model.name,
                       .variant = mirror->name,
                       .version = mirror->serves.version,
                       .digest = mirror->serves.digest,
-                      .loaded = mirror->model,
+                      .engine = mirror->engine,
                       .counters = counters.get_mirrored({model.name, mirror->serves.version, mirror->name}),
                       .percent = static_cast<uint32_t>(wanted.percent),
                       .fits = inputs.has_value()};
@@ -69,6 +78,16 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
 }
 
 }  // namespace
+
+Result<std::shared_ptr<const ValueRules>> rules_of(const crds::ServingModel& model, const EngineInfo& info) {
+  if (!model.sticky_column.empty()) {
+    if (const auto place = place_of_column(model.sticky_column, info); !place)
+      return fail_in("routing.stickyKey.column", place.error());
+  }
+  if (!model.validation || model.validation->mode == crds::ValidationMode::Off) return nullptr;
+  CLOPS_ASSIGN(ValueRules rules, ValueRules::make(*model.validation, info));
+  return std::make_shared<const ValueRules>(std::move(rules));
+}
 
 const TableModel* ModelTable::find(std::string_view name) const {
   const auto at =
@@ -83,6 +102,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     auto router = Router::make(model);
     if (!router) return fail_in("model " + model.name, router.error());
     TableModel to{.name = model.name, .router = std::move(*router), .variants = {}, .stable = 0, .ready = true};
+    to.logger = model.logger;
     const bool wanted_here = !unloaded.contains(model.name);
     for (const crds::ServingVariant& wanted : model.variants) {
       if (wanted_here) {
@@ -99,7 +119,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     for (uint32_t i = 0; i < to.variants.size(); ++i) {
       TableVariant& variant = to.variants[i];
       variant.answered_by = variant.model != nullptr ? i : to.stable;
-      if (variant.model != nullptr) variant.counters = counters.get({model.name, variant.serves.version, variant.name});
+      if (variant.model != nullptr) count_in(variant, counters.get({model.name, variant.serves.version, variant.name}));
       if (variant.weight > 0 && to.variants[variant.answered_by].model == nullptr) to.ready = false;
     }
     if (model.mirror) plan_mirror(*model.mirror, to, counters);

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "serving/load/mirror_route.h"
 #include "serving/monitoring/counters.h"
 #include "serving/routing/router.h"
+#include "serving/validation/value_rules.h"
 
 namespace clops::serving {
 
@@ -27,7 +29,11 @@ struct TableVariant {
   int weight = 0;
   crds::ModelRef serves;  // what in fact answers for this variant; model_version empty: nothing of its own
   std::shared_ptr<const LoadedModel> model;  // null with it
+  std::shared_ptr<const Engine> engine;      // the model's, between the steps that are declared for it
   std::shared_ptr<CounterSet> counters;
+  std::shared_ptr<const ValueRules> rules;  // what its inputs are held to; null: nothing
+  std::shared_ptr<ValidationCounters> validated;
+  std::shared_ptr<Predictions> predictions;
   crds::VariantLimits limits;
   std::shared_ptr<VariantGate> gate;  // null: nothing is limited that threads share; else from one table to the next
   std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
@@ -38,6 +44,7 @@ struct TableModel {
   std::string name;
   Router router;
   std::vector<TableVariant> variants;
+  std::optional<crds::Logger> logger;
   uint32_t stable = 0;
   bool ready = false;  // every variant with traffic is answered by something that is loaded
 };
@@ -48,6 +55,11 @@ struct ModelTable {
   bool ready = false;
   [[nodiscard]] const TableModel* find(std::string_view name) const;
 };
+
+// What the configuration says of a model's inputs, made for this one; null: nothing. Errors: InvalidArgument, it does
+// not have such columns; names the field.
+[[nodiscard]] Result<std::shared_ptr<const ValueRules>> rules_of(const crds::ServingModel& model,
+                                                                 const EngineInfo& info);
 
 using LoadedByDigest = std::map<std::string, std::shared_ptr<const LoadedModel>, std::less<>>;
 

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "serving/protocol/inference.h"
 #include "serving/protocol/json_text.h"
+#include "serving/protocol/sticky.h"
+#include "serving/telemetry/event_plan.h"
 
 namespace clops::serving {
 namespace {
@@ -17,6 +20,16 @@ void append_tag(const HmacSha256& key, std::string_view message, std::string& ou
   for (size_t i = 0; i < kTagHex / 2; ++i) {
     out += kHex[digest[i] >> 4];
     out += kHex[digest[i] & 15];
+  }
+}
+
+void count_predictions(const Target& target, const Inference& inference) {
+  PredictionShard& shard = *target.predictions;
+  const std::vector<PredictionColumn>& columns = shard.columns();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const auto& asked = inference.request.outputs;
+    if (std::ranges::find(asked, columns[i].output_index) == asked.end()) continue;
+    shard.add(i, columns[i], inference.computed(columns[i].output_index));
   }
 }
 
@@ -39,12 +52,16 @@ void TableService::refresh() {
   const ModelTable* table = parts_.tables.current(parts_.slot);
   if (table == table_) return;
   table_ = table;
+  settling_ = nullptr;
   models_.clear();
   for (const TableModel& model : table->models) {
     Model& to = models_.emplace_back();
     to.table = &model;
+    if (model.logger && parts_.events != nullptr)
+      to.events = make_event_plan(*model.logger, model.name, "", "", nullptr);
     for (const TableVariant& variant : model.variants)
       to.variants.push_back(variant.model == nullptr ? nullptr : make_variant(model, variant));
+    number_schemas(to);
   }
 }
 
@@ -52,7 +69,7 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
                                                                   const TableVariant& variant) const {
   auto out = std::make_unique<Variant>();
   Target& to = out->target;
-  const Engine& engine = *variant.model->engine;
+  const Engine& engine = *variant.engine;
   out->scratch = engine.make_scratch();
   to.model = model.name;
   to.variant = variant.name;
@@ -65,6 +82,19 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   to.load = &out->load;
   to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
+  if (model.logger && parts_.events != nullptr)
+    to.events = make_event_plan(*model.logger, to.model, to.version, to.variant, &engine.info());
+  to.predictions = &variant.predictions->shard(parts_.slot);
+  to.rules = variant.rules.get();
+  if (to.rules != nullptr) to.validated = &variant.validated->shard(parts_.slot);
+  to.split_by_content = model.router.by_content();
+  to.sticky_parameter = model.router.sticky_parameter();
+  if (!model.router.sticky_column().empty()) {
+    if (const auto place = place_of_column(model.router.sticky_column(), engine.info())) {
+      to.sticky_input = place->input;
+      to.sticky_offset = place->offset;
+    }
+  }
   to.head_json = "{\"model_name\":" + json_text(to.model) + ",\"model_version\":" + json_text(to.version);
   to.parameters_json = "\"parameters\":{\"variant\":" + json_text(to.variant) +
                        ",\"version\":" + json_text(to.version) + ",\"digest\":" + json_text(to.digest) +
@@ -109,19 +139,90 @@ Result<Target*> TableService::choose(const CallInfo& call) {
   CLOPS_ASSIGN(Model* const model, find(call.model));
   if (!call.version.empty()) return by_version(*model, call.version);
   const Route route = model->table->router.choose_from(call.headers, random());
-  Variant* const variant = model->variants[model->table->variants[route.variant].answered_by].get();
-  if (variant == nullptr) return fail(Code::Unavailable, "model " + json_text(call.model) + " is not loaded yet");
+  if (route.reason != RouteReason::Content) return answering(*model, route.variant);
+  settling_ = model;
+  return first_to_decode(*model);
+}
+
+Result<Target*> TableService::answering(const Model& model, uint32_t number) {
+  Variant* const variant = model.variants[model.table->variants[number].answered_by].get();
+  if (variant == nullptr)
+    return fail(Code::Unavailable, "model " + json_text(model.table->name) + " is not loaded yet");
   return &variant->target;
 }
 
+// Always the same while the variants are, so that a value is read in one way only.
+Result<Target*> TableService::first_to_decode(const Model& model) {
+  if (Variant* const stable = model.variants[model.table->stable].get(); stable != nullptr) return &stable->target;
+  for (const auto& variant : model.variants)
+    if (variant != nullptr) return &variant->target;
+  return fail(Code::Unavailable, "model " + json_text(model.table->name) + " is not loaded yet");
+}
+
+void TableService::number_schemas(Model& model) {
+  const auto same = [](const TensorSpec& a, const TensorSpec& b) {
+    return a.name == b.name && a.datatype == b.datatype && a.shape == b.shape && a.any_shape == b.any_shape &&
+           a.on_request == b.on_request && a.optional == b.optional;
+  };
+  const auto alike = [&](const EngineInfo& a, const EngineInfo& b) {
+    return std::ranges::equal(a.inputs, b.inputs, same) && std::ranges::equal(a.outputs, b.outputs, same) &&
+           a.feature_names == b.feature_names;
+  };
+  for (uint32_t i = 0; i < model.variants.size(); ++i) {
+    if (model.variants[i] == nullptr) continue;
+    Target& to = model.variants[i]->target;
+    to.schema = i;
+    for (uint32_t before = 0; before < i && to.schema == i; ++before)
+      if (model.variants[before] != nullptr && alike(model.variants[before]->target.engine->info(), to.engine->info()))
+        to.schema = model.variants[before]->target.schema;
+  }
+}
+
 Result<Target*> TableService::route(const CallInfo& call) {
+  settling_ = nullptr;
   CLOPS_ASSIGN(Target* const target, choose(call));
-  for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
+  target->timed = false;       // a watcher may want it
+  if (settling_ == nullptr) {  // else settle() is to come
+    for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
+  }
+  if (target->counters->figures.begin(call.begin)) target->timed = true;
   return target;
 }
 
-Status TableService::decoded(const CallInfo& call, Target& target, const Inference& inference) {
+Result<Target*> TableService::settle(const CallInfo& call, Target& target, InferRequest& request) {
+  Model* const model = std::exchange(settling_, nullptr);
+  if (model == nullptr) return &target;  // a rule or a version said who answers
+  const Router& router = model->table->router;
+  if (!router.sticky_column().empty() && target.sticky_input < request.views.size()) {
+    request.sticky_key.clear();
+    (void)append_sticky(request.sticky_key, request.views[target.sticky_input], target.sticky_offset);
+  }
+  CLOPS_ASSIGN(Target* const chosen, answering(*model, router.choose_by(request.sticky_key, random()).variant));
+  if (chosen != &target) chosen->timed = false;
+  for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *chosen));
+  if (chosen == &target) return chosen;
+  target.counters->figures.leave();
+  if (chosen->counters->figures.begin(call.begin)) chosen->timed = true;
+  return chosen;
+}
+
+Status TableService::decoded(const CallInfo& call, Target& target, Inference& inference) {
+  if (target.rules != nullptr) CLOPS_TRY(hold_values(target, inference));
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->decoded(call, target, inference));
+  return {};
+}
+
+Status TableService::hold_values(Target& target, Inference& inference) {
+  const ValueRules& rules = *target.rules;
+  const std::span<const TensorView> inputs = inference.request.views;
+  if (rules.hold(inputs)) return {};
+  rules.find(inputs, findings_);
+  for (const ValueRules::Finding& finding : findings_)
+    target.validated->fault(finding.rule, static_cast<size_t>(finding.fault));
+  target.validated->ended(rules.rejects() ? ValidationEnd::Rejected : ValidationEnd::Warned);
+  std::string told = rules.describe(inputs, findings_);
+  if (rules.rejects()) return fail(Code::InvalidArgument, std::move(told));
+  inference.warning = std::move(told);
   return {};
 }
 
@@ -217,7 +318,23 @@ void TableService::append_prediction_id(const Target& target, std::string& out) 
 void TableService::end(const CallInfo& call, const CallEnd& end) {
   VariantCounters& counters = end.target != nullptr ? *end.target->counters : unrouted_->shard(parts_.slot);
   counters.record(end.status, end.rows, static_cast<uint64_t>((end.end - call.begin).count()));
-  for (const auto& watcher : parts_.watchers) watcher->after(call, end);
+  if (end.target != nullptr && end.target->validated != nullptr && end.status == 400 && end.inference == nullptr)
+    end.target->validated->ended(ValidationEnd::Schema);
+  if (end.status == 200 && end.target != nullptr && end.inference != nullptr)
+    count_predictions(*end.target, *end.inference);
+  if (end.target != nullptr) counters.figures.end(call, end);
+  CallEnd told = end;
+  told.events = events_of(call, end);
+  for (const auto& watcher : parts_.watchers) watcher->after(call, told);
+  if (told.events != nullptr) parts_.events->after(call, told);
+}
+
+const EventPlan* TableService::events_of(const CallInfo& call, const CallEnd& end) const {
+  if (parts_.events == nullptr) return nullptr;
+  if (end.target != nullptr) return end.target->events.get();
+  for (const Model& model : models_)
+    if (model.table->name == call.model) return model.events.get();
+  return nullptr;
 }
 
 void TableService::refused(int status) {

@@ -34,6 +34,7 @@ class TableService final : public ModelService, public LoopObserver {
     std::function<Result<bool>(std::string_view model, bool load, bool first)> control;  // empty: not allowed
     const Turn* turn = nullptr;                          // its loop's; null: nothing ever waits
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
+    std::unique_ptr<CallWatcher> events;  // of this thread, told of the calls of models that have a logger; null: none
   };
   explicit TableService(Parts parts);
 
@@ -45,7 +46,8 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] bool draining() const override { return parts_.draining.load(std::memory_order_relaxed); }
   [[nodiscard]] Status begin(const CallInfo& call) override;
   [[nodiscard]] Result<Target*> route(const CallInfo& call) override;
-  [[nodiscard]] Status decoded(const CallInfo& call, Target& target, const Inference& inference) override;
+  [[nodiscard]] Result<Target*> settle(const CallInfo& call, Target& target, InferRequest& request) override;
+  [[nodiscard]] Status decoded(const CallInfo& call, Target& target, Inference& inference) override;
   void end(const CallInfo& call, const CallEnd& end) override;
   [[nodiscard]] Result<ModelView> describe(std::string_view model, std::string_view version) override;
   [[nodiscard]] std::vector<RepositoryEntry> repository(bool ready_only) override;
@@ -65,12 +67,18 @@ class TableService final : public ModelService, public LoopObserver {
   };
   struct Model {
     const TableModel* table = nullptr;
+    std::shared_ptr<const EventPlan> events;         // of calls that reach no variant
     std::vector<std::unique_ptr<Variant>> variants;  // null: nothing loaded
   };
   void refresh();
   [[nodiscard]] std::unique_ptr<Variant> make_variant(const TableModel& model, const TableVariant& variant) const;
   [[nodiscard]] Result<Model*> find(std::string_view name);
+  [[nodiscard]] const EventPlan* events_of(const CallInfo& call, const CallEnd& end) const;
   [[nodiscard]] Result<Target*> choose(const CallInfo& call);
+  [[nodiscard]] static Result<Target*> answering(const Model& model, uint32_t variant);
+  [[nodiscard]] static Result<Target*> first_to_decode(const Model& model);
+  [[nodiscard]] Status hold_values(Target& target, Inference& inference);
+  static void number_schemas(Model& model);
   [[nodiscard]] static Result<Target*> by_version(Model& model, std::string_view version);
   uint64_t random();
 
@@ -78,6 +86,8 @@ class TableService final : public ModelService, public LoopObserver {
   const ModelTable* table_ = nullptr;
   std::vector<Model> models_;  // in the table's order
   std::shared_ptr<CounterSet> unrouted_;
+  Model* settling_ = nullptr;  // the call in hand is split by what it says, which was not known yet
+  std::vector<ValueRules::Finding> findings_;
   uint64_t random_state_ = 0;
   uint64_t sequence_ = 0;
   std::string boot_;  // tells this thread's ids from those of another thread or an earlier start

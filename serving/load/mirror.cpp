@@ -62,7 +62,7 @@ Duration MirrorPace::rest_after(Duration spent, TimePoint now, Duration busy, si
 }
 
 struct MirrorThread::Held {
-  std::shared_ptr<const LoadedModel> loaded;
+  std::shared_ptr<const Engine> engine;
   std::shared_ptr<CounterSet> counters;
   std::unique_ptr<Scratch> scratch;
   Target target;
@@ -96,7 +96,7 @@ void MirrorThread::offer(size_t slot, const std::shared_ptr<const MirrorRoute>& 
   VariantCounters& counters = route->counters->shard(slot);
   const auto drop = [&](Mirrored why) { counters.record(code_of(why), 0, 0); };
   if (!route->fits) return drop(Mirrored::Schema);
-  const std::vector<TensorSpec>& specs = route->loaded->engine->info().inputs;
+  const std::vector<TensorSpec>& specs = route->engine->info().inputs;
   size_t bytes = 0;
   for (size_t i = 0; i < specs.size(); ++i) {
     if (route->inputs[i] < 0) continue;
@@ -185,19 +185,19 @@ void MirrorThread::compute(Call& call) {
 MirrorThread::Held& MirrorThread::held_for(const std::shared_ptr<const MirrorRoute>& route) {
   for (const auto& held : held_) {
     const Target& target = held->target;
-    if (held->loaded == route->loaded && held->counters == route->counters && target.version == route->version)
+    if (held->engine == route->engine && held->counters == route->counters && target.version == route->version)
       return *held;
   }
   auto held = std::make_unique<Held>();
-  held->loaded = route->loaded;
+  held->engine = route->engine;
   held->counters = route->counters;
-  held->scratch = route->loaded->engine->make_scratch();
+  held->scratch = route->engine->make_scratch();
   Target& target = held->target;
   target.model = route->model;
   target.variant = route->variant;
   target.version = route->version;
   target.digest = route->digest;
-  target.engine = route->loaded->engine.get();
+  target.engine = route->engine.get();
   target.scratch = held->scratch.get();
   target.counters = &route->counters->shard(parts_.threads);
   return *held_.emplace_back(std::move(held));
@@ -205,7 +205,7 @@ MirrorThread::Held& MirrorThread::held_for(const std::shared_ptr<const MirrorRou
 
 // What only this thread still has. Not at an idle thread's pace: giving memory back takes the allocator's locks.
 void MirrorThread::let_go_of_unused() {
-  const auto unused = [](const auto& held) { return held->loaded.use_count() == 1; };
+  const auto unused = [](const auto& held) { return held->engine.use_count() == 1; };
   if (std::ranges::none_of(held_, unused)) return;
   set_idle(false);
   inference_ = Inference();

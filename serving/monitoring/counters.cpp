@@ -80,6 +80,7 @@ void VariantCounters::add_to(VariantTotals& totals) const {
   }
   waits_.add_to(totals.waits);
   for (size_t i = 0; i < refused_.size(); ++i) totals.refused[i] += refused_[i].load(std::memory_order_relaxed);
+  figures.add_to(totals.figures);
   totals.rows += rows_.load(std::memory_order_relaxed);
   totals.executions += executions_.load(std::memory_order_relaxed);
 }
@@ -90,6 +91,27 @@ VariantTotals CounterSet::totals() const {
   VariantTotals totals;
   for (const VariantCounters& shard : shards_) shard.add_to(totals);
   return totals;
+}
+
+std::shared_ptr<Predictions> CounterSet::predictions(std::vector<PredictionColumn> columns) {
+  const std::lock_guard lock(mutex_);
+  if (predictions_ == nullptr || predictions_->columns() != columns)
+    predictions_ = std::make_shared<Predictions>(std::move(columns), shards_.size());
+  return predictions_;
+}
+std::shared_ptr<ValidationCounters> CounterSet::validation(std::vector<std::string> columns) {
+  const std::lock_guard lock(mutex_);
+  if (validation_ == nullptr || validation_->columns() != columns)
+    validation_ = std::make_shared<ValidationCounters>(std::move(columns), shards_.size());
+  return validation_;
+}
+std::shared_ptr<const Predictions> CounterSet::predictions() const {
+  const std::lock_guard lock(mutex_);
+  return predictions_;
+}
+std::shared_ptr<const ValidationCounters> CounterSet::validation() const {
+  const std::lock_guard lock(mutex_);
+  return validation_;
 }
 
 std::shared_ptr<CounterSet> CounterRegistry::get(const SeriesKey& key) {

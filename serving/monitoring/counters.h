@@ -15,6 +15,10 @@
 #include <string_view>
 #include <vector>
 
+#include "serving/monitoring/call_figures.h"
+#include "serving/monitoring/predictions.h"
+#include "serving/monitoring/validation_counters.h"
+
 namespace clops::serving {
 
 inline constexpr std::array<double, 14> kDurationBounds = {0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001,
@@ -42,6 +46,7 @@ struct VariantTotals {
   uint64_t rows = 0, executions = 0, busy_ns = 0;
   Histogram waits;  // until a call's handling began
   std::array<uint64_t, kRefusals.size()> refused{};
+  FigureTotals figures;
   [[nodiscard]] uint64_t requests() const;
   [[nodiscard]] uint64_t failures() const;
 };
@@ -52,6 +57,7 @@ class alignas(64) VariantCounters {
   void waited(uint64_t ns);
   void refuse(Refusal why);
   void add_to(VariantTotals& totals) const;
+  CallFigures figures;
 
  private:
   using Cell = std::atomic<uint64_t>;
@@ -78,10 +84,18 @@ class CounterSet {  // the shards of one series
   [[nodiscard]] VariantCounters& shard(size_t thread) { return shards_[thread]; }
   [[nodiscard]] VariantTotals totals() const;
   [[nodiscard]] const SeriesKey& key() const { return key_; }
+  // For these columns: those there are, or new ones. Null without, where none were asked for yet.
+  [[nodiscard]] std::shared_ptr<Predictions> predictions(std::vector<PredictionColumn> columns);
+  [[nodiscard]] std::shared_ptr<ValidationCounters> validation(std::vector<std::string> columns);
+  [[nodiscard]] std::shared_ptr<const Predictions> predictions() const;
+  [[nodiscard]] std::shared_ptr<const ValidationCounters> validation() const;
 
  private:
   SeriesKey key_;
   std::vector<VariantCounters> shards_;
+  mutable std::mutex mutex_;  // of what follows, which tables make and reports read
+  std::shared_ptr<Predictions> predictions_;
+  std::shared_ptr<ValidationCounters> validation_;
 };
 
 class CounterRegistry {

@@ -1,59 +1,30 @@
 #include "serving/monitoring/metrics.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "serving/monitoring/exposition.h"
 
 namespace clops::serving {
+
+void append_label(std::string& out, std::string_view name, std::string_view value) {
+  Exposition::append_label(out, name, value);
+}
+
 namespace {
 
 constexpr double kTargetUtilisation = 0.7;
 
-void append(std::string& out, double value) {
-  char digits[32];
-  out.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-}
-void append(std::string& out, uint64_t value) {
-  out += std::to_string(value);
-}
-
-void append_label(std::string& out, std::string_view name, std::string_view value) {
-  out += name;
-  out += "=\"";
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n') {
-      out += "\\n";
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
-}
 std::string labels_of(const SeriesKey& key) {
   std::string out;
-  append_label(out, "model", key.model);
+  Exposition::append_label(out, "model", key.model);
   out += ',';
-  append_label(out, "version", key.version);
+  Exposition::append_label(out, "version", key.version);
   out += ',';
-  append_label(out, "variant", key.variant);
+  Exposition::append_label(out, "variant", key.variant);
   return out;
 }
 
-struct Printer {
-  std::string out;
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    (((((out += "# HELP ") += name) += ' ') += help) += "\n# TYPE ") += name;
-    ((out += ' ') += type) += '\n';
-  }
-  template <class T>
-  void line(std::string_view name, std::string_view labels, T value) {
-    out += name;
-    if (!labels.empty()) ((out += '{') += labels) += '}';
-    out += ' ';
-    append(out, value);
-    out += '\n';
-  }
-};
+using Printer = Exposition;
 
 struct Series {
   std::string labels;
@@ -98,7 +69,7 @@ void print_histogram(Printer& p, const std::string& name, const std::string& lab
   for (size_t i = 0; i < kDurationBounds.size(); ++i) {
     sum += histogram.buckets[i];
     std::string bound;
-    append(bound, kDurationBounds[i]);
+    Exposition::append(bound, kDurationBounds[i]);
     p.line(name + "_bucket", labels + ",le=\"" + bound + "\"", sum);
   }
   p.line(name + "_bucket", labels + ",le=\"+Inf\"", histogram.count);
@@ -142,9 +113,54 @@ void print_mirrored(Printer& p, const std::vector<std::shared_ptr<CounterSet>>& 
     print_histogram(p, "clops_mirror_duration_seconds", labels_of(set->key()), set->totals().by_code[0]);
 }
 
+void print_rows(Printer& p, const std::vector<Series>& all) {
+  p.family("clops_request_rows", "histogram", "Rows of an answered request");
+  for (const Series& s : all) {
+    const FigureTotals& figures = s.totals.figures;
+    uint64_t sum = 0;
+    if (!s.reached) continue;
+    for (size_t i = 0; i < kRowBounds.size(); ++i) {
+      sum += figures.rows_buckets[i];
+      p.line("clops_request_rows_bucket", s.labels + ",le=\"" + std::to_string(kRowBounds[i]) + "\"", sum);
+    }
+    sum += figures.rows_buckets.back();
+    p.line("clops_request_rows_bucket", s.labels + ",le=\"+Inf\"", sum);
+    p.line("clops_request_rows_sum", s.labels, figures.rows);
+    p.line("clops_request_rows_count", s.labels, sum);
+  }
+}
+
+void print_figures(Printer& p, const std::vector<Series>& all) {
+  const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value_of) {
+    p.family(name, type, help);
+    for (const Series& s : all) {
+      if (s.reached) p.line(name, s.labels, value_of(s.totals.figures));
+    }
+  };
+  each("nv_inference_compute_input_duration_us", "counter",
+       "Cumulative decoding of successful requests in microseconds",
+       [](const FigureTotals& f) { return f.input_ns / 1000; });
+  each("nv_inference_compute_infer_duration_us", "counter",
+       "Cumulative computing of successful requests in microseconds",
+       [](const FigureTotals& f) { return f.infer_ns / 1000; });
+  each("nv_inference_compute_output_duration_us", "counter", "Cumulative writing of successful answers in microseconds",
+       [](const FigureTotals& f) { return f.output_ns / 1000; });
+  each("nv_inference_pending_request_count", "gauge", "Requests under way",
+       [](const FigureTotals& f) { return f.begun - std::min(f.begun, f.ended); });
+  each("clops_request_body_bytes_total", "counter", "Bytes of request bodies as they came",
+       [](const FigureTotals& f) { return f.request_bytes; });
+  each("clops_response_body_bytes_total", "counter", "Bytes of answers' bodies as they were sent",
+       [](const FigureTotals& f) { return f.response_bytes; });
+  print_rows(p, all);
+}
+
 void print_process(Printer& p, const ProcessGauges& gauges) {
   p.family("clops_ready", "gauge", "1 when every variant with traffic is served");
   p.line("clops_ready", "", uint64_t{gauges.ready ? 1u : 0u});
+  if (gauges.cold_start_seconds > 0) {
+    p.family("clops_cold_start_seconds", "gauge", "From the process's start until it was first ready");
+    p.line("clops_cold_start_seconds", "", gauges.cold_start_seconds);
+  }
   p.family("clops_config_generation", "gauge", "Generation of serving.json in force");
   p.line("clops_config_generation", "", static_cast<uint64_t>(gauges.generation));
   p.family("clops_model_state", "gauge", "1 for the state that a variant's wanted version is in");
@@ -156,17 +172,22 @@ void print_process(Printer& p, const ProcessGauges& gauges) {
       if (gauges.loops[i].active || gauges.loops[i].busy_ns > 0)
         print(gauges.loops[i], "thread=\"" + std::to_string(i) + "\"");
   };
+  p.family("clops_model_load_seconds", "gauge", "What fetching, verifying and loading of the model in force took");
+  for (const ModelGauge& m : gauges.models) {
+    if (m.load_seconds > 0)
+      p.line("clops_model_load_seconds", labels_of({m.model, m.version, m.variant}), m.load_seconds);
+  }
   p.family("clops_connections", "gauge", "Open client connections by serving thread");
   each_loop([&p](const LoopStats& loop, const std::string& labels) {
     p.line("clops_connections", labels, uint64_t{loop.connections});
   });
-  p.family("clops_queue_depth", "gauge", "Ready events that a serving thread has not handled yet");
-  each_loop([&p](const LoopStats& loop, const std::string& labels) {
-    p.line("clops_queue_depth", labels, uint64_t{loop.in_hand});
-  });
   p.family("clops_connections_evicted_total", "counter", "Connections closed at the limit to make room for others");
   each_loop([&p](const LoopStats& loop, const std::string& labels) {
     p.line("clops_connections_evicted_total", labels, loop.evicted);
+  });
+  p.family("clops_queue_depth", "gauge", "Ready events that a serving thread has not handled yet");
+  each_loop([&p](const LoopStats& loop, const std::string& labels) {
+    p.line("clops_queue_depth", labels, uint64_t{loop.in_hand});
   });
   p.family("clops_busy_seconds_total", "counter", "Time that a serving thread was not waiting");
   each_loop([&p](const LoopStats& loop, const std::string& labels) {
@@ -184,12 +205,14 @@ std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series
   std::vector<Series> all;
   all.reserve(series.size());
   for (const auto& set : series) all.push_back({labels_of(set->key()), !set->key().variant.empty(), set->totals()});
-  Printer printer;
+  std::string out;
+  Printer printer{out};
   print_triton(printer, all);
+  print_figures(printer, all);
   print_histograms(printer, all);
   print_mirrored(printer, gauges.mirrored);
   print_process(printer, gauges);
-  return std::move(printer.out);
+  return out;
 }
 
 void HintSampler::sample(TimePoint now, const std::vector<LoopStats>& loops) {

@@ -17,6 +17,7 @@ namespace clops::serving {
 
 struct ModelGauge {
   std::string model, version, variant, state;  // state as in PodState
+  double load_seconds = 0;                     // 0: not loaded
 };
 struct ProcessGauges {
   std::vector<ModelGauge> models;
@@ -24,11 +25,13 @@ struct ProcessGauges {
   std::vector<std::shared_ptr<CounterSet>> mirrored;
   int64_t generation = 0;
   bool ready = false;
+  double cold_start_seconds = 0;  // 0: not ready yet
 };
 
 // Format 0.0.4 of the Prometheus text exposition.
 [[nodiscard]] std::string print_metrics(const std::vector<std::shared_ptr<CounterSet>>& series,
                                         const ProcessGauges& gauges);
+void append_label(std::string& out, std::string_view name, std::string_view value);  // name="value", escaped
 inline constexpr std::string_view kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 // Rates over the last ten seconds or so, from samples taken about once a second.

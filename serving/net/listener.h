@@ -13,7 +13,7 @@ namespace clops::serving {
 
 class Listener {
  public:
-  [[nodiscard]] static Result<Listener> open(const std::string& address, int port, int backlog = 1024);  // port 0: any
+  [[nodiscard]] static Result<Listener> open(const std::string& address, int port, int backlog = 4096);  // port 0: any
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;
   ~Listener();

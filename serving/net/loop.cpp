@@ -24,13 +24,14 @@ constexpr std::chrono::milliseconds kTick{250};
 constexpr std::chrono::seconds kLinger{2};
 constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
 constexpr int kAcceptsPerEvent = 32;
-// After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
-// events may have waited.
-constexpr std::chrono::microseconds kLongRound{500};
+constexpr int kEventsPerAccept = 16;  // a round of floods must not let newcomers wait for its end
 constexpr size_t kHeavyBytes = 4 * kKeepBytes;
 constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
 
 using Queue = std::list<uint32_t>;  // slots
+// After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
+// events may have waited.
+constexpr std::chrono::microseconds kLongRound{500};
 
 struct Connection {
   int socket = -1;
@@ -44,9 +45,9 @@ struct Connection {
   bool proven = false;  // it has had an answer
   Queue::iterator place;
   TimePoint active{}, message_began{}, written{}, retire_at{}, merit{}, heavy_since{};
+  size_t holds = 0;    // bytes, as last counted
   TimePoint came{};    // as a Turn says it
   uint64_t added = 0;  // in which round; 0: it has been heard since
-  size_t holds = 0;    // bytes, as last counted
 };
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
@@ -69,13 +70,15 @@ struct Loop::Impl {
   void on_woken();
   void follow_active();
   void on_tick();
-  void accept_some();
-  void add(int socket, TimePoint came);
-  void read_first(Connection& c);
+  void accept_some(int at_most);
+  Loop* loop_for_next() const;
+  Connection* next_to_go();
   bool make_room();
   void honour(Connection& c);
   void weigh(Connection& c);
   void evict(Connection& c);
+  void add(int socket, TimePoint came);
+  void read_first(Connection& c);
   void on_readable(Connection& c);
   void feed(Connection& c, std::string_view in, bool from_own_buffer);
   void flush(Connection& c, std::string& bytes);
@@ -98,12 +101,13 @@ struct Loop::Impl {
   std::vector<std::unique_ptr<Connection>> slots;
   std::vector<uint32_t> free_slots;
   Queue unproven, proven;           // who is to go first is in front
-  std::vector<epoll_event> events;  // room for all there can be
-  std::vector<char> buffer;         // made by run(), both: a loop that never runs needs none
+  std::vector<char> buffer;         // made by run(): a loop that never runs needs none
+  std::vector<epoll_event> events;  // room for all there can be; made by run() too
   std::string out;                  // answers of the connection being fed, sent at once
   TimePoint now{}, round_began{}, next_tick{}, arrived{};
-  uint64_t round = 0;
-  uint32_t places = 0;  // where rounds begin: multiples of the golden ratio
+  uint64_t round = 0, accepted_in = 0;
+  int events_since = 0;  // of the round accepted_in
+  uint32_t places = 0;   // where rounds begin: multiples of the golden ratio
   size_t waiting_count = 0, held = 0;
   bool listening = false, draining_seen = false;
   unsigned ticks = 0;
@@ -226,7 +230,7 @@ int Loop::Impl::next_events() {
 }
 
 void Loop::Impl::handle(const epoll_event& event) {
-  if (event.data.u64 == kListenerTag) return accept_some();
+  if (event.data.u64 == kListenerTag) return accept_some(kAcceptsPerEvent);
   if (event.data.u64 == kWakeTag) return on_woken();
   const size_t slot = event.data.u64 & 0xffffffffu;
   Connection& c = *slots[slot];
@@ -240,6 +244,8 @@ void Loop::Impl::handle(const epoll_event& event) {
     close(c);
   }
   if (c.socket >= 0) weigh(c);
+  if (std::exchange(accepted_in, round) != round) events_since = 0;
+  if (listening && ++events_since % kEventsPerAccept == 0) accept_some(kEventsPerAccept);
 }
 
 void Loop::Impl::on_woken() {
@@ -254,7 +260,7 @@ void Loop::Impl::on_woken() {
   parts.observer.on_wake();
   if (!draining_seen) follow_active();
   if (draining.load(std::memory_order_acquire) && !std::exchange(draining_seen, true)) {
-    if (listening) accept_some();  // who got in before the end is answered
+    if (listening) accept_some(kAcceptsPerEvent);  // who got in before the end is answered
     listen_again(false);
   }
   for (size_t i = 0; i < slots.size() && waiting_count > 0; ++i) {
@@ -332,8 +338,26 @@ void Loop::Impl::listen_again(bool on) {
   if (::epoll_ctl(poll, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, parts.listener, &event) == 0) listening = on;
 }
 
-void Loop::Impl::accept_some() {
-  for (int i = 0; i < kAcceptsPerEvent; ++i) {
+// The loop with the fewest connections; null: this one.
+Loop* Loop::Impl::loop_for_next() const {
+  Loop* least = nullptr;
+  uint32_t fewest = active.load(std::memory_order_relaxed) ? connections.load(std::memory_order_relaxed) : UINT32_MAX;
+  for (Loop* peer : peers) {
+    if (peer->impl_.get() == this || !peer->impl_->active.load(std::memory_order_relaxed)) continue;
+    const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
+    if (of_peer >= fewest) continue;
+    fewest = of_peer;
+    least = peer;
+  }
+  return fewest < limits.connections_max ? least : nullptr;  // only of its own can it make room
+}
+
+void Loop::Impl::accept_some(int at_most) {
+  for (int i = 0; i < at_most; ++i) {
+    Loop* const to = loop_for_next();
+    if (to == nullptr && connections.load(std::memory_order_relaxed) >= limits.connections_max &&
+        next_to_go() == nullptr)
+      return listen_again(false);  // until the next tick, when somebody's grace may be over
     const int socket = ::accept4(parts.listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (socket < 0) {
       if ((errno == EMFILE || errno == ENFILE) && make_room()) continue;
@@ -343,18 +367,8 @@ void Loop::Impl::accept_some() {
     }
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    Loop* least = nullptr;
-    uint32_t fewest = active.load(std::memory_order_relaxed) ? connections.load(std::memory_order_relaxed) : UINT32_MAX;
-    for (Loop* peer : peers) {
-      if (!peer->impl_->active.load(std::memory_order_relaxed)) continue;
-      const uint32_t of_peer = peer->impl_->connections.load(std::memory_order_relaxed);
-      if (of_peer < fewest) {
-        fewest = of_peer;
-        least = peer;
-      }
-    }
-    if (least != nullptr && least->impl_.get() != this) {
-      least->adopt(socket, arrived);
+    if (to != nullptr) {
+      to->adopt(socket, arrived);
     } else {
       connections.fetch_add(1, std::memory_order_relaxed);
       add(socket, arrived);
@@ -363,7 +377,8 @@ void Loop::Impl::accept_some() {
 }
 
 void Loop::Impl::add(int socket, TimePoint came) {
-  if (connections.load(std::memory_order_relaxed) > limits.connections_max && !make_room()) {
+  const uint32_t count = connections.load(std::memory_order_relaxed);
+  if (count > limits.connections_max && !make_room() && count > limits.connections_max + kAcceptsPerEvent) {
     ::close(socket);
     connections.fetch_sub(1, std::memory_order_relaxed);
     return;
@@ -382,7 +397,7 @@ void Loop::Impl::add(int socket, TimePoint came) {
   c.slot = static_cast<uint32_t>(slot);
   c.socket = socket;
   c.handler = parts.protocol.open();
-  c.active = now;
+  c.active = c.merit = now;
   c.came = came;
   c.added = round;
   c.retire_at = now + life_of(c);
@@ -391,23 +406,24 @@ void Loop::Impl::add(int socket, TimePoint came) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = tag(c);
-  if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) close(c);
-}
-
-// What a client says as it comes has waited since it came: a new connection is heard a round after it was taken.
-void Loop::Impl::read_first(Connection& c) {
-  if (parts.turn != nullptr && c.added + 1 == round) parts.turn->arrived = c.came;
-  c.added = 0;
-  on_readable(c);
-  if (parts.turn != nullptr) parts.turn->arrived = arrived;
+  if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) return close(c);
+  // Where many wait to be accepted its request is there already; who has been answered is not in the next one's way.
+  read_first(c);
+  if (c.socket >= 0) weigh(c);
 }
 
 // Who connects and says nothing, or never to the end, must not keep out who has something to ask.
-bool Loop::Impl::make_room() {
+Connection* Loop::Impl::next_to_go() {
   const Queue& from = unproven.empty() ? proven : unproven;
-  if (from.empty()) return false;
-  evict(*slots[from.front()]);
-  return true;
+  if (from.empty()) return nullptr;
+  Connection& c = *slots[from.front()];
+  return c.lingering || now - c.merit >= limits.grace ? &c : nullptr;
+}
+
+bool Loop::Impl::make_room() {
+  Connection* const c = next_to_go();
+  if (c != nullptr) evict(*c);
+  return c != nullptr;
 }
 
 void Loop::Impl::evict(Connection& c) {
@@ -446,6 +462,14 @@ void Loop::Impl::weigh(Connection& c) {
 void Loop::Impl::honour(Connection& c) {
   proven.splice(proven.end(), std::exchange(c.proven, true) ? proven : unproven, c.place);
   c.merit = now;
+}
+
+// What a client says as it comes has waited since it came: a new connection is heard as it is taken.
+void Loop::Impl::read_first(Connection& c) {
+  if (parts.turn != nullptr && c.added + 1 >= round) parts.turn->arrived = c.came;
+  c.added = 0;
+  on_readable(c);
+  if (parts.turn != nullptr) parts.turn->arrived = arrived;
 }
 
 void Loop::Impl::on_readable(Connection& c) {

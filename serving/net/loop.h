@@ -20,10 +20,11 @@
 namespace clops::serving {
 
 struct LoopLimits {
-  // Of this loop. At the limit, and out of descriptors, a newcomer takes the place of the connection that deserves its
-  // own least: first those that never brought a whole message, the oldest first; then by when the last one was
-  // answered.
+  // Of this loop, give or take a few. At the limit, and out of descriptors, a newcomer takes the place of the
+  // connection that deserves its own least: first those that never brought a whole message, the oldest first; then by
+  // when the last one was answered. Who came, or was answered, within `grace` stays: newcomers wait to be accepted.
   size_t connections_max = 4096;
+  std::chrono::milliseconds grace{250};
   // What all of its connections hold together: requests that are not whole yet, answers that are not taken. Beyond it
   // those that have held much for the longest time are cut.
   size_t held_bytes_max = 256u << 20;

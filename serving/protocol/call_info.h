@@ -15,12 +15,14 @@
 
 namespace clops::serving {
 
+struct EventPlan;
 class Inference;
 struct Target;
 
 struct CallInfo {
   std::string_view wire;            // "rest", "v1", "mlflow", "grpc": static text
   std::string_view model, version;  // as asked for; version empty: by the split
+  std::string_view caller;          // who the gate says is calling; empty: everybody may call
   std::span<const HeaderView> headers;
   size_t body_bytes = 0;  // as they came
   TimePoint begin{};      // when its handling began
@@ -35,7 +37,9 @@ struct CallEnd {
   size_t rows = 0;           // that were answered
   size_t answer_bytes = 0;
   const Inference* inference = nullptr;  // inputs and outputs; null: refused before its inputs were whole
+  TimePoint decoded{}, computed{};       // when that was done, if it was and the target is `timed`
   TimePoint end{};
+  const EventPlan* events = nullptr;  // what the model's logger wants told; filled in by the service
 };
 
 class CallWatcher {

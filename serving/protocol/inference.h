@@ -18,12 +18,14 @@ class Inference {
  public:
   InferRequest request;       // what a codec has read
   std::string prediction_id;  // of this answer; made by who writes it
+  std::string warning;        // of this answer: what its inputs are and should not be, where that is let pass
 
   // Computes what `request` asks for.
   [[nodiscard]] Status run(Target& target);
   [[nodiscard]] std::span<TensorBuffer> outputs(const Target& target) {  // all of the model's, as computed
     return std::span(values_).first(target.engine->info().outputs.size());
   }
+  [[nodiscard]] TensorView computed(uint32_t output) const { return values_[output].view(); }
   // The i-th output that is asked for, in the form that is asked for: its values, or classes.
   [[nodiscard]] Result<TensorView> given(const Target& target, size_t i);
   void trim();  // one huge batch must not pin its memory for the life of the thread

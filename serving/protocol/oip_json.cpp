@@ -9,6 +9,7 @@
 #include "serving/protocol/infer_check.h"
 #include "serving/protocol/json_cursor.h"
 #include "serving/protocol/oip_values.h"
+#include "serving/protocol/sticky.h"
 #include "serving/protocol/tensor_bytes.h"
 
 namespace clops::serving {
@@ -148,6 +149,10 @@ class InferReader {
       }
       const bool contributions = raw_equals(key, kContributions);
       if (!contributions && !raw_equals(key, "binary_data_output")) {
+        if (!out_.sticky_parameter.empty() && raw_equals(key, out_.sticky_parameter)) {
+          CLOPS_TRY(read_sticky(json_, key, out_));
+          return true;
+        }
         if (key.starts_with("triton_")) return bad("parameter " + quoted(key) + " is reserved");
         return false;
       }
@@ -308,6 +313,7 @@ void InferRequest::begin(const EngineInfo& info) {
   forms.clear();
   plain = true;
   contributions = binary_output = false;
+  sticky_key.clear();
   timeout_us = 0;
   views.clear();
   if (inputs.size() < info.inputs.size()) inputs.resize(info.inputs.size());

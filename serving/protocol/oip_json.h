@@ -33,16 +33,18 @@ struct OutputForm {
 };
 
 struct InferRequest {
-  std::string_view id_json;          // with its quotes, as sent; empty: absent
-  size_t row_count = 0;              // of the first input
-  std::vector<TensorView> views;     // one per input of the model, in its order
-  std::vector<uint32_t> outputs;     // which of the model's to give, in the order asked for; if none was, all but
-                                     // those on request; last, contributions if the request's parameter asks for them
-  std::vector<OutputForm> forms;     // one per output; once finished, AsRequest is not among them
-  bool plain = true;                 // all of them are JSON values
-  std::vector<TensorBuffer> inputs;  // what the views view; as many as the widest model so far
-  int64_t timeout_us = 0;            // the parameter `timeout`: how long the request may take; 0: not said
-  std::vector<uint8_t> given;        // while reading: per input
+  std::string_view id_json;           // with its quotes, as sent; empty: absent
+  size_t row_count = 0;               // of the first input
+  std::vector<TensorView> views;      // one per input of the model, in its order
+  std::vector<uint32_t> outputs;      // which of the model's to give, in the order asked for; if none was, all but
+                                      // those on request; last, contributions if the request's parameter asks for them
+  std::vector<OutputForm> forms;      // one per output; once finished, AsRequest is not among them
+  bool plain = true;                  // all of them are JSON values
+  std::vector<TensorBuffer> inputs;   // what the views view; as many as the widest model so far
+  std::string_view sticky_parameter;  // before reading: which of the request's parameters to keep; empty: none
+  std::string sticky_key;             // its value, as sticky.h has it
+  int64_t timeout_us = 0;             // the parameter `timeout`: how long the request may take; 0: not said
+  std::vector<uint8_t> given;         // while reading: per input
   bool contributions = false, binary_output = false;  // while reading: the parameters
 
   void begin(const EngineInfo& info);

@@ -6,6 +6,7 @@
 
 #include "serving/protocol/json_text.h"
 #include "serving/protocol/oip_values.h"
+#include "serving/protocol/sticky.h"
 
 namespace clops::serving {
 namespace {
@@ -86,11 +87,12 @@ Status RowReader::read_v1(std::string_view body, const EngineInfo& info, const I
                           InferRequest& out) {
   begin(body, info, limits, out);
   out.contributions = contributions;
-  static constexpr std::array<std::string_view, 2> kNames = {"instances", "inputs"};
+  static constexpr std::array<std::string_view, 3> kNames = {"instances", "inputs", "parameters"};
   std::array<size_t, kNames.size()> at{};
   CLOPS_TRY(read_members(kNames, at));
   if ((at[0] == kAbsent) == (at[1] == kAbsent))
     return bad("the body has not exactly one of \"instances\" and \"inputs\"");
+  if (!out.sticky_parameter.empty() && at[2] != kAbsent) CLOPS_TRY(read_sticky_at(at[2]));
   const size_t which = at[0] == kAbsent ? 1 : 0;
   CLOPS_TRY(read_value(at[which], kNames[which]));
   return finish();
@@ -112,14 +114,24 @@ Status RowReader::read_mlflow(std::string_view body, const EngineInfo& info, con
   return finish();
 }
 
-// Parameters of MLflow are for models that are programs; none here is.
+// Parameters of MLflow are for models that are programs; none here is. One may keep a user on a side.
 Status RowReader::check_params(size_t from) const {
   JsonCursor json = cursor(from);
   if (json.null_if_next()) return {};
   bool first = true;
   std::string_view key;
-  if (json.take('{') && !json.next_key(first, key) && json.ok()) return {};
-  return bad("this model takes no params");
+  if (!json.take('{')) return bad("this model takes no params");
+  while (json.next_key(first, key)) {
+    const bool sticky = !out_->sticky_parameter.empty() && raw_equals(key, out_->sticky_parameter);
+    if (!sticky) return bad("this model takes no params");
+    CLOPS_TRY(read_sticky(json, key, *out_));
+  }
+  return json.ok() ? Status() : malformed(json);
+}
+
+Status RowReader::read_sticky_at(size_t from) const {
+  JsonCursor json = cursor(from);
+  return read_sticky_of(json, *out_);
 }
 
 // Elements of the array that comes, of which there is at least one.

@@ -46,6 +46,7 @@ class RowReader {
   Status judge_order(bool positional);
   Status read_split_rows(size_t from);
   Status check_params(size_t from) const;
+  Status read_sticky_at(size_t from) const;
   Status check_complete(size_t stamp, bool is_row) const;
   Status read_cell(JsonCursor& json, size_t row, size_t column);
   Result<size_t> count_rows(JsonCursor json) const;

@@ -21,7 +21,12 @@
 
 namespace clops::serving {
 
+class Inference;
+class PredictionShard;
+class ValidationShard;
+class ValueRules;
 class VariantCounters;
+struct InferRequest;
 struct VariantLoad;
 struct MirrorRoute;
 
@@ -33,7 +38,17 @@ struct Target {
   VariantCounters* counters = nullptr;        // this thread's
   VariantLoad* load = nullptr;                // likewise; null: nothing is limited
   std::shared_ptr<const MirrorRoute> mirror;  // null: its calls are computed once
-  std::string head_json;                      // {"model_name":"m","model_version":"7"
+  const ValueRules* rules = nullptr;          // what its inputs are held to; null: nothing
+  ValidationShard* validated = nullptr;       // this thread's, with the rules
+  PredictionShard* predictions = nullptr;     // this thread's
+  // Of its model: the split wants to know the request. A parameter by name, or a value of the first row.
+  bool split_by_content = false;
+  std::string_view sticky_parameter;
+  uint32_t sticky_input = UINT32_MAX, sticky_offset = 0;  // the former beyond all: there is none
+  uint32_t schema = 0;                                    // equal in variants of a model that decode alike
+  std::shared_ptr<const EventPlan> events;                // null: its calls are not told
+  bool timed = false;                                     // the parts of the call under way are to be timed
+  std::string head_json;                                  // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
   std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
   std::string id_prefix;                  // of prediction ids: VARIANT.POD.
@@ -69,8 +84,10 @@ class ModelService {
   // variant serves that version. Each call that was begun is told the end of.
   [[nodiscard]] virtual Status begin(const CallInfo& call) = 0;
   [[nodiscard]] virtual Result<Target*> route(const CallInfo& call) = 0;
+  // Where target.split_by_content: the variant that answers, now that one of its model's has decoded the request.
+  [[nodiscard]] virtual Result<Target*> settle(const CallInfo& call, Target& target, InferRequest& request) = 0;
   // Its inputs are whole: the last that may refuse it.
-  [[nodiscard]] virtual Status decoded(const CallInfo& call, Target& target, const Inference& inference) = 0;
+  [[nodiscard]] virtual Status decoded(const CallInfo& call, Target& target, Inference& inference) = 0;
   virtual void end(const CallInfo& call, const CallEnd& end) = 0;
   [[nodiscard]] virtual Result<ModelView> describe(std::string_view model, std::string_view version) = 0;
   // Sorted by model. `ready_only`: without those that nothing is loaded for.

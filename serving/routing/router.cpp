@@ -59,6 +59,14 @@ Result<Router> Router::make(const crds::ServingModel& model) {
   Router router;
   router.salt_ = model.salt;
   router.sticky_header_ = lower(model.sticky_header);
+  router.sticky_parameter_ = model.sticky_parameter;
+  router.sticky_column_ = model.sticky_column;
+  const int ways = (model.sticky_header.empty() ? 0 : 1) + (model.sticky_parameter.empty() ? 0 : 1) +
+                   (model.sticky_column.empty() ? 0 : 1);
+  if (ways > 1)
+    return fail(Code::InvalidArgument,
+                model.name + ": stickyHeader, stickyParameter and stickyColumn exclude each other");
+  router.by_content_ = !model.sticky_parameter.empty() || !model.sticky_column.empty();
   for (const crds::ServingRule& rule : model.rules) {
     if (rule.header.empty()) return fail(Code::InvalidArgument, model.name + ".rules: a rule names no header");
     CLOPS_ASSIGN(const uint32_t variant, index_of(model, rule.variant, "rules"));

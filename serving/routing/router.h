@@ -1,5 +1,7 @@
 // Which variant answers a request: rules by header first, in order; then the sticky key's bucket; else a random bucket.
 //
+// Where the key is a parameter of the request or a value of its input, choose() says Content and nothing of a variant:
+// choose_by() is for when the key is known.
 // Sticky: XXH3-64 of salt ‖ key, mod 10 000, over the explicit layout of serving.json, so a user stays on a side while
 // weights move. A request without the sticky header is split like any other, per request.
 // Thread rule: immutable once made; choose() is safe from any thread, does not allocate and has no state: the caller
@@ -22,7 +24,7 @@ namespace clops::serving {
 // Bucket of a sticky key, 0 to 9 999.
 [[nodiscard]] uint32_t bucket_of(std::string_view salt, std::string_view key);
 
-enum class RouteReason : uint8_t { Rule, Sticky, PerRequest };
+enum class RouteReason : uint8_t { Rule, Sticky, PerRequest, Content };
 
 struct Route {
   uint32_t variant = 0;  // index into ServingModel::variants
@@ -51,14 +53,26 @@ class Router {
       const std::optional<std::string_view> key = lookup(std::string_view(sticky_header_));
       if (key && !key->empty()) return {variant_of(bucket_of(salt_, *key)), RouteReason::Sticky};
     }
-    const uint64_t bucket = ((random >> 32) * crds::kBuckets) >> 32;
-    return {variant_of(static_cast<uint32_t>(bucket)), RouteReason::PerRequest};
+    if (by_content_) return {0, RouteReason::Content};
+    return per_request(random);
   }
+  [[nodiscard]] Route choose_by(std::string_view key, uint64_t random) const {  // a key that is empty: per request
+    if (key.empty()) return per_request(random);
+    return {variant_of(bucket_of(salt_, key)), RouteReason::Sticky};
+  }
+  [[nodiscard]] bool by_content() const { return by_content_; }
+  [[nodiscard]] const std::string& sticky_parameter() const { return sticky_parameter_; }
+  [[nodiscard]] const std::string& sticky_column() const { return sticky_column_; }
   [[nodiscard]] Route choose_from(std::span<const HeaderView> headers, uint64_t random) const;
 
   [[nodiscard]] uint32_t variant_of(uint32_t bucket) const;
 
  private:
+  [[nodiscard]] Route per_request(uint64_t random) const {
+    const uint64_t bucket = ((random >> 32) * crds::kBuckets) >> 32;
+    return {variant_of(static_cast<uint32_t>(bucket)), RouteReason::PerRequest};
+  }
+
   struct Rule {
     std::string header, value;
     uint32_t variant = 0;
@@ -66,7 +80,8 @@ class Router {
   struct Run {
     uint32_t end = 0, variant = 0;
   };
-  std::string salt_, sticky_header_;
+  std::string salt_, sticky_header_, sticky_parameter_, sticky_column_;
+  bool by_content_ = false;
   std::vector<Rule> rules_;
   std::vector<Run> runs_;
 };

@@ -69,6 +69,19 @@ case_a_plain_curl_is_answered() {
   same "$(curl -sS -m 10 -o "$work/answer" -w '%{http_code}' -d @"$root/samples/rows/breast-cancer.json" "$(url_of breast-cancer)/v2/models/breast-cancer/infer")" 200 "curl's own type"
 }
 
+# Columns prepared, and a score made a word, by declared steps; ones that do not fit the model are named and change nothing.
+steps_are_named() { k get md churn -o yaml | grep -q 'spec.steps.pre\[1\].scale\[1\].column: there is no column "chargee"'; }
+case_declared_steps_stand_before_and_after_the_model() {
+  k wait md/churn --for=condition=Ready --timeout="$(within 30)s"
+  all_equal "$root/samples/rows/churn.tsv" "$(url_of churn)" churn
+  sed 's/column: charge,/column: chargee,/' "$root/samples/churn.yaml" | k apply -f -
+  until_true 10 steps_are_named
+  k get md churn -o yaml | expect "the condition" 'reason: InvalidSpec'
+  all_equal "$root/samples/rows/churn.tsv" "$(url_of churn)" churn
+  k apply -f "$root/samples/churn.yaml"
+  k wait md/churn --for=condition=VariantsResolved --timeout="$(within 10)s"
+}
+
 deployment() {  # NAME VARIANTS [REPLICAS]
   printf 'apiVersion: clops.dev/v1alpha1\nkind: ModelDeployment\nmetadata: {name: %s}\nspec:\n  replicas: %s\n  variants: %s\n' "$1" "${3:-1}" "$2"
   printf '  routing: {stickyKey: {header: x-user-id}, rules: [{header: x-clops-variant, value: challenger, variant: challenger}]}\n'
@@ -285,7 +298,7 @@ case_deletion_never_hangs() {
 # In order; what a plane adds to them stands before, between or after.
 shared_cases=(samples_become_ready predictions_equal_the_framework a_user_stays_on_one_side
   a_rule_decides_before_the_split bad_requests_are_answered_with_the_reason a_plain_curl_is_answered
-  every_bad_document_is_refused_by_the_api
+  every_bad_document_is_refused_by_the_api declared_steps_stand_before_and_after_the_model
   an_absent_file_is_named an_absent_claim_is_named a_truncated_model_is_named a_file_that_is_no_model_is_named
   a_wrong_digest_is_named an_unsupported_format_is_named a_pickle_is_refused what_cannot_be_reproduced_is_refused
   a_missing_model_version_is_named failed_load_keeps_old_version unverified_model_never_serves

@@ -15,6 +15,7 @@ inline bool message_decodes_well(std::string_view bytes, const EngineInfo& info)
   const std::string message(bytes);  // of exactly its size, so that a read past the end is seen
   grpc::InferMessage fields;
   InferRequest request;
+  request.sticky_parameter = "p";
   if (!grpc::read_infer(message, fields)) return true;
   const Status status = grpc::decode_infer(fields, info, {}, request);
   for (const TensorBuffer& input : request.inputs)

@@ -13,10 +13,12 @@ namespace clops::serving::fuzz {
 inline bool decodes_well(std::string_view bytes, const EngineInfo& info) {
   const std::string body(bytes);  // of exactly its size, so that a read past the end is seen
   InferRequest request;
+  request.sticky_parameter = "user";
   const auto status = decode_infer(body, info, {}, request);
   for (const TensorBuffer& input : request.inputs)
     if (input.count() > body.size() / 2 + 1) return false;
   if (!status) return true;
+  if (request.sticky_key.size() > body.size() + 32) return false;
   if (request.row_count == 0 || request.views.size() != info.inputs.size() || request.outputs.empty()) return false;
   for (const TensorView& view : request.views) {
     size_t count = 1;

@@ -22,6 +22,7 @@ inline bool holds_for_rows(std::string_view bytes) {
       {.inputs = {{"image", Datatype::Fp16, {-1, -1, 2}}, {"b", Datatype::Bytes, {-1, 1}}}, .outputs = outputs}};
   RowReader reader;
   InferRequest request;
+  request.sticky_parameter = "user";
   for (const EngineInfo& info : models) {
     for (int dialect = 0; dialect < 3; ++dialect) {
       const Status read = dialect == 0   ? reader.read_v1(body, info, {}, false, request)

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Hostile clients beside good ones, on one clops-server: no good request fails, good ones stay quick within reason, and once
 the hostile have gone the server has the memory and the descriptors it had before.
 
@@ -16,7 +17,8 @@ from server import Judge, Server, reference, served, variant
 from wire import ROOT, Failed, Grpc, Rest, grpc_message, rest_request, sample_rows
 
 DESCRIPTORS = 2048             # of the server: so that attacks reach its limit of connections
-WORST, P99 = 8.0, 2.0          # seconds; the machine is shared by all of them
+WORST, P99 = 8.0, 2.0          # seconds, of a machine where
+CALM = .05                     # good clients alone have this p99; of a busier one by as much more
 LEFT_OVER = 24                 # MB of memory that may stay
 SAMPLES = sample_rows("breast-cancer")
 
@@ -109,7 +111,7 @@ def attack_thread(name, address, stop, rng, done):
 
 
 def attack_process(names, address, stop, seed, results):
-    os.nice(5)
+    os.nice(10)    # they are to load the server, not to take the processor from good clients
     done = {}
     threads = [threading.Thread(target=attack_thread, args=(name, address, stop, random.Random(f"{seed} {name}"), done),
                                 daemon=True) for name in names]
@@ -167,7 +169,8 @@ def main(options):
     before, _, _ = good_load(server.address, 4, options.seed)
     judge.hold("good clients alone", all(times and not failures for times, failures in before),
                f"{sum(len(times) for times, _ in before)} requests; {[f for _, fs in before for f in fs][:3]}")
-    time.sleep(.5)
+    alone = sorted(t for times, _ in before for t in times)
+    stretch = max(1, alone[int(.99 * len(alone))] / CALM)
     start_mb, descriptors = server.rss(), server.descriptors()
     seen, done, most = good_load(server.address, options.seconds, options.seed + 100, options.attacks)
     for name in options.attacks:
@@ -177,11 +180,11 @@ def main(options):
         print(f"      {failure}")
     times = sorted(t for ts, _ in seen for t in ts)
     judge.hold("no good request fails", not failures, f"{len(times):,} of {len(times) + len(failures):,}")
-    judge.hold("all good clients were answered", all(len(ts) > options.seconds for ts, _ in seen),
+    judge.hold("all good clients were answered", all(len(ts) > options.seconds / stretch for ts, _ in seen),
                ", ".join(f"{len(ts):,}" for ts, _ in seen))
-    p99 = times[int(.99 * len(times))] if times else WORST
-    judge.hold("good latencies stay bounded", p99 < P99 and times[-1] < WORST,
-               f"p50 {times[len(times) // 2] * 1e3:.1f} ms, p99 {p99 * 1e3:.0f} ms, worst {times[-1] * 1e3:.0f} ms")
+    p99 = times[int(.99 * len(times))] if times else 1e9
+    judge.hold("good latencies stay bounded", p99 < P99 * stretch and times[-1] < WORST * stretch,
+               f"stretch {stretch:.1f}, p50 {times[len(times) // 2] * 1e3:.1f} ms, p99 {p99 * 1e3:.0f} ms, worst {times[-1] * 1e3:.0f} ms")
     if "crowd" in options.attacks:
         evicted = server.metric("clops_connections_evicted_total")
         judge.hold("the limit of connections was reached", evicted > 0, f"{evicted:,.0f} evicted")

@@ -116,9 +116,10 @@ class Judge:
         self.began, self.passed, self.failed = time.monotonic(), 0, 0
 
     def hold(self, what, good, detail=""):
-        word = "ok" if good else "FAIL"
+        word, now = "ok" if good else "FAIL", time.monotonic()
         self.passed, self.failed = self.passed + bool(good), self.failed + (not good)
-        print(f"  {word} {time.monotonic() - self.began:.2f} s {what}{': ' if detail else ''}{detail}", flush=True)
+        print(f"  {word} {now - self.began:.2f} s {what}{': ' if detail else ''}{detail}", flush=True)
+        self.began = now
 
     def end(self):
         print(f"{self.passed} passed, {self.failed} failed")

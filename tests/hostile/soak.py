@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Model swaps and weight changes under full load over both wires: no request fails, none is answered by what was not in force
 between its first byte and its last, values are those of the version that is named, sticky users stay in their bucket, and
 memory is flat at the end; then a large model comes and goes, and so does its memory.

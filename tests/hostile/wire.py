@@ -17,7 +17,7 @@ class Failed(Exception):
     """A good request did not get its good answer."""
 
 
-def connect(address, timeout=15):
+def connect(address, timeout=60):
     link = socket.create_connection(address, timeout=timeout)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return link

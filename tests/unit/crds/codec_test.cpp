@@ -65,6 +65,9 @@ ModelDeployment full_deployment() {
              .node_selector = {{"disk", "ssd"}},
              .tolerations = {{"gpu", "Exists", "", "NoExecute", 30}},
              .image_pull_secrets = {"registry"}};
+  md.spec.validation = Validation{ValidationMode::Warn,
+                                  {{.name = "age", .min = 0, .max = 1.5, .categories = {}, .forbid_nulls = true},
+                                   {.name = "", .index = 2, .min = {}, .max = {}, .categories = {"a", "7"}}}};
   const std::vector<TrafficStatus> traffic{{"champion", "fraud-6", "sha256:x", 90, "Loaded"},
                                            {"challenger", "fraud-7", "sha256:y", 10, "Loaded"}};
   md.status = {.observed_generation = 4,
@@ -117,6 +120,18 @@ TEST(Codec, errors_name_the_field) {
       {"/spec/variants", Json::array(), "spec.variants: must not be empty"},
       {"/spec/replicas", 1001, "spec.replicas: must be from 0 to 1000"},
       {"/spec/routing/stickyKey/cookie", "x", "spec.routing.stickyKey.cookie: is not a field here"},
+      {"/spec/routing/stickyKey/column", "x", "spec.routing.stickyKey: must have exactly one of header, parameter"},
+      {"/spec/validation", {{"mode", "Refuse"}}, "spec.validation.mode: must be Reject, Warn or Off"},
+      {"/spec/validation", {{"mode", "Warn"}, {"rows", 1}}, "spec.validation.rows: is not a field here"},
+      {"/spec/validation",
+       {{"mode", "Warn"}, {"columns", {{{"min", 1}}}}},
+       "spec.validation.columns[0].name: must be given, or index, and not both"},
+      {"/spec/validation",
+       {{"mode", "Warn"}, {"columns", {{{"name", "a"}, {"min", 2}, {"max", 1}}}}},
+       "spec.validation.columns[0].min: is above max"},
+      {"/spec/validation",
+       {{"mode", "Warn"}, {"columns", {{{"name", "a"}, {"categories", {"x", 1.5}}}}}},
+       "spec.validation.columns[0].categories[1]: must be a string or an integer"},
       {"/spec/routing/rules/0/variant", "", "spec.routing.rules[0].variant: must not be empty"},
       {"/spec/resources/limits/memory", true, "spec.resources.limits: has a quantity"},
       {"/spec/canary", 1, "spec.canary: is not a field here"},

@@ -22,7 +22,13 @@ ServingConfig sample() {
                       .rules = {{"x-clops-variant", "challenger", "challenger"}},
                       .variants = {{"champion", 90, six, {}}, {"challenger", 10, seven, six}},
                       .stable = "champion",
-                      .buckets = {{0, 1'000, "challenger"}, {1'000, 10'000, "champion"}}}}};
+                      .buckets = {{0, 1'000, "challenger"}, {1'000, 10'000, "champion"}},
+                      .logger = Logger{.url = "http://broker/x",
+                                       .mode = LogMode::Response,
+                                       .percent = 5,
+                                       .redact_columns = {"age"},
+                                       .bytes_max = 4096,
+                                       .ns = "risk"}}}};
 }
 
 TEST(ServingConfig, survives_its_text) {
@@ -30,6 +36,22 @@ TEST(ServingConfig, survives_its_text) {
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, sample());
   EXPECT_EQ(encode(*back), encode(sample()));
+}
+
+TEST(ServingConfig, survives_with_what_is_optional) {
+  ServingConfig config = sample();
+  EXPECT_EQ(encode(config).find("validation"), std::string::npos);
+  EXPECT_EQ(encode(config).find("stickyColumn"), std::string::npos);
+  ServingModel& model = config.models[0];
+  model.sticky_header = "";
+  model.sticky_column = "account";
+  model.validation = Validation{ValidationMode::Reject,
+                                {{.name = "age", .min = -0.1, .max = {}, .categories = {"1"}, .forbid_nulls = true}}};
+  EXPECT_EQ(decode_serving_config(encode(config)), config);
+  model.sticky_column = "";
+  model.sticky_parameter = "user";
+  model.validation->mode = ValidationMode::Off;
+  EXPECT_EQ(decode_serving_config(encode(config)), config);
 }
 
 TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
@@ -42,6 +64,27 @@ TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
   const auto back = decode_serving_config(encode(config));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, config);
+}
+
+TEST(ServingConfig, steps_go_with_the_reference) {
+  ServingConfig config = sample();
+  ModelRef& wanted = config.models[0].variants[1].model;
+  wanted.steps.pre = {std::vector<ImputeItem>{{.column = "age", .value = 38.5, .text = ""}}};
+  const auto back = decode_serving_config(encode(config));
+  ASSERT_TRUE(back) << back.error().message;
+  EXPECT_EQ(*back, config);
+  EXPECT_TRUE(back->models[0].variants[1].fallback->steps.empty());
+  EXPECT_EQ(encode(sample()).find("steps"), std::string::npos);
+}
+
+TEST(ServingConfig, a_step_that_is_not_known_is_refused) {
+  Json json = Json::parse(encode(sample()));
+  json["models"][0]["variants"][0]["model"]["steps"]["pre"] = Json::array({{{"embed", Json::array()}}});
+  const auto got = decode_serving_config(dump_json(json));
+  ASSERT_FALSE(got);
+  EXPECT_NE(got.error().message.find("models[0].variants[0].model.steps.pre[0].embed: is not a field here"),
+            std::string::npos)
+      << got.error().message;
 }
 
 TEST(ServingConfig, unknown_fields_are_for_later_programs) {
@@ -70,6 +113,10 @@ TEST(ServingConfig, errors_name_the_path) {
       {"/generation", "x", "generation: must be an integer, not a string"},
       {"/generation", -1, "generation: must be from 0"},
       {"/models/0/name", nullptr, "models[0].name: is required"},
+      {"/models/0/logger/url", nullptr, "models[0].logger.url: is required"},
+      {"/models/0/logger/url", "http://a:b@host/", "models[0].logger.url: write http://host"},
+      {"/models/0/logger/mode", "every", "models[0].logger.mode: must be all, request or response"},
+      {"/models/0/logger/percent", 0, "models[0].logger.percent: must be from 1"},
       {"/models/0/mirror", Json{{"variant", "ghost"}, {"percent", 5}}, "models[0].mirror: no variant is named ghost"},
       {"/models/0/mirror", Json{{"variant", "champion"}, {"percent", 101}}, "models[0].mirror.percent: must be from 1"},
       {"/models/0/variants/0/limits", Json{{"maxConcurrent", 0}},

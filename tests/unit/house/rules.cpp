@@ -23,7 +23,7 @@ const std::map<std::string_view, Names>& room_table() {
       {"controllers", {"base/*", "analysis/*", "crds/*", "operator/*"}},
       {"serving",
        {"base/*", "formats/*", "analysis/*", "registry/*", "crds/serving_config*", "crds/bucket_layout.h",
-        "crds/scaling_hint*"}},
+        "crds/scaling_hint*", "crds/steps*"}},
       {"api", {"base/*", "crds/*", "operator/kube/*", "registry/*"}},
       {"local", {"base/*", "crds/meta.h", "crds/workload.h"}},
       {"cli",

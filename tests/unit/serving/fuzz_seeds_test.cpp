@@ -12,6 +12,7 @@
 #include "tests/fuzz/infer_binary_check.h"
 #include "tests/fuzz/infer_json_check.h"
 #include "tests/fuzz/rows_check.h"
+#include "tests/fuzz/trace_context_check.h"
 #include "tests/support/paths.h"
 
 namespace clops::serving {
@@ -61,6 +62,9 @@ TEST(FuzzSeeds, http2_frames) {
 }
 TEST(FuzzSeeds, grpc_messages) {
   replay("grpc_message", fuzz::holds_for_grpc_message);
+}
+TEST(FuzzSeeds, trace_context) {
+  replay("trace_context", fuzz::holds_for_trace_context);
 }
 
 }  // namespace

@@ -58,11 +58,11 @@ struct RestTest : ServerTest {
   }
 };
 
-#define EXPECT_SAYS(answer, code, part)                                                  \
-  do {                                                                                   \
-    const RawAnswer said = (answer);                                                     \
-    EXPECT_EQ(said.status, code) << said.body.substr(0, 300);                            \
-    EXPECT_NE(error_of(said).find(part), std::string::npos) << said.body.substr(0, 300); \
+#define EXPECT_SAYS(answer, code, part)                                                                \
+  do {                                                                                                 \
+    const RawAnswer told_answer = (answer);                                                            \
+    EXPECT_EQ(told_answer.status, code) << told_answer.body.substr(0, 300);                            \
+    EXPECT_NE(error_of(told_answer).find(part), std::string::npos) << told_answer.body.substr(0, 300); \
   } while (false)
 
 }  // namespace clops::serving

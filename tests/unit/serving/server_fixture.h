@@ -122,6 +122,7 @@ struct ServerTest : testing::Test {
     }
     options.model_control = model_control;
     options.queue_delay = queue_delay;
+    options.telemetry = telemetry;
     options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
     auto made = InferenceServer::start(std::move(options), clock, *log, std::move(factories), std::move(config));
     ASSERT_TRUE(made) << made.error().message;
@@ -175,6 +176,7 @@ struct ServerTest : testing::Test {
   bool model_control = false;
   int threads = 2;
   std::chrono::milliseconds queue_delay{0};  // a machine that is busy with other tests has no call refused
+  TelemetryOptions telemetry;
   SystemClock clock;
   std::unique_ptr<Log> log = make_null_log();
   std::unique_ptr<HttpClient> http;

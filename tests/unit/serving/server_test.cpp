@@ -351,7 +351,7 @@ TEST_F(ServerTest, threads_follow_the_quota_while_it_serves) {
   std::atomic<int> quota{1};
   threads_now = [&quota] { return quota.load(); };
   start_ready(two(1));
-  const auto threads = [&] {
+  const auto threads_told = [&] {
     const auto hint = crds::decode_scaling_hint(send("GET", "/clops/v1/hint", "", {}, true).body);
     return hint ? hint->threads : -1;
   };
@@ -359,16 +359,16 @@ TEST_F(ServerTest, threads_follow_the_quota_while_it_serves) {
     const std::string metrics = send("GET", "/metrics", "", {}, true).body;
     return metrics.contains("clops_busy_seconds_total{thread=\"" + std::to_string(thread) + "\"}");
   };
-  EXPECT_TRUE(eventually([&] { return threads() == 1; }));
+  EXPECT_TRUE(eventually([&] { return threads_told() == 1; }));
   EXPECT_TRUE(on_thread(0));
   EXPECT_FALSE(on_thread(1));
   quota = 3;
-  EXPECT_TRUE(eventually([&] { return threads() == 3; }));
+  EXPECT_TRUE(eventually([&] { return threads_told() == 3; }));
   EXPECT_TRUE(on_thread(2));
   quota = 9;  // more than there are lanes for
-  EXPECT_TRUE(eventually([&] { return threads() == 4; }));
+  EXPECT_TRUE(eventually([&] { return threads_told() == 4; }));
   quota = 1;
-  EXPECT_TRUE(eventually([&] { return threads() == 1; }));
+  EXPECT_TRUE(eventually([&] { return threads_told() == 1; }));
   for (int i = 0; i < 20; ++i) EXPECT_EQ(send("GET", "/v2/health/live").status, 200);
   EXPECT_EQ(push(two(2)).status, 200);  // lanes that rest take the new table too
 }

@@ -263,7 +263,9 @@ TEST(InferCodec, an_answer_as_the_protocol_has_it) {
   tensor.as<float>()[0] = 1.5F;
   tensor.as<float>()[1] = -2;
   std::string out;
-  append_infer_head(out, target, "id-1", "a.pod.1");
+  Inference inference;
+  inference.prediction_id = "a.pod.1";
+  append_infer_head(out, target, "id-1", inference);
   append_infer_output(out, "predict", tensor.view());
   append_infer_values(out, tensor.view());
   std::vector<std::string> parameters, others;

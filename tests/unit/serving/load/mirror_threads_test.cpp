@@ -32,13 +32,12 @@ struct Told final : CallWatcher {
 };
 
 std::shared_ptr<const MirrorRoute> route_to(CounterRegistry& counters, const std::string& version) {
-  auto loaded = std::make_shared<LoadedModel>();
-  loaded->engine = std::make_unique<HoldEngine>(std::make_shared<Holding>());
+  auto engine = std::make_shared<const HoldEngine>(std::make_shared<Holding>());
   return std::make_shared<const MirrorRoute>(MirrorRoute{.model = "m",
                                                          .variant = "b",
                                                          .version = version,
                                                          .digest = "sha256:0",
-                                                         .loaded = std::move(loaded),
+                                                         .engine = std::move(engine),
                                                          .counters = counters.get_mirrored({"m", "1", "b"}),
                                                          .percent = 100,
                                                          .fits = true,
@@ -56,7 +55,7 @@ TEST(MirrorThreads, every_call_is_computed_or_counted_as_dropped_and_models_are_
   parts.watchers.push_back(std::make_unique<Told>(sums));
   MirrorThread mirror(std::move(parts), {.calls_max = 16, .call_bytes_max = 300, .ring_bytes_max = 2'000});
   mirror.start();
-  std::vector<std::weak_ptr<const LoadedModel>> models(kThreads);
+  std::vector<std::weak_ptr<const Engine>> models(kThreads);
   std::vector<std::thread> threads;
   for (size_t slot = 0; slot < kThreads; ++slot)
     threads.emplace_back([&, slot] {
@@ -71,7 +70,7 @@ TEST(MirrorThreads, every_call_is_computed_or_counted_as_dropped_and_models_are_
         request.views = {x.view()};
         mirror.offer(slot, route, request);
       }
-      models[slot] = route->loaded;
+      models[slot] = route->engine;
       route.reset();
       mirror.wake();
     });

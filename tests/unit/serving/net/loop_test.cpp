@@ -136,7 +136,7 @@ TEST_F(LoopTest, a_busy_one_is_cut_when_its_time_is_over) {
 
 // Silent ones go first, though another is older; then by when the last answer was.
 TEST_F(LoopTest, at_the_limit_who_never_asked_makes_room) {
-  start({.answer_bytes = 2, .says_farewell = true}, {.connections_max = 3});
+  start({.answer_bytes = 2, .says_farewell = true}, {.connections_max = 3, .grace = 0ms});
   ASSERT_EQ(::write(client, "x", 1), 1);
   EXPECT_EQ(read(2), "aa");
   const int silent = connect(), asks = connect();

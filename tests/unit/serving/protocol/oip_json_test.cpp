@@ -312,7 +312,9 @@ TEST(InferOptional, an_input_may_be_left_out_and_then_has_no_rows) {
       EXPECT_EQ(got.row_count, 1U);
       EXPECT_EQ(got.views[0].as<double>()[1], 2);
       ASSERT_EQ(got.views[1].rows(), given ? 2U : 0U);
-      if (given) EXPECT_EQ(got.views[1].as<double>()[3], 6);
+      if (given) {
+        EXPECT_EQ(got.views[1].as<double>()[3], 6);
+      }
     }
   }
   const auto refused = [&](const std::string& body, std::string_view why) {

@@ -120,6 +120,40 @@ TEST(Router, growing_weight_moves_users_to_the_variant_that_grows_only) {
   EXPECT_NEAR(moved, 1000, 150);
 }
 
+// By what the request says, users stay and move as by header, and to the same variants.
+TEST(Router, keys_of_the_content_split_as_headers_do) {
+  crds::ServingModel by_header = three(), by_parameter = three(), by_column = three();
+  by_parameter.sticky_header = by_column.sticky_header = "";
+  by_parameter.sticky_parameter = "user";
+  by_column.sticky_column = "user";
+  crds::BucketLayout layout = crds::rebalance({}, {{"champion", 10'000}});
+  for (const uint32_t challenger : {0U, 500U, 2'500U, 6'000U, 10'000U}) {
+    const crds::BucketLayout next =
+        crds::rebalance(layout, {{"champion", 10'000 - challenger}, {"challenger", challenger}});
+    crds::ServingModel before = by_parameter;
+    before.buckets = layout;
+    by_header.buckets = by_parameter.buckets = by_column.buckets = layout = next;
+    const Router header = must(by_header), parameter = must(by_parameter), column = must(by_column);
+    const Router was = must(before);
+    EXPECT_EQ(parameter.choose_from({}, 1).reason, RouteReason::Content);
+    for (int i = 0; i < 500; ++i) {
+      const std::string user = key(i);
+      const HeaderView headers[] = {{"x-user-id", user}};
+      const Route route = parameter.choose_by(user, static_cast<uint64_t>(i) << 40);
+      EXPECT_EQ(route, parameter.choose_by(user, 7)) << "whatever the random number";
+      EXPECT_EQ(route, header.choose_from(headers, 7));
+      EXPECT_EQ(route, column.choose_by(user, 7));
+      const uint32_t old = was.choose_by(user, 7).variant;
+      EXPECT_TRUE(route.variant == old || route.variant == 1U) << "only to the one that grows";
+    }
+  }
+  const HeaderView rule[] = {{"x-clops-variant", "next"}};
+  EXPECT_EQ(must(by_column).choose_from(rule, 0), (Route{2, RouteReason::Rule}));
+  EXPECT_EQ(must(by_column).choose_by("", ~0ULL).reason, RouteReason::PerRequest);
+  by_column.sticky_header = "x";
+  EXPECT_FALSE(Router::make(by_column));
+}
+
 TEST(Router, long_keys_hash_like_any_other) {
   const std::string half(200, 'k'), whole(400, 'k');
   EXPECT_EQ(bucket_of(half, half), bucket_of("", whole)) << "only the joined bytes count";

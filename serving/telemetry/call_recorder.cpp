@@ -1,0 +1,95 @@
+#include "serving/telemetry/call_recorder.h"
+
+#include <cstring>
+
+#include "serving/protocol/inference.h"
+#include "serving/telemetry/call_event.h"
+
+namespace clops::serving {
+namespace {
+
+void put(std::span<uint8_t> to, uint64_t bits) {
+  std::memcpy(to.data(), &bits, sizeof bits);
+}
+
+}  // namespace
+
+CallRecorder::CallRecorder(RecordRules rules, SpscRing<CallRecord>& ring, uint64_t seed)
+    : rules_(rules), ring_(ring), random_state_(seed) {}
+
+// splitmix64: ids must be unlikely to meet, not unguessable.
+uint64_t CallRecorder::random() {
+  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15ull);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+  return z ^ (z >> 31);
+}
+
+bool CallRecorder::chance(double ratio) {
+  return ratio > 0 && static_cast<double>(random() >> 11) * 0x1.0p-53 < ratio;
+}
+
+void CallRecorder::decide(const CallInfo& call) {
+  decided_ = true;
+  parent_ = find_traceparent(call.headers);
+  span_ = rules_.spans && (parent_ ? parent_->sampled : chance(rules_.span_ratio));
+}
+
+Status CallRecorder::before(const CallInfo& call) {
+  decide(call);
+  return {};
+}
+
+Status CallRecorder::routed(const CallInfo&, Target& target) {
+  if (span_) target.timed = true;
+  return {};
+}
+
+void CallRecorder::after(const CallInfo& call, const CallEnd& end) {
+  if (!decided_) decide(call);  // refused before this watcher was asked
+  decided_ = false;
+  const bool line = (rules_.errors && end.status != 200) || chance(rules_.line_ratio);
+  if (!span_ && !line) return;
+  CallRecord* const slot = ring_.claim();
+  if (slot == nullptr) return;
+  slot->line = line;
+  fill(*slot, call, end);
+  ring_.publish();
+}
+
+void CallRecorder::fill(CallRecord& out, const CallInfo& call, const CallEnd& end) {
+  out.span = span_;
+  out.has_parent = parent_.has_value();
+  out.traced = out.span || out.has_parent;
+  out.state.assign({});
+  if (parent_) {
+    out.trace = parent_->trace;
+    out.parent = parent_->parent;
+    for (const HeaderView& header : call.headers) {
+      if (out.span && same_header_name(header.name, "tracestate")) out.state.assign(kept_tracestate(header.value, 256));
+    }
+  } else if (out.span) {
+    put(std::span(out.trace).first<8>(), random() | 1);
+    put(std::span(out.trace).last<8>(), random());
+  }
+  put(out.id, random() | 1);
+  out.begin = call.begin;
+  out.decoded = end.decoded;
+  out.computed = end.computed;
+  out.end = end.end;
+  out.status = end.status;
+  out.rows = end.rows;
+  out.body_bytes = call.body_bytes;
+  out.answer_bytes = end.answer_bytes;
+  out.wire = call.wire;
+  out.caller.assign(call.caller);
+  const bool reached = end.target != nullptr;
+  out.model.assign(reached ? std::string_view(end.target->model) : call.model);
+  out.version.assign(reached ? std::string_view(end.target->version) : call.version);
+  out.variant.assign(reached ? std::string_view(end.target->variant) : std::string_view());
+  out.prediction.assign(end.inference != nullptr && end.status == 200 ? end.inference->prediction_id
+                                                                      : std::string_view());
+  out.error.assign(may_say_values(end) ? kNotTold : end.error);
+}
+
+}  // namespace clops::serving
