@@ -258,7 +258,8 @@ TEST_F(AccessTest, every_door_but_health_asks_for_a_token) {
   }
   for (const char* path : {"/v2/health/live", "/v2/health/ready", "/v2/health/ready/", "/", "/ping", "/health"})
     EXPECT_EQ(send("GET", path).status, 200) << path;
-  EXPECT_EQ(send("POST", infer_path("breast-cancer"), kRow, good).status, 200);
+  EXPECT_EQ(send("POST", infer_path("breast-cancer"), kRow, good).status, 200)
+      << send("POST", infer_path("breast-cancer"), kRow, good).body;
   EXPECT_EQ(metric("clops_access_refused_total{reason=\"no_token\"}"), "17");
   EXPECT_EQ(metric("clops_access_refused_total{reason=\"bad_token\"}"), "17");
 }
