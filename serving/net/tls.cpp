@@ -47,6 +47,8 @@ class TlsStream final : public StreamHandler {
   }
   bool unsent() const override { return again_ || (open_ && inner_->unsent()); }
 
+  size_t held_bytes() const override { return plain_.size() + inner_->held_bytes(); }
+
   Progress on_time(std::string& out) override {
     if (!open_) return {};
     shared_.answer.clear();
@@ -73,7 +75,7 @@ class TlsStream final : public StreamHandler {
     progress.consumed = session_->taken();
     if (step == Step::More) return false;
     if (step == Step::Done) {
-      open_ = progress.completed = true;
+      open_ = true;
       counters_.handshakes.fetch_add(1, std::memory_order_relaxed);
       return true;
     }

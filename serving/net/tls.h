@@ -2,9 +2,10 @@
 // the thread that read it. A connection keeps the certificate it began with; new ones get the newest.
 //
 // Undecrypted bytes stay in the loop's buffer and under its limits; beside them a connection keeps the part of a
-// message that the inner protocol has not consumed, within `in_bytes_max`. A handshake is a message: the loop's limit
-// for one cuts it. Thread rule and ownership: as StreamProtocol; owns the inner protocol, borrows the rest, one per
-// serving thread. Errors: what is no TLS, or has no common ground, is answered with TLS's alert and closed.
+// message that the inner protocol has not consumed, within `in_bytes_max`. A handshake is under the loop's limit for a
+// message, and is none: it earns a connection no place. Thread rule and ownership: as StreamProtocol; owns the inner
+// protocol, borrows the rest, one per serving thread. Errors: what is no TLS, or has no common ground, is answered with
+// TLS's alert and closed.
 #pragma once
 
 #include <atomic>

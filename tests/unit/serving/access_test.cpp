@@ -8,11 +8,6 @@ namespace clops::serving {
 namespace {
 
 using Step = TlsSession::Step;
-constexpr const char* kRow =
-    R"({"inputs":[{"name":"input","datatype":"FP64","shape":[1,30],"data":[17.99,10.38,122.8,1001,0.1184,0.2776,0.3001,)"
-    R"(0.1471,0.2419,0.07871,1.095,0.9053,8.589,153.4,0.006399,0.04904,0.05373,0.01587,0.03003,0.006193,25.38,17.33,)"
-    R"(184.6,2019,0.1622,0.6656,0.7119,0.2654,0.4601,0.1189]}]})";
-
 // A client that believes any certificate, on a socket of its own.
 class TlsClient {
  public:
@@ -21,6 +16,8 @@ class TlsClient {
     sockaddr_in to{.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
+    const timeval patience{.tv_sec = 10, .tv_usec = 0};  // what never comes fails the test, and does not hold it up
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     auto made = TlsSession::unverified_client(options);
     EXPECT_TRUE(made);
     session_ = std::move(*made);
@@ -121,6 +118,7 @@ struct AccessTest : ServerTest {
                ? "none"
                : all.substr(at + series.size() + 2, all.find('\n', at + 1) - at - series.size() - 2);
   }
+  static std::string row() { return *read_file(golden::root() / "samples/rows/breast-cancer.json"); }
   static Headers bearer(const std::string& token) {
     Headers headers;
     headers.set("Authorization", "Bearer " + token);
@@ -146,7 +144,7 @@ TEST_F(AccessTest, rest_and_grpc_are_answered_over_tls_on_one_port) {
 
   TlsClient rest(server->port(), {.protocols = {"h2", "http/1.1"}});
   EXPECT_EQ(rest.protocol(), "http/1.1");
-  const std::string body = kRow;
+  const std::string body = row();
   const std::string question = "POST " + infer_path("breast-cancer") +
                                " HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
                                body;
@@ -258,8 +256,7 @@ TEST_F(AccessTest, every_door_but_health_asks_for_a_token) {
   }
   for (const char* path : {"/v2/health/live", "/v2/health/ready", "/v2/health/ready/", "/", "/ping", "/health"})
     EXPECT_EQ(send("GET", path).status, 200) << path;
-  EXPECT_EQ(send("POST", infer_path("breast-cancer"), kRow, good).status, 200)
-      << send("POST", infer_path("breast-cancer"), kRow, good).body;
+  EXPECT_EQ(send("POST", infer_path("breast-cancer"), row(), good).status, 200);
   EXPECT_EQ(metric("clops_access_refused_total{reason=\"no_token\"}"), "17");
   EXPECT_EQ(metric("clops_access_refused_total{reason=\"bad_token\"}"), "17");
 }
