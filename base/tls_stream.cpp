@@ -293,7 +293,8 @@ void TlsSession::close() {
   ERR_clear_error();
 }
 bool TlsSession::mid_record() const {
-  return SSL_has_pending(impl_->ssl.get()) == 1;
+  // A whole head of a record is taken out of what is pending: then its body is being read.
+  return SSL_has_pending(impl_->ssl.get()) == 1 || std::string_view(SSL_rstate_string(impl_->ssl.get())) == "RB";
 }
 std::string TlsSession::protocol() const {
   const unsigned char* name = nullptr;
