@@ -198,7 +198,7 @@ Status InferenceServer::Impl::open_lanes() {
     lane.turn = std::make_unique<Turn>();
     TableService::Parts parts{*tables,          *counters, key,     clock,           draining,
                               options.pod_name, i,         control, lane.turn.get(), credentials.make_gate()};
-    parts.watchers.push_back(std::make_unique<LoadWatcher>(options.queue_delay));
+    parts.watchers.push_back(std::make_unique<LoadWatcher>(options.queue_delay, options.cheap_call));
     parts.watchers.push_back(std::make_unique<MirrorWatcher>(*mirror, i));
     if (auto recorder = telemetry->make_recorder(i)) parts.watchers.push_back(std::move(recorder));
     parts.events = telemetry->make_event_tap(i);

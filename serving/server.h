@@ -36,6 +36,7 @@ struct ServerOptions {
   std::string cache_folder;
   std::string pod_name;
   std::chrono::milliseconds queue_delay{100};        // calls that waited longer are refused; 0: none is
+  std::chrono::microseconds cheap_call{200};         // but not those that take less
   std::chrono::milliseconds connection_age{30'000};  // of inference connections; 0: they may stay for ever
   std::chrono::milliseconds drain_delay{5'000};      // keeps accepting after readiness is off
   std::chrono::milliseconds drain_most{20'000};      // then waits at most this long for requests under way

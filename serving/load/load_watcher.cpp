@@ -32,8 +32,8 @@ Status LoadWatcher::routed(const CallInfo& call, Target& target) {
     load.service.doubt();
     return refuse(target, Refusal::Deadline);
   }
-  const Duration delay =
-      load.limits.max_queue_delay_ms > 0 ? std::chrono::milliseconds(load.limits.max_queue_delay_ms) : delay_;
+  Duration delay = load.service.mean() < cheap_ ? Duration{} : delay_;
+  if (load.limits.max_queue_delay_ms > 0) delay = std::chrono::milliseconds(load.limits.max_queue_delay_ms);
   if (queue_.refuses(call.begin, waited, allowed_wait(delay, load.service.mean())))
     return refuse(target, Refusal::Queue);
   return load.gate == nullptr ? Status() : enter(call, target);

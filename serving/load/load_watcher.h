@@ -14,7 +14,9 @@ namespace clops::serving {
 
 class LoadWatcher final : public CallWatcher {
  public:
-  explicit LoadWatcher(Duration delay) : delay_(delay) {}
+  // Calls of variants whose mean is below `cheap` are not refused for their age unless their variant says a delay:
+  // refusing them costs what computing them does, so nobody behind them would be helped.
+  LoadWatcher(Duration delay, Duration cheap) : delay_(delay), cheap_(cheap) {}
   [[nodiscard]] Status routed(const CallInfo& call, Target& target) override;
   [[nodiscard]] Status decoded(const CallInfo& call, Target& target, const Inference& inference) override;
   void after(const CallInfo& call, const CallEnd& end) override;
@@ -23,7 +25,7 @@ class LoadWatcher final : public CallWatcher {
   [[nodiscard]] Status enter(const CallInfo& call, Target& target);
   [[nodiscard]] static std::unexpected<Error> refuse(Target& target, Refusal why);
 
-  Duration delay_;
+  Duration delay_, cheap_;
   QueueRule queue_;
   VariantGate* entered_ = nullptr;  // of the call in hand
 };

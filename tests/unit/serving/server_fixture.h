@@ -122,6 +122,7 @@ struct ServerTest : testing::Test {
     }
     options.model_control = model_control;
     options.queue_delay = queue_delay;
+    options.cheap_call = cheap_call;
     options.telemetry = telemetry;
     options.credentials = credentials;
     options.sources = {.allow_file_uris = true, .claims = {}, .http = nullptr};
@@ -176,6 +177,7 @@ struct ServerTest : testing::Test {
   std::function<int()> threads_now;
   bool model_control = false;
   int threads = 2;
+  std::chrono::microseconds cheap_call{0};
   std::chrono::milliseconds queue_delay{0};  // a machine that is busy with other tests has no call refused
   TelemetryOptions telemetry;
   CredentialOptions credentials;

@@ -31,6 +31,20 @@ TEST_F(LoadTest, calls_that_waited_too_long_are_refused_and_health_is_not) {
   EXPECT_TRUE(eventually([&] { return ask(request("m", body(1)))->answer().status == 200; }));
 }
 
+// Refusing them would cost what they do: they are computed, however late.
+TEST_F(LoadTest, calls_that_cost_next_to_nothing_are_not_refused_for_their_age) {
+  threads = 1;
+  queue_delay = 1ms;
+  cheap_call = 1s;
+  start_two({});
+  const auto held = hold("m");
+  std::vector<std::unique_ptr<Asked>> waiting;
+  for (int i = 0; i < 5; ++i) waiting.push_back(ask(request("m", body(1))));
+  EXPECT_TRUE(passes(100ms));
+  holding->let_go();
+  for (const auto& asked : waiting) EXPECT_EQ(asked->answer().status, 200);
+}
+
 TEST_F(LoadTest, a_variants_own_delay_counts_before_the_servers) {
   threads = 1;
   queue_delay = 20ms;
