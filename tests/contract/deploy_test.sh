@@ -92,8 +92,8 @@ nothing_left() { everything | sort | diff "$work/before" -; }
 note_health() { kubectl get mv,md -n models -o json | jq -c '.items[]' >> "$work/live.json"; }
 condition() { echo "{\"type\":\"Ready\",\"status\":\"$1\",\"reason\":\"$2\",\"message\":\"written by the test\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\",\"observedGeneration\":1}"; }
 # verdict NAMESPACE MV STATUS REASON: what verification would have written; no node runs the verifying pod here.
-verdict() {
-  k patch mv "$2" -n "$1" --subresource=status --type=merge -p "{\"status\":{\"observedGeneration\":1,\"conditions\":[$(condition "$3" "$4")],\"resolvedDigest\":\"sha256:$(printf '0%.0s' {1..64})\",\"format\":\"xgboost-json\",\"bytes\":1}}"
+verdict() {  # NAMESPACE MODELVERSION STATUS REASON [SCHEMA]
+  k patch mv "$2" -n "$1" --subresource=status --type=merge -p "{\"status\":{\"observedGeneration\":1,\"conditions\":[$(condition "$3" "$4")],\"resolvedDigest\":\"sha256:$(printf '0%.0s' {1..64})\",\"format\":\"xgboost-json\",\"bytes\":1${5:+,\"schema\":$5}}}"
 }
 events_of() { kubectl get events -n models -o json | jq -r --arg r "$1" '[.items[] | select(.reason == $r and .reportingComponent == "clops-operator") | .count] | max // 0'; }
 
@@ -209,21 +209,23 @@ children_there() {
 case_the_operator_reconciles_the_samples() {
   start_operator clops-system
   k apply -n models -f samples > "$work/out" 2>&1; clean "$work/out"
-  until_true 20 there pod/breast-cancer-1-inspect pod/breast-cancer-2-inspect pod/diabetes-1-inspect pod/wine-1-inspect -n models
+  until_true 20 there pod/breast-cancer-1-inspect pod/breast-cancer-2-inspect pod/diabetes-1-inspect pod/wine-1-inspect pod/churn-1-inspect -n models
   k patch pod diabetes-1-inspect -n models --subresource=status --type=merge -p '{"status":{"phase":"Succeeded"}}'   # its log is asked for
   read_failed() { kubectl get mv diabetes-1 -n models -o json | jq -e '.status.conditions[] | select(.type == "Ready" and .reason == "VerifyingPodFailed")'; }
   until_true 15 read_failed
   note_health
-  local mv
-  for mv in breast-cancer-1 breast-cancer-2 diabetes-1 wine-1; do
-    verdict models $mv True Verified
+  # What its declared steps are held to.
+  local mv churn_schema='{"featureNames":["tenure","charge","plan_basic","plan_plus","plan_premium","contract"],"inputs":[{"datatype":"FP32","name":"input-0","shape":[-1,6]}],"outputs":[{"datatype":"FP32","name":"predict","shape":[-1]}]}'
+  for mv in breast-cancer-1 breast-cancer-2 diabetes-1 wine-1 churn-1; do
+    verdict models $mv True Verified "$([ $mv != churn-1 ] || echo "$churn_schema")"
     k label mv $mv -n models looked=at   # a look at once, instead of at its next try
   done
   until_true 15 gone pods -n models -l clops.dev/model-version
   until_true 15 children_there breast-cancer
   until_true 15 children_there diabetes
   until_true 15 children_there wine
-  serving_pods() { [ "$(kubectl get pods -n models -l app.kubernetes.io/name=clops-server -o name | wc -l)" = 3 ]; }
+  until_true 15 children_there churn
+  serving_pods() { [ "$(kubectl get pods -n models -l app.kubernetes.io/name=clops-server -o name | wc -l)" = 4 ]; }
   until_true 15 serving_pods
   note_health
 }
