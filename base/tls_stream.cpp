@@ -85,6 +85,25 @@ struct Pipe {  // what a session's BIO reads from and writes to
   std::string_view in;
   size_t taken = 0;
   std::string* out = nullptr;
+
+  // Where in a record the bytes taken end; openssl does not tell of a record of which only the head has come.
+  size_t head = 0, body = 0;  // bytes there are of the head, and due of the body
+  void follow(std::string_view bytes) {
+    constexpr size_t kHeadBytes = 5;
+    while (!bytes.empty()) {
+      if (head == kHeadBytes) {
+        const size_t count = std::min(body, bytes.size());
+        body -= count;
+        bytes.remove_prefix(count);
+      } else {
+        const auto byte = static_cast<unsigned char>(bytes.front());
+        if (head == kHeadBytes - 2) body = size_t{byte} << 8;
+        if (++head == kHeadBytes) body |= byte;
+        bytes.remove_prefix(1);
+      }
+      if (head == kHeadBytes && body == 0) head = 0;
+    }
+  }
 };
 
 int pipe_read(BIO* bio, char* to, int most) {
@@ -97,6 +116,7 @@ int pipe_read(BIO* bio, char* to, int most) {
     return -1;
   }
   std::memcpy(to, rest.data(), count);
+  pipe->follow(rest.substr(0, count));
   pipe->taken += count;
   return static_cast<int>(count);
 }
@@ -252,7 +272,9 @@ Result<std::unique_ptr<TlsSession>> TlsSession::unverified_client(const Unverifi
 TlsSession::~TlsSession() = default;
 
 void TlsSession::attach(std::string_view in, std::string& out) {
-  impl_->pipe = {.in = in, .taken = 0, .out = &out};
+  impl_->pipe.in = in;
+  impl_->pipe.taken = 0;
+  impl_->pipe.out = &out;
   ERR_clear_error();
 }
 size_t TlsSession::taken() const {
@@ -293,7 +315,7 @@ void TlsSession::close() {
   ERR_clear_error();
 }
 bool TlsSession::mid_record() const {
-  return SSL_has_pending(impl_->ssl.get()) == 1;
+  return impl_->pipe.head > 0;
 }
 std::string TlsSession::protocol() const {
   const unsigned char* name = nullptr;

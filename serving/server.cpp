@@ -84,9 +84,13 @@ struct InferenceServer::Impl {
     for (Lane& lane : lanes) lane.loop->wake();
     mirror->wake();
   }
-  Duration busy() const {
-    Duration sum{};
-    for (const Lane& lane : lanes) sum += Duration(lane.loop->stats().busy_ns);
+  ServingLoad load() const {
+    ServingLoad sum;
+    for (const Lane& lane : lanes) {
+      const LoopStats stats = lane.loop->stats();
+      sum.threads += stats.active ? 1 : 0;
+      sum.busy += Duration(stats.busy_ns);
+    }
     return sum;
   }
   std::vector<LoopStats> stats() const {
@@ -186,7 +190,7 @@ Status InferenceServer::Impl::open_lanes() {
   std::function<Result<bool>(std::string_view, bool, bool)> control;
   if (options.model_control)
     control = [this](std::string_view model, bool load, bool first) { return manager->control(model, load, first); };
-  MirrorThread::Parts aside{.clock = clock, .threads = lanes.size(), .busy = [this] { return busy(); }, .watchers = {}};
+  MirrorThread::Parts aside{.clock = clock, .threads = lanes.size(), .load = [this] { return load(); }, .watchers = {}};
   mirror = std::make_unique<MirrorThread>(std::move(aside), MirrorLimits{});
   std::vector<Loop*> peers;
   for (size_t i = 0; i < lanes.size(); ++i) {
@@ -233,6 +237,7 @@ Status InferenceServer::Impl::open_admin() {
                         .clock = clock,
                         .draining = draining,
                         .loops = [this] { return stats(); },
+                        .every_second = [this] { follow_quota(); },
                         .push_key_file = options.push_key_file,
                         .able = [this] { return admin_gate == nullptr || admin_gate->able(); },
                         .more_metrics = {[this](std::string& out) { credentials.append_metrics(out); },

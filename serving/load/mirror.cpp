@@ -215,7 +215,8 @@ void MirrorThread::let_go_of_unused() {
 }
 
 void MirrorThread::rest(Duration spent) {
-  const Duration rest = pace_.rest_after(spent, parts_.clock.now(), parts_.busy(), parts_.threads);
+  const ServingLoad load = parts_.load();
+  const Duration rest = pace_.rest_after(spent, parts_.clock.now(), load.busy, load.threads);
   if (rest <= Duration{}) return;
   std::unique_lock lock(mutex_);
   stopped_.wait_for(lock, rest, [this] { return stopping_.load(); });

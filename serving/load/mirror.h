@@ -44,12 +44,18 @@ class MirrorPace {
   Duration busy_{};
 };
 
+// What the serving threads that are at work have spent since the start.
+struct ServingLoad {
+  size_t threads = 0;
+  Duration busy{};
+};
+
 class MirrorThread {
  public:
   struct Parts {
     const Clock& clock;
-    size_t threads = 0;                                  // serving ones; this one's slot of counters is the next
-    std::function<Duration()> busy;                      // what they have spent since the start
+    size_t threads = 0;  // serving ones; this one's slot of counters is the next
+    std::function<ServingLoad()> load;
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread: told the end of each call
   };
   MirrorThread(Parts parts, MirrorLimits limits);

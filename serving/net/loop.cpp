@@ -11,9 +11,10 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <list>
 #include <mutex>
 #include <utility>
+
+#include "serving/net/connection.h"
 
 namespace clops::serving {
 namespace {
@@ -27,28 +28,6 @@ constexpr int kAcceptsPerEvent = 32;
 constexpr int kEventsPerAccept = 16;  // a round of floods must not let newcomers wait for its end
 constexpr size_t kHeavyBytes = 4 * kKeepBytes;
 constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
-
-using Queue = std::list<uint32_t>;  // slots
-// After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
-// events may have waited.
-constexpr std::chrono::microseconds kLongRound{500};
-
-struct Connection {
-  int socket = -1;
-  uint32_t slot = 0;
-  uint32_t generation = 0;  // tells an event of this socket from one of the slot's last
-  std::unique_ptr<StreamHandler> handler;
-  std::string in, out;
-  size_t sent = 0;  // of `out`
-  uint32_t interest = 0;
-  bool waiting = false, closing = false, lingering = false, ended = false, mid_message = false, retired = false;
-  bool proven = false;  // it has had an answer
-  Queue::iterator place;
-  TimePoint active{}, message_began{}, written{}, retire_at{}, merit{}, heavy_since{};
-  size_t holds = 0;    // bytes, as last counted
-  TimePoint came{};    // as a Turn says it
-  uint64_t added = 0;  // in which round; 0: it has been heard since
-};
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
   cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);

@@ -50,7 +50,8 @@ TEST(MirrorThreads, every_call_is_computed_or_counted_as_dropped_and_models_are_
   SystemClock clock;
   CounterRegistry counters(kThreads, 8);
   Told::Sums sums;
-  MirrorThread::Parts parts{.clock = clock, .threads = kThreads, .busy = [] { return Duration{}; }, .watchers = {}};
+  MirrorThread::Parts parts{
+      .clock = clock, .threads = kThreads, .load = [] { return ServingLoad{kThreads, {}}; }, .watchers = {}};
   parts.watchers.push_back(std::make_unique<Told>(sums));
   MirrorThread mirror(std::move(parts), {.calls_max = 16, .call_bytes_max = 300, .ring_bytes_max = 2'000});
   mirror.start();
