@@ -85,25 +85,6 @@ struct Pipe {  // what a session's BIO reads from and writes to
   std::string_view in;
   size_t taken = 0;
   std::string* out = nullptr;
-
-  // Where in a record the bytes taken end; openssl does not tell of a record of which only the head has come.
-  size_t head = 0, body = 0;  // bytes there are of the head, and due of the body
-  void follow(std::string_view bytes) {
-    constexpr size_t kHeadBytes = 5;
-    while (!bytes.empty()) {
-      if (head == kHeadBytes) {
-        const size_t count = std::min(body, bytes.size());
-        body -= count;
-        bytes.remove_prefix(count);
-      } else {
-        const auto byte = static_cast<unsigned char>(bytes.front());
-        if (head == kHeadBytes - 2) body = size_t{byte} << 8;
-        if (++head == kHeadBytes) body |= byte;
-        bytes.remove_prefix(1);
-      }
-      if (head == kHeadBytes && body == 0) head = 0;
-    }
-  }
 };
 
 int pipe_read(BIO* bio, char* to, int most) {
@@ -116,7 +97,6 @@ int pipe_read(BIO* bio, char* to, int most) {
     return -1;
   }
   std::memcpy(to, rest.data(), count);
-  pipe->follow(rest.substr(0, count));
   pipe->taken += count;
   return static_cast<int>(count);
 }
@@ -272,9 +252,7 @@ Result<std::unique_ptr<TlsSession>> TlsSession::unverified_client(const Unverifi
 TlsSession::~TlsSession() = default;
 
 void TlsSession::attach(std::string_view in, std::string& out) {
-  impl_->pipe.in = in;
-  impl_->pipe.taken = 0;
-  impl_->pipe.out = &out;
+  impl_->pipe = {.in = in, .taken = 0, .out = &out};
   ERR_clear_error();
 }
 size_t TlsSession::taken() const {
@@ -315,7 +293,8 @@ void TlsSession::close() {
   ERR_clear_error();
 }
 bool TlsSession::mid_record() const {
-  return impl_->pipe.head > 0;
+  // A whole head of a record is taken out of what is pending: then its body is being read.
+  return SSL_has_pending(impl_->ssl.get()) == 1 || std::string_view(SSL_rstate_string(impl_->ssl.get())) == "RB";
 }
 std::string TlsSession::protocol() const {
   const unsigned char* name = nullptr;

@@ -239,6 +239,7 @@ Status InferenceServer::Impl::open_admin() {
                         .loops = [this] { return stats(); },
                         .every_second = [this] { follow_quota(); },
                         .push_key_file = options.push_key_file,
+                        .process_begin = clock.now() - process_age(),
                         .able = [this] { return admin_gate == nullptr || admin_gate->able(); },
                         .more_metrics = {[this](std::string& out) { credentials.append_metrics(out); },
                                          [this](std::string& out) { telemetry->print(out); }}});

@@ -1,12 +1,14 @@
-// What spec.tls and spec.auth make of a deployment's children and addresses.
+// What pods are told of certificates and callers.
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "tests/unit/controllers/model_deployment_world.h"
 
 namespace clops::controllers::model_deployment {
 namespace {
 
-TEST(ModelDeploymentAccess, tls_and_callers_become_flags_and_volumes_of_the_pods) {
+TEST(ModelDeploymentPlan, tls_and_callers_become_flags_and_volumes_of_the_pods) {
   World world;
   crds::ModelDeploymentSpec& spec = world.seen.object.spec;
   spec.tls = crds::TlsSpec{.secret_name = "fraud-tls", .client_auth = "", .client_ca_secret_name = ""};
@@ -42,7 +44,7 @@ TEST(ModelDeploymentAccess, tls_and_callers_become_flags_and_volumes_of_the_pods
   EXPECT_EQ(port["targetPort"], "http");
 }
 
-TEST(ModelDeploymentAccess, where_clients_need_certificates_the_kubelet_asks_the_admin_port) {
+TEST(ModelDeploymentPlan, where_clients_need_certificates_the_kubelet_asks_the_admin_port) {
   World world;
   world.seen.object.spec.tls =
       crds::TlsSpec{.secret_name = "fraud-tls", .client_auth = "Require", .client_ca_secret_name = "clients"};
