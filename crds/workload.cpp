@@ -88,7 +88,8 @@ Result<Probe> decode_probe(const Json& value, const std::string& where) {
     out.scheme = string_at(*http, {"scheme"}, "HTTP");
     out.host = string_at(*http, {"host"});
     out.port = text_of(find_path(*http, {"port"}));
-    if (out.scheme != "HTTP") return fail(Code::Unsupported, where + ".httpGet.scheme: only HTTP is probed here");
+    if (out.scheme != "HTTP" && out.scheme != "HTTPS")
+      return fail(Code::Unsupported, where + ".httpGet.scheme: only HTTP and HTTPS are probed here");
     if (const Json* headers = find_path(*http, {"httpHeaders"}); headers != nullptr && headers->is_array()) {
       for (const Json& header : *headers)
         out.headers.emplace_back(string_at(header, {"name"}), string_at(header, {"value"}));

@@ -296,6 +296,54 @@ case_deletion_never_hangs() {
 }
 
 # In order; what a plane adds to them stands before, between or after.
+# Both Secrets are the test's own. The certificate's name leads to the endpoint wherever that is.
+secret() {  # NAME TYPE KEY=FILE...
+  printf 'apiVersion: v1\nkind: Secret\nmetadata: {name: %s}\ntype: %s\ndata:\n' "$1" "$2"
+  local item; for item in "${@:3}"; do printf '  %s: %s\n' "${item%%=*}" "$(base64 -w 0 < "${item#*=}")"; done
+}
+certificate() {  # NAME
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3 -subj "/CN=$1" -addext 'subjectAltName=DNS:guarded.test' \
+    -keyout "$work/$1.key" -out "$work/$1.crt" 2>/dev/null
+  secret guarded-tls kubernetes.io/tls "tls.crt=$work/$1.crt" "tls.key=$work/$1.key" | k apply -f -
+}
+guarded() {  # CERTIFICATE TOKEN PATH [CURL'S ARGUMENTS]: the code, in place of which 000 says that nobody was believed
+  local host; host=$(url_of guarded); host=${host#https://}
+  curl -sS -m 10 -o "$work/answer" -w '%{http_code}' --cacert "$work/$1.crt" --connect-to "guarded.test:8080:${host%:*}:8080" \
+    ${2:+-H "Authorization: Bearer $2"} "${@:4}" "https://guarded.test:8080/v2/$3" 2>/dev/null || true
+}
+guarded_is() { [ "$(guarded "$2" "$3" "$4")" = "$1" ]; }
+case_known_callers_are_served_over_tls() {
+  printf 'first-token-of-batch-%s\n' "$$" > "$work/token"
+  local first second; first=$(cat "$work/token") second=second-token-of-batch-$$
+  certificate first
+  secret guarded-callers Opaque "batch=$work/token" | k apply -f -
+  k apply -f - <<END
+apiVersion: clops.dev/v1alpha1
+kind: ModelDeployment
+metadata: {name: guarded}
+spec:
+  variants: [{name: champion, modelVersion: breast-cancer-1, weight: 100}]
+  tls: {secretName: guarded-tls}
+  auth: {bearer: {secretName: guarded-callers}}
+END
+  k wait md/guarded --for=condition=Ready --timeout="$(within 30)s"
+  url_of guarded | expect "the URL" '^https://'
+  field md guarded grpcUrl | expect "the URL of gRPC" '^grpcs://.*:8080$'
+  same "$(guarded first '' health/ready)" 200 "health, which needs no token"
+  same "$(guarded first '' models/guarded)" 401 "no token"
+  same "$(guarded first "$second" models/guarded)" 401 "a token that is not known"
+  same "$(guarded first "$first" models/guarded/infer -d @"$root/samples/rows/breast-cancer.json")" 200 "a caller who is known"
+  local servers; servers=$(server_pids | sort)
+  printf '%s\n%s\n' "$first" "$second" > "$work/token"
+  secret guarded-callers Opaque "batch=$work/token" | k apply -f -
+  certificate second
+  until_true 30 guarded_is 200 second "$second" models/guarded
+  same "$(guarded first "$second" models/guarded)" 000 "the certificate of before"
+  same "$(server_pids | sort)" "$servers" "the servers' pids"
+  k delete md guarded
+  k delete secret guarded-tls guarded-callers
+}
+
 shared_cases=(samples_become_ready predictions_equal_the_framework a_user_stays_on_one_side
   a_rule_decides_before_the_split bad_requests_are_answered_with_the_reason a_plain_curl_is_answered
   every_bad_document_is_refused_by_the_api declared_steps_stand_before_and_after_the_model
@@ -303,5 +351,5 @@ shared_cases=(samples_become_ready predictions_equal_the_framework a_user_stays_
   a_wrong_digest_is_named an_unsupported_format_is_named a_pickle_is_refused what_cannot_be_reproduced_is_refused
   a_missing_model_version_is_named failed_load_keeps_old_version unverified_model_never_serves
   growing_weight_moves_one_way scaling_changes_the_pods no_request_lost_in_rollout a_killed_server_comes_back
-  a_killed_operator_comes_back)
+  a_killed_operator_comes_back known_callers_are_served_over_tls)
 last_cases=(logs_are_readable deletion_never_hangs)
