@@ -10,10 +10,7 @@ class SplitMix final : public Random {  // a counter, so that any thread may dra
  public:
   explicit SplitMix(uint64_t seed) : state_(seed) {}
   uint64_t next() override {
-    uint64_t z = state_.fetch_add(0x9e3779b97f4a7c15u, std::memory_order_relaxed) + 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
+    return SplitMix64::mixed(state_.fetch_add(SplitMix64::kStep, std::memory_order_relaxed) + SplitMix64::kStep);
   }
 
  private:

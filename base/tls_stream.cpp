@@ -11,22 +11,16 @@
 #include <cstring>
 #include <vector>
 
+#include "base/free_with.h"
 #include "base/tls.h"
 
 namespace clops {
 namespace {
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* p) const {
-    Free(p);
-  }
-};
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Cert = std::unique_ptr<X509, Deleter<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Context = std::unique_ptr<SSL_CTX, Deleter<SSL_CTX_free>>;
+using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
+using Cert = std::unique_ptr<X509, FreeWith<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY_free>>;
+using Context = std::unique_ptr<SSL_CTX, FreeWith<SSL_CTX_free>>;
 
 constexpr size_t kCertsMax = 64;        // of a chain, or of authorities
 constexpr size_t kPieceBytes = 16'384;  // what one record holds
@@ -119,8 +113,8 @@ int pipe_create(BIO* bio) {
 }
 
 const BIO_METHOD* pipe_method() {
-  static const std::unique_ptr<BIO_METHOD, Deleter<BIO_meth_free>> method = [] {
-    std::unique_ptr<BIO_METHOD, Deleter<BIO_meth_free>> made(
+  static const std::unique_ptr<BIO_METHOD, FreeWith<BIO_meth_free>> method = [] {
+    std::unique_ptr<BIO_METHOD, FreeWith<BIO_meth_free>> made(
         BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "clops"));
     BIO_meth_set_read(made.get(), pipe_read);
     BIO_meth_set_write(made.get(), pipe_write);
@@ -201,7 +195,7 @@ Result<std::shared_ptr<const TlsServer>> TlsServer::make(const TlsServerOptions&
 
 struct TlsSession::Impl {
   explicit Impl(SSL_CTX* context) : ssl(SSL_new(context)) {}
-  std::unique_ptr<SSL, Deleter<SSL_free>> ssl;
+  std::unique_ptr<SSL, FreeWith<SSL_free>> ssl;
   Pipe pipe;
   std::string why;
 

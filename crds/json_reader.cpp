@@ -113,8 +113,10 @@ bool Reader::boolean(const char* key, bool fallback) const {
   return value->get<bool>();
 }
 
-std::map<std::string, std::string> Reader::text_map(const char* key, size_t entries_max) const {
-  std::map<std::string, std::string> out;
+template <class T>
+std::map<std::string, T> Reader::map(const char* key, size_t entries_max, bool (Json::*fits)() const noexcept,
+                                     std::string_view wanted) const {
+  std::map<std::string, T> out;
   const Json* value = find(key);
   if (!value) return out;
   if (!value->is_object()) {
@@ -123,13 +125,21 @@ std::map<std::string, std::string> Reader::text_map(const char* key, size_t entr
   }
   if (value->size() > entries_max) fail(key, "has more than " + std::to_string(entries_max) + " entries");
   for (const auto& [name, entry] : value->items()) {
-    if (!entry.is_string()) {
-      error_->set(at(key) + "." + name, must_be("a string", entry));
+    if (!(entry.*fits)()) {
+      error_->set(at(key) + "." + name, must_be(wanted, entry));
       return out;
     }
-    out[name] = entry.get<std::string>();
+    out[name] = entry.template get<T>();
   }
   return out;
+}
+
+std::map<std::string, std::string> Reader::text_map(const char* key, size_t entries_max) const {
+  return map<std::string>(key, entries_max, &Json::is_string, "a string");
+}
+
+std::map<std::string, double> Reader::number_map(const char* key, size_t entries_max) const {
+  return map<double>(key, entries_max, &Json::is_number, "a number");
 }
 
 template <class T>
@@ -164,25 +174,6 @@ std::vector<int64_t> Reader::integer_list(const char* key, size_t entries_max) c
 
 std::vector<double> Reader::number_list(const char* key, size_t entries_max) const {
   return list<double>(key, entries_max, &Json::is_number, "a number");
-}
-
-std::map<std::string, double> Reader::number_map(const char* key, size_t entries_max) const {
-  std::map<std::string, double> out;
-  const Json* value = find(key);
-  if (!value) return out;
-  if (!value->is_object()) {
-    fail(key, must_be("an object", *value));
-    return out;
-  }
-  if (value->size() > entries_max) fail(key, "has more than " + std::to_string(entries_max) + " entries");
-  for (const auto& [name, entry] : value->items()) {
-    if (!entry.is_number()) {
-      error_->set(at(key) + "." + name, must_be("a number", entry));
-      return out;
-    }
-    out[name] = entry.get<double>();
-  }
-  return out;
 }
 
 Reader Reader::child(const char* key) const {

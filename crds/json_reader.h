@@ -61,6 +61,9 @@ class Reader {
  private:
   [[nodiscard]] const Json* find(const char* key) const;
   template <class T>
+  [[nodiscard]] std::map<std::string, T> map(const char* key, size_t entries_max, bool (Json::*fits)() const noexcept,
+                                             std::string_view wanted) const;
+  template <class T>
   [[nodiscard]] std::vector<T> list(const char* key, size_t entries_max, bool (Json::*fits)() const noexcept,
                                     std::string_view wanted) const;
   const Json* value_;
