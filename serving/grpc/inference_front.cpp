@@ -4,7 +4,7 @@
 
 #include "serving/grpc/reflection.h"
 #include "serving/grpc/wire.h"
-#include "serving/protocol/settle.h"
+#include "serving/protocol/compute_call.h"
 
 namespace clops::serving::grpc {
 namespace {
@@ -168,18 +168,10 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     info.version = message_.version;
     CLOPS_TRY(models_.begin(info));
     CLOPS_ASSIGN(end.target, models_.route(info));
-    inference_.request.sticky_parameter = end.target->sticky_parameter;
     const auto decode = [&](const Target& target) {
       return decode_infer(message_, target.engine->info(), limits_, inference_.request);
     };
-    CLOPS_TRY(decode(*end.target));
-    CLOPS_TRY(settle(models_, info, end, inference_.request, decode));
-    end.inference = &inference_;
-    CLOPS_TRY(models_.decoded(info, *end.target, inference_));
-    if (end.target->timed) end.decoded = models_.now();
-    CLOPS_TRY(inference_.run(*end.target));
-    if (end.target->timed) end.computed = models_.now();
-    return write(*end.target, out);
+    return compute_call(models_, info, end, inference_, decode, [&](Target& target) { return write(target, out); });
   }();
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
   if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;

@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "serving/http/content.h"
+#include "serving/protocol/compute_call.h"
 #include "serving/protocol/inference.h"
 #include "serving/protocol/service.h"
-#include "serving/protocol/settle.h"
 
 namespace clops::serving::http {
 
@@ -48,16 +48,8 @@ class ModelCall {
       std::string_view body;  // what is refused until now is not even unpacked
       answered = !content_.open(headers, http.body, body, answer);
       if (answered) return {};
-      inference.request.sticky_parameter = end.target->sticky_parameter;
-      CLOPS_TRY(decode(headers, body, *end.target));
-      CLOPS_TRY(
-          settle(models_, call, end, inference.request, [&](Target& target) { return decode(headers, body, target); }));
-      end.inference = &inference;
-      CLOPS_TRY(models_.decoded(call, *end.target, inference));
-      if (end.target->timed) end.decoded = models_.now();
-      CLOPS_TRY(inference.run(*end.target));
-      if (end.target->timed) end.computed = models_.now();
-      return write(*end.target);
+      return compute_call(
+          models_, call, end, inference, [&](Target& target) { return decode(headers, body, target); }, write);
     }();
     if (!done) {
       answer.error(status_of(done.error().code), done.error().message);

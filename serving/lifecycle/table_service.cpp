@@ -38,7 +38,9 @@ void count_predictions(const Target& target, const Inference& inference) {
 TableService::TableService(Parts parts) : parts_(std::move(parts)) {
   unrouted_ = parts_.counters.get({});
   const std::string seed = random_hex(8);
-  std::from_chars(seed.data(), seed.data() + seed.size(), random_state_, 16);
+  uint64_t state = 0;
+  std::from_chars(seed.data(), seed.data() + seed.size(), state, 16);
+  random_ = SplitMix64(state);
   boot_ = random_hex(4);
 }
 
@@ -143,7 +145,7 @@ Status TableService::begin(const CallInfo& call) {
 Result<Target*> TableService::choose(const CallInfo& call) {
   CLOPS_ASSIGN(Model* const model, find(call.model));
   if (!call.version.empty()) return by_version(*model, call.version);
-  const Route route = model->table->router.choose_from(call.headers, random());
+  const Route route = model->table->router.choose_from(call.headers, random_.next());
   if (route.reason != RouteReason::Content) return answering(*model, route.variant);
   settling_ = model;
   return first_to_decode(*model);
@@ -202,7 +204,7 @@ Result<Target*> TableService::settle(const CallInfo& call, Target& target, Infer
     request.sticky_key.clear();
     (void)append_sticky(request.sticky_key, request.views[target.sticky_input], target.sticky_offset);
   }
-  CLOPS_ASSIGN(Target* const chosen, answering(*model, router.choose_by(request.sticky_key, random()).variant));
+  CLOPS_ASSIGN(Target* const chosen, answering(*model, router.choose_by(request.sticky_key, random_.next()).variant));
   if (chosen != &target) chosen->timed = false;
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *chosen));
   if (chosen == &target) return chosen;
@@ -345,14 +347,6 @@ const EventPlan* TableService::events_of(const CallInfo& call, const CallEnd& en
 void TableService::refused(int status) {
   if (status == kDeadlineStatus) unrouted_->shard(parts_.slot).refuse(Refusal::Deadline);
   unrouted_->shard(parts_.slot).record(status, 0, 0);
-}
-
-// splitmix64: only has to be even, not unguessable.
-uint64_t TableService::random() {
-  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15ull);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
 }
 
 bool prediction_id_is_genuine(const HmacSha256& key, std::string_view model, std::string_view id) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "base/random.h"
 #include "base/time.h"
 #include "serving/lifecycle/epochs.h"
 #include "serving/lifecycle/model_table.h"
@@ -83,7 +84,6 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] Status hold_values(Target& target, Inference& inference);
   static void number_schemas(Model& model);
   [[nodiscard]] static Result<Target*> by_version(Model& model, std::string_view version);
-  uint64_t random();
 
   Parts parts_;
   const ModelTable* table_ = nullptr;
@@ -91,7 +91,7 @@ class TableService final : public ModelService, public LoopObserver {
   std::shared_ptr<CounterSet> unrouted_;
   Model* settling_ = nullptr;  // the call in hand is split by what it says, which was not known yet
   std::vector<ValueRules::Finding> findings_;
-  uint64_t random_state_ = 0;
+  SplitMix64 random_{0};
   uint64_t sequence_ = 0;
   std::string boot_;  // tells this thread's ids from those of another thread or an earlier start
   std::string message_;

@@ -12,23 +12,6 @@ namespace clops::serving {
 namespace {
 
 template <class T>
-auto number_of(T value) {
-  if constexpr (is_short_float<T>) {
-    return value.to_float();
-  } else {
-    return value;
-  }
-}
-
-template <class T>
-bool above(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (std::isnan(a) || std::isnan(b)) return !std::isnan(a);
-  }
-  return a > b;
-}
-
-template <class T>
 std::string text_of(T value, size_t index) {
   char digits[64];
   const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;

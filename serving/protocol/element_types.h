@@ -3,6 +3,7 @@
 // Thread rule: pure.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
@@ -52,6 +53,24 @@ template <class T>
 inline constexpr bool is_short_float = std::is_same_v<T, Half> || std::is_same_v<T, Bfloat16>;
 template <class T>
 inline constexpr bool is_real_element = std::is_floating_point_v<T> || is_short_float<T>;
+
+// An element as C++ computes with it.
+template <class T>
+[[nodiscard]] auto number_of(T value) {
+  if constexpr (is_short_float<T>) {
+    return value.to_float();
+  } else {
+    return value;
+  }
+}
+// Which of two is ranked higher: NaN is below all numbers.
+template <class T>
+[[nodiscard]] bool above(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (std::isnan(a) || std::isnan(b)) return !std::isnan(a);
+  }
+  return a > b;
+}
 
 [[nodiscard]] inline bool is_real(Datatype type) {
   return type == Datatype::Fp16 || type == Datatype::Bf16 || type == Datatype::Fp32 || type == Datatype::Fp64;

@@ -15,18 +15,10 @@ void put(std::span<uint8_t> to, uint64_t bits) {
 }  // namespace
 
 CallRecorder::CallRecorder(RecordRules rules, SpscRing<CallRecord>& ring, uint64_t seed)
-    : rules_(rules), ring_(ring), random_state_(seed) {}
-
-// splitmix64: ids must be unlikely to meet, not unguessable.
-uint64_t CallRecorder::random() {
-  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15ull);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
-}
+    : rules_(rules), ring_(ring), random_(seed) {}
 
 bool CallRecorder::chance(double ratio) {
-  return ratio > 0 && static_cast<double>(random() >> 11) * 0x1.0p-53 < ratio;
+  return ratio > 0 && static_cast<double>(random_.next() >> 11) * 0x1.0p-53 < ratio;
 }
 
 void CallRecorder::decide(const CallInfo& call) {
@@ -69,10 +61,10 @@ void CallRecorder::fill(CallRecord& out, const CallInfo& call, const CallEnd& en
       if (out.span && same_header_name(header.name, "tracestate")) out.state.assign(kept_tracestate(header.value, 256));
     }
   } else if (out.span) {
-    put(std::span(out.trace).first<8>(), random() | 1);
-    put(std::span(out.trace).last<8>(), random());
+    put(std::span(out.trace).first<8>(), random_.next() | 1);
+    put(std::span(out.trace).last<8>(), random_.next());
   }
-  put(out.id, random() | 1);
+  put(out.id, random_.next() | 1);
   out.begin = call.begin;
   out.decoded = end.decoded;
   out.computed = end.computed;

@@ -4,6 +4,7 @@
 // Thread rule: a watcher of its thread; the ring's other end belongs to the telemetry thread.
 #pragma once
 
+#include "base/random.h"
 #include "serving/protocol/service.h"
 #include "serving/telemetry/call_record.h"
 #include "serving/telemetry/spsc_ring.h"
@@ -28,13 +29,12 @@ class CallRecorder final : public CallWatcher {
   void decide(const CallInfo& call);
   void fill(CallRecord& out, const CallInfo& call, const CallEnd& end);
   [[nodiscard]] bool chance(double ratio);
-  uint64_t random();
 
   RecordRules rules_;
   SpscRing<CallRecord>& ring_;
-  uint64_t random_state_;
+  SplitMix64 random_;
   // Of the call under way.
-  bool decided_ = false, span_ = false, traced_ = false;
+  bool decided_ = false, span_ = false;
   std::optional<TraceParent> parent_;
 };
 

@@ -120,7 +120,8 @@ void EventSender::send(const std::string& url, bool last) {
     } else if (last || ++batch[i].tries >= options_.tries_most) {
       drop(batch[i], counts_.unreachable);
     } else {
-      if (const auto wanted = answer ? retry_after(answer->headers) : std::nullopt) asked = std::max<milliseconds>(*wanted, options_.retry_first);
+      if (const auto wanted = answer ? retry_after(answer->headers) : std::nullopt)
+        asked = std::max<milliseconds>(*wanted, options_.retry_first);
       again.push_back(std::move(batch[i]));
     }
   }

@@ -14,13 +14,6 @@ uint64_t events_per_call(crds::LogMode mode) {
 
 }  // namespace
 
-uint64_t EventTap::random() {
-  uint64_t z = (random_state_ += 0x9e3779b97f4a7c15ull);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-  return z ^ (z >> 31);
-}
-
 // The caller's own, as KServe's agent takes it, or a new UUID.
 std::string EventTap::id_of(const CallInfo& call) {
   for (const HeaderView& header : call.headers) {
@@ -29,7 +22,7 @@ std::string EventTap::id_of(const CallInfo& call) {
     if (plain && !header.value.empty() && header.value.size() <= kIdBytesMax) return std::string(header.value);
   }
   std::array<uint8_t, 16> bytes{};
-  const uint64_t high = random(), low = random();
+  const uint64_t high = random_.next(), low = random_.next();
   std::memcpy(bytes.data(), &high, sizeof high);
   std::memcpy(bytes.data() + sizeof high, &low, sizeof low);
   bytes[6] = static_cast<uint8_t>((bytes[6] & 0x0f) | 0x40);
@@ -44,7 +37,7 @@ std::string EventTap::id_of(const CallInfo& call) {
 
 void EventTap::after(const CallInfo& call, const CallEnd& end) {
   const crds::Logger& logger = end.events->logger;
-  if (logger.percent < 100 && random() % 100 >= static_cast<uint64_t>(logger.percent)) return;
+  if (logger.percent < 100 && random_.next() % 100 >= static_cast<uint64_t>(logger.percent)) return;
   const size_t bytes = event_bytes(end);
   std::unique_ptr<CallEvent>* slot = nullptr;
   if (budget_.take(bytes)) {

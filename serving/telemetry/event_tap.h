@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "base/random.h"
 #include "serving/protocol/service.h"
 #include "serving/telemetry/call_event.h"
 #include "serving/telemetry/event_sender.h"
@@ -21,17 +22,16 @@ class EventTap final : public CallWatcher {
  public:
   // `first`: called once, with the first call that is told: somebody must empty the ring from now on.
   EventTap(EventRing& ring, EventBudget& budget, EventCounts& counts, uint64_t seed, std::function<void()> first)
-      : ring_(ring), budget_(budget), counts_(counts), random_state_(seed), first_(std::move(first)) {}
+      : ring_(ring), budget_(budget), counts_(counts), random_(seed), first_(std::move(first)) {}
   void after(const CallInfo& call, const CallEnd& end) override;
 
  private:
   [[nodiscard]] std::string id_of(const CallInfo& call);
-  uint64_t random();
 
   EventRing& ring_;
   EventBudget& budget_;
   EventCounts& counts_;
-  uint64_t random_state_;
+  SplitMix64 random_;
   std::function<void()> first_;
 };
 

@@ -116,7 +116,8 @@ bool SpanExporter::send(const std::vector<CallRecord>& batch) {
     }
     milliseconds wanted =
         pause + milliseconds(static_cast<int64_t>(random_->unit() * 0.2 * static_cast<double>(pause.count())));
-    if (const auto asked = answer ? retry_after(answer->headers) : std::nullopt) wanted = std::max<milliseconds>(*asked, kSoonest);
+    if (const auto asked = answer ? retry_after(answer->headers) : std::nullopt)
+      wanted = std::max<milliseconds>(*asked, kSoonest);
     pause = std::min(pause * 2, options_.retry_most);
     if (!alive || tries >= options_.tries_most || !wait(std::min(wanted, options_.retry_most))) {
       counts_.unreachable.fetch_add(spans, std::memory_order_relaxed);

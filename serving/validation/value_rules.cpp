@@ -42,7 +42,7 @@ long double rounded(Datatype type, long double value) {
   }
 }
 
-std::optional<long double> number_of(std::string_view text) {
+std::optional<long double> number_in(std::string_view text) {
   long double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || std::isnan(value)) return std::nullopt;
@@ -154,7 +154,7 @@ Status ValueRules::add(const crds::ColumnRule& from, const EngineInfo& info, Col
       rule.texts.push_back(category);
       continue;
     }
-    const auto number = number_of(category);
+    const auto number = number_in(category);
     if (!number)
       return bad("categories: " + json_text(category) + " is no number, and " + rule.shown + " is " +
                  std::string(to_string(type)));

@@ -17,23 +17,6 @@ using Kind = crds::PostOp::Kind;
 template <class T>
 inline constexpr bool is_numeric = !std::is_same_v<T, std::string_view> && !std::is_same_v<T, bool>;
 
-template <class T>
-auto number_of(T value) {
-  if constexpr (is_short_float<T>) {
-    return value.to_float();
-  } else {
-    return value;
-  }
-}
-
-template <class T>
-bool above(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    if (std::isnan(a) || std::isnan(b)) return !std::isnan(a);
-  }
-  return a > b;
-}
-
 std::unexpected<Error> bad(const crds::PostOp& op, size_t row, double value, const std::string& what) {
   char digits[32];
   const char* const end = std::to_chars(digits, digits + sizeof digits, value).ptr;
