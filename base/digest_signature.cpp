@@ -53,9 +53,9 @@ std::string der_of(std::string_view signature) {
   if (signature.size() != 2 * kCurveBytes) return {};
   Number r = number_of(signature.substr(0, kCurveBytes)), s = number_of(signature.substr(kCurveBytes));
   const EcSignature pair(ECDSA_SIG_new());
-  if (!r || !s || !pair || ECDSA_SIG_set0(pair.get(), r.get(), s.get()) != 1) return {};
-  (void)r.release();  // the pair's now
-  (void)s.release();
+  if (!r || !s || !pair) return {};
+  // The pair's from now on: it refuses only nulls.
+  if (ECDSA_SIG_set0(pair.get(), r.release(), s.release()) != 1) return {};
   unsigned char* out = nullptr;
   const int size = i2d_ECDSA_SIG(pair.get(), &out);
   if (size <= 0) return {};

@@ -99,6 +99,7 @@ void EventSender::send(const std::string& url, bool last) {
       batch.push_back(std::move(queue.front()));
   }
   std::vector<HttpRequest> requests;
+  requests.reserve(batch.size());
   for (const Post& post : batch) requests.push_back(post.request);
   const auto answers =
       http_.send_all(requests, {.connect = last ? std::min(options_.connect, kLastTry) : options_.connect,

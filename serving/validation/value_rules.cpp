@@ -198,7 +198,7 @@ bool ValueRules::Dense<T>::holds(const T* row) const {
   Mask faults = 0;
   for (size_t i = 0; i < width; ++i) {  // without a branch, so that compilers make vectors of it
     const Mask outside = row[i] < low[i] || row[i] > high[i] ? ~Mask{0} : 0;
-    const Mask null = row[i] != row[i] ? nulls[i] : 0;
+    const Mask null = __builtin_isnan(row[i]) ? nulls[i] : 0;
     faults |= outside | null;
   }
   return faults == 0;
