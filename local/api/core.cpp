@@ -89,14 +89,16 @@ Result<StoredPtr> Core::mutate(const crds::ResourceType& type, const crds::Objec
   if (!resource) return std::unexpected(unknown_type(type));
   const WriteContext context{.manager = options.manager, .dry_run = options.dry_run};
   const StoreKey store_key{resource->store_name(), key.ns, key.name};
-  return to_result(run(context, [&](Transaction& transaction) -> Outcome<StoredPtr> {
+  const auto out = run(context, [&](Transaction& transaction) -> Outcome<StoredPtr> {
     const StoredPtr live = as_version(*resource, transaction.get(store_key));
     if (!live) return not_found(type.group, type.plural, key.name);
     Json after = live->json;
     if (const Status changed = change(after); !changed) return std::unexpected(from_error(changed.error()));
     if (after == live->json) return live;
     return finish(transaction, {*resource, store_key, live, std::move(after), subresource}, context);
-  }));
+  });
+  if (out) after_write(*resource, key.name, context.dry_run);
+  return to_result(out);
 }
 
 Result<StoredPtr> Core::remove(const crds::ResourceType& type, const crds::ObjectKey& key,
@@ -134,6 +136,10 @@ std::unique_ptr<StoreWatch> Core::watch(const crds::ResourceType& type, const st
   gate->waiting.clear();
   gate->open = true;
   return std::move(handle);
+}
+
+void Core::after_write(const Resource& resource, const std::string& name, bool dry_run) {
+  if (!dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition") refresh_crd(name);
 }
 
 void Core::refresh_crd(const std::string& name) {

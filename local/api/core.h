@@ -101,6 +101,8 @@ class Core final : public Api {
                                                const StoredPtr& live, std::optional<PatchKind> kind, const Json& body,
                                                bool force, const WriteContext& context);  // no kind: the body is whole
   void crd_conditions(Json& crd, const Json* before) const;
+  // After every write, whatever its door: what a definition says is in force before its writer hears of it.
+  void after_write(const Resource& resource, const std::string& name, bool dry_run);
   void refresh_crd(const std::string& name);
   [[nodiscard]] std::string now() const { return to_rfc3339(clock_.wall()); }
 

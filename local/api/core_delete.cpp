@@ -102,7 +102,7 @@ Outcome<StoredPtr> Core::erase(const Resource& resource, const crds::ObjectKey& 
     shown->text = dump_json(shown->json);
     return StoredPtr(shown);
   });
-  if (out && !dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition") refresh_crd(key.name);
+  if (out) after_write(resource, key.name, dry_run);
   return out;
 }
 

@@ -188,8 +188,7 @@ Outcome<StoredPtr> Core::patch(const Resource& resource, const crds::ObjectKey& 
   auto out = run(context, [&](Transaction& transaction) {
     return patch_live(transaction, resource, store_key, kind, body, subresource, force, context, created);
   });
-  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition")
-    refresh_crd(key.name);
+  if (out) after_write(resource, key.name, context.dry_run);
   return out;
 }
 

@@ -483,8 +483,7 @@ Outcome<StoredPtr> Core::insert(const Resource& resource, const std::string& ns,
     return insert_in(transaction, resource, {resource.store_name(), resource.type.namespaced ? ns : "", ""},
                      std::move(object), context, false);
   });
-  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition")
-    refresh_crd(string_at((*out)->json, {"metadata", "name"}));
+  if (out) after_write(resource, string_at((*out)->json, {"metadata", "name"}), context.dry_run);
   return out;
 }
 
@@ -534,8 +533,7 @@ Outcome<StoredPtr> Core::update(const Resource& resource, const crds::ObjectKey&
     }
     return finish(transaction, {resource, store_key, live, std::move(object), subresource}, context);
   });
-  if (out && !context.dry_run && resource.builtin && resource.type.kind == "CustomResourceDefinition")
-    refresh_crd(key.name);
+  if (out) after_write(resource, key.name, context.dry_run);
   return out;
 }
 

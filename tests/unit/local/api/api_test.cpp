@@ -174,6 +174,19 @@ TEST_F(Widgets, a_schema_prunes_defaults_and_refuses) {
   EXPECT_FALSE(find_path(warned->json(), {"spec", "colour"}));
 }
 
+// As a newer plane does with the definitions that an older one left in its folder.
+TEST_F(Widgets, a_definition_that_was_changed_from_inside_is_in_force_at_once) {
+  const std::string strict = std::string(kWidgets) + "?fieldValidation=Strict";
+  EXPECT_EQ(call("POST", strict, yaml(widget("c", "color: red, weight: 3")))->response.status, 400);
+  const auto changed = api_->mutate(types::kCustomResourceDefinitions, {"", "widgets.test.dev"}, "", [](Json& crd) {
+    crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["weight"] = {
+        {"type", "integer"}};
+    return Status();
+  });
+  ASSERT_TRUE(changed) << changed.error().message;
+  EXPECT_EQ(call("POST", strict, yaml(widget("c", "color: red, weight: 3")))->response.status, 201);
+}
+
 TEST_F(Widgets, status_and_spec_are_written_apart_and_only_spec_counts_generations) {
   make("a", "color: red");
   const std::string url = std::string(kWidgets) + "/a";
