@@ -90,7 +90,7 @@ Result<StoredPtr> Core::mutate(const crds::ResourceType& type, const crds::Objec
   const WriteContext context{.manager = options.manager, .dry_run = options.dry_run};
   const StoreKey store_key{resource->store_name(), key.ns, key.name};
   const auto out = run(context, [&](Transaction& transaction) -> Outcome<StoredPtr> {
-    const StoredPtr live = as_version(*resource, transaction.get(store_key));
+    StoredPtr live = as_version(*resource, transaction.get(store_key));
     if (!live) return not_found(type.group, type.plural, key.name);
     Json after = live->json;
     if (const Status changed = change(after); !changed) return std::unexpected(from_error(changed.error()));

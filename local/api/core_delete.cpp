@@ -43,7 +43,6 @@ Outcome<StoredPtr> Core::begin_deletion(Transaction& transaction, const Resource
   Json object = live->json;
   const bool namespace_kind = resource.builtin && resource.type.kind == "Namespace";
   const bool crd_kind = resource.builtin && resource.type.kind == "CustomResourceDefinition";
-  const std::string uid = string_at(object, {"metadata", "uid"});
   if (options.propagation) {
     drop_finalizer(object, kForeground);
     drop_finalizer(object, kOrphan);

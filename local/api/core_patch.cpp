@@ -162,16 +162,15 @@ Outcome<StoredPtr> Core::patch_live(Transaction& transaction, const Resource& re
     return bad_request("metadata.managedFields must be nil");
   if (const std::string version = string_at(body, {"apiVersion"}); version != resource.type.api_version())
     return bad_request("invalid object type: " + version + ", Kind=" + string_at(body, {"kind"}));
-  Json applied = body;
-  if (const std::string wrong = not_applicable(resource.schema, applied); !wrong.empty()) {
+  if (const std::string wrong = not_applicable(resource.schema, body); !wrong.empty()) {
     return api_fail(500, "",
                     "failed to create typed patch object (" + key.ns + "/" + key.name + "; " +
                         resource.type.api_version() + ", Kind=" + resource.type.kind + "): " + wrong);
   }
-  auto merged = server_side_apply(resource.schema, live ? live->json : Json(), applied, force,
+  auto merged = server_side_apply(resource.schema, live ? live->json : Json(), body, force,
                                   writer(resource, subresource, context));
   if (!merged) return std::unexpected(merged.error());
-  if (const std::string wrong = resource.builtin ? wrong_type(resource.schema, applied, "") : ""; !wrong.empty())
+  if (const std::string wrong = resource.builtin ? wrong_type(resource.schema, body, "") : ""; !wrong.empty())
     return api_fail(500, "", "failed to convert new object (" + key.ns + "/" + key.name + "): " + wrong);
   const std::string name = string_at(body, {"metadata", "name"});
   if (!name.empty() && name != key.name)

@@ -341,6 +341,8 @@ END
   same "$(guarded first "$second" models/guarded)" 000 "the certificate of before"
   same "$(server_pids | sort)" "$servers" "the servers' pids"
   k delete md guarded
+  no_guarded_pods() { [ -z "$(k get pods -l clops.dev/model-deployment=guarded -o name)" ]; }
+  until_true 30 no_guarded_pods   # a pod that still drains would be counted by the cases after this one
   k delete secret guarded-tls guarded-callers
 }
 
