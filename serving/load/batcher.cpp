@@ -18,11 +18,11 @@ bool rows_first(const TensorSpec& tensor) {
   return !tensor.any_shape && !tensor.shape.empty() && tensor.shape[0] < 0;
 }
 
+// What is declared of outputs is not asked: exporters write what their own example had.
 bool may_be_joined(const EngineInfo& info) {
-  for (const TensorSpec& input : info.required())
-    if (!rows_first(input) || input.datatype == Datatype::Bytes) return false;  // texts view their request
-  return !info.required().empty() && std::ranges::all_of(info.outputs, [](const TensorSpec& output) {
-    return output.on_request || rows_first(output);
+  const std::span<const TensorSpec> inputs = info.required();
+  return !inputs.empty() && std::ranges::all_of(inputs, [](const TensorSpec& input) {
+    return rows_first(input) && input.datatype != Datatype::Bytes;  // texts view their request
   });
 }
 
@@ -202,8 +202,13 @@ bool Batcher::compute_together(Target& target, const std::vector<PendingCall*>& 
   for (const PendingCall* call : calls)
     for (const uint32_t index : call->inference.request.outputs) outputs[index].wanted = true;
   bool good = static_cast<bool>(target.engine->infer(views_, *target.scratch, outputs));
-  for (const TensorBuffer& output : outputs)
-    good = good && (!output.wanted || (!output.shape().empty() && output.shape()[0] == views_.front().shape[0]));
+  const auto by_rows = [&](const TensorBuffer& output) {
+    return !output.wanted || (!output.shape().empty() && output.shape()[0] == views_.front().shape[0]);
+  };
+  if (good && !std::ranges::all_of(outputs, by_rows)) {
+    good = false;
+    target.batch->rows_most = 0;  // it does not answer row by row: never again
+  }
   size_t row = 0;
   for (PendingCall* const call : calls) {
     if (good) call->inference.take_rows(target, outputs, row);

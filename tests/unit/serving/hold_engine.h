@@ -22,6 +22,7 @@ struct Holding {
   // A call takes so long whatever its rows, and fails for a row of kRefused.
   std::chrono::microseconds busy{0};
   std::atomic<size_t> rows_most{0};  // of one computation
+  bool sums = false;                 // it answers one row, the last, to however many
   void let_go() {
     held.store(false);
     held.notify_all();
@@ -51,6 +52,11 @@ class HoldEngine final : public Engine {
     if (std::ranges::find(inputs[0].as<float>(), kRefused) != inputs[0].as<float>().end())
       return fail(Code::InvalidArgument, "a row is refused");
     if (inputs[0].rows() > holding_->rows_most.load()) holding_->rows_most.store(inputs[0].rows());
+    if (holding_->sums) {
+      outputs[0].reset(inputs[0].datatype, {1, 1});
+      outputs[0].as<float>()[0] = inputs[0].as<float>().back();
+      return {};
+    }
     outputs[0].reset(inputs[0].datatype, inputs[0].shape);
     std::memcpy(outputs[0].data(), inputs[0].data, inputs[0].count * sizeof(float));
     holding_->computed.fetch_add(1);

@@ -98,6 +98,17 @@ TEST_F(BatcherTest, a_row_that_fails_fails_its_own_call_alone) {
   for (size_t i = 0; i < requests.size(); ++i) EXPECT_EQ(open[i]->answer().status, i == 5 ? 400 : 200) << i;
 }
 
+TEST_F(BatcherTest, a_model_that_does_not_answer_row_by_row_is_asked_for_each_call_alone_ever_after) {
+  holding->sums = true;
+  start();
+  for (int times = 0; times < 2; ++times) {
+    holding->held.store(true);
+    send_at_once(std::vector<std::string>(12, ask_for(7)));
+    for (const auto& one : open) EXPECT_EQ(value_of(one->answer()), 7);
+    EXPECT_EQ(holding->rows_most.exchange(0) > 1, times == 0);
+  }
+}
+
 TEST_F(BatcherTest, calls_of_other_widths_and_those_to_come_behind_on_the_same_connection_are_answered_in_order) {
   start();
   std::vector<std::string> requests;
