@@ -34,7 +34,9 @@ class Server:
         if found is None:
             raise RuntimeError(f"clops-server did not start: {line!r} {self.said()}")
         self.http, self.admin = found.groups()
-        with urllib.request.urlopen(f"http://{self.http}/v2/health/ready?wait_ms=10000", timeout=20):
+        encrypted = any(flag.startswith("--tls-cert=") for flag in flags)
+        ready = f"{self.admin}/readyz" if encrypted else f"{self.http}/v2/health/ready"
+        with urllib.request.urlopen(f"http://{ready}?wait_ms=10000", timeout=20):
             pass    # anything but 200 is raised
 
     def said(self):
