@@ -68,6 +68,9 @@ class Access(support.unittest.TestCase):
     def write_files(cls):
         pass
 
+    def setUp(self):
+        self.pair = self.http(), self.grpc()
+
     def http(self, host="127.0.0.1", ca=None):
         path = str(ca or self.ca)
         client = tritonclient.http.InferenceServerClient(
@@ -83,14 +86,25 @@ class Access(support.unittest.TestCase):
     def both(self, headers):
         """What each wire answers to these headers: the prediction, or the status as text."""
         out = []
-        for module, client in ((tritonclient.http, self.http()), (tritonclient.grpc, self.grpc())):
+        for module, client in zip((tritonclient.http, tritonclient.grpc), self.pair):
             inputs, wanted = row(module)
             try:
-                got = client.infer("diabetes", inputs, headers=headers).as_numpy("predict").item()
+                got = client.infer("diabetes", inputs, headers=dict(headers)).as_numpy("predict").item()
                 self.assertEqual(got, wanted)
                 out.append("good")
             except InferenceServerException as error:
                 self.assertTrue(error.message())
+                out.append(error.status())
+        return tuple(out)
+
+    def metadata(self, token):
+        """The same of a call without a body."""
+        out = []
+        for client in self.pair:
+            try:
+                client.get_model_metadata("diabetes", headers={"authorization": f"Bearer {token}"})
+                out.append("good")
+            except InferenceServerException as error:
                 out.append(error.status())
         return tuple(out)
 
@@ -177,25 +191,13 @@ class Tokens(Access):
             self.assertEqual(client.infer("diabetes", inputs).as_numpy("predict").item(), wanted)
 
     def test_z_tokens_are_exchanged_while_clients_are_connected(self):
-        client, grpc_client = self.http(), self.grpc()
         later = "a-later-token-of-batch-2222"
-
-        def status(token):
-            out = []
-            for one in (client, grpc_client):
-                try:
-                    one.get_model_metadata("diabetes", headers={"authorization": f"Bearer {token}"})
-                    out.append("good")
-                except InferenceServerException as error:
-                    out.append(error.status())
-            return tuple(out)
-
-        self.assertEqual(status(TOKEN), ("good", "good"))
+        self.assertEqual(self.metadata(TOKEN), ("good", "good"))
         (self.folder / "callers/batch").write_text(later + "\n")
-        self.assertTrue(support.eventually(lambda: status(TOKEN) == UNKNOWN))
-        self.assertEqual(status(later), ("good", "good"))
+        self.assertTrue(support.eventually(lambda: self.metadata(TOKEN) == UNKNOWN))
+        self.assertEqual(self.metadata(later), ("good", "good"))
         (self.folder / "callers/batch").write_text(TOKEN + "\n")
-        self.assertTrue(support.eventually(lambda: status(later) == UNKNOWN))
+        self.assertTrue(support.eventually(lambda: self.metadata(later) == UNKNOWN))
 
 
 class Jwts(Access):
@@ -245,7 +247,7 @@ class Jwts(Access):
                 "exchanged claims": f"{head}.{admin}.{signature}", "none at all": "a.b.c"}.items():
             for _ in range(2):    # the second time from what is remembered
                 self.assertEqual(self.verdict(token), UNKNOWN, what)
-            self.assertNotIn(token, self.server.said())
+            self.assertNotIn(token.rsplit(".", 1)[0], self.server.said())
 
     def test_a_good_one_without_the_right_is_forbidden(self):
         before = self.refused("not_enough")
@@ -256,20 +258,8 @@ class Jwts(Access):
     def test_one_that_was_accepted_ends_with_its_time(self):
         """The leeway is a minute: this one ends in two seconds, on connections that have used it."""
         token = self.token(exp=int(time.time()) - 57)
-        client, grpc_client = self.http(), self.grpc()
-
-        def status():
-            out = []
-            for one in (client, grpc_client):
-                try:
-                    one.get_model_metadata("diabetes", headers={"authorization": f"Bearer {token}"})
-                    out.append("good")
-                except InferenceServerException as error:
-                    out.append(error.status())
-            return tuple(out)
-
-        self.assertEqual(status(), ("good", "good"))
-        self.assertTrue(support.eventually(lambda: status() == UNKNOWN))
+        self.assertEqual(self.metadata(token), ("good", "good"))
+        self.assertTrue(support.eventually(lambda: self.metadata(token) == UNKNOWN))
 
     def test_z_a_key_that_is_taken_away_ends_its_tokens(self):
         token, other = self.token(self.ec, "ES256", "ec"), self.token()
