@@ -36,7 +36,9 @@ class Server:
             raise RuntimeError(f"clops-server did not start: {line!r} {self.said()}")
         self.http, self.admin = found.groups()
         if not eventually(self.ready):
-            raise RuntimeError(f"clops-server was not ready: {self.said()}")
+            said = self.said()
+            self.stop()
+            raise RuntimeError(f"clops-server was not ready: {said}")
 
     def ready(self):
         try:
