@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 dir=${CLOPS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/clops}/collector/$(cat main.go go.mod.in | sha256sum | cut -c1-16)
 if [ ! -x "$dir/collector" ]; then
-  command -v go >/dev/null || { echo "$0: needs Go 1.24 or newer (go.dev/dl, or your system's package)" >&2; exit 3; }
+  command -v go >/dev/null || { echo "$0: needs Go 1.25 or newer (go.dev/dl, or your system's package)" >&2; exit 3; }
   mkdir -p "$dir"
   exec 9>"$dir/lock"; flock 9   # two may ask at once
   cp main.go "$dir/" && cp go.mod.in "$dir/go.mod"
