@@ -30,6 +30,8 @@ for peer in mlserver kserve bentoml; do
   VENVS+="$peer=$home "
 done
 export VENVS
+export GRPC_LOAD=$CLOPS_BENCH_BUILD/bin/grpc_load
+[ "$GRPC_LOAD" -nt bench/server/grpc_load.cc ] || g++ -O2 -std=c++17 bench/server/grpc_load.cc -o "$GRPC_LOAD" -lnghttp2
 case " $asked " in *" echo "*)
   pkg-config --exists grpc++ || { echo "bench: grpc++ is missing: apt-get install libgrpc++-dev" >&2; exit 1; }
   export ECHO=$CLOPS_BENCH_BUILD/bin/grpc_echo

@@ -3,7 +3,7 @@
     server_table.py WORK      (environment: BIN, VENVS as "name=folder ..."; BENCH_SECONDS, BENCH_RUNS, BENCH_SERVERS)
 
 A server is asked one row and 100 rows of 30 floats, as JSON, as binary tensors and over gRPC, where it speaks them, on 1,
-16 and 256 connections. wrk loads HTTP, h2load gRPC. CPU is of the server's process and all that descend from it, from /proc; so is PSS.
+16 and 256 connections. wrk loads HTTP, grpc_load gRPC, h2load at a given rate. CPU is of the server's process and all that descend from it, from /proc; so is PSS.
 """
 import json
 import os
@@ -230,29 +230,6 @@ def start_bentoml():
 
 
 # ---- load
-def h2load(server, wire, kind, connections, seconds, rate, log=None):
-    """What it says; with `log` it also writes a line a request there, which costs it as much as a third of a request."""
-    port, path = server.wires[wire]
-    argv = ["taskset", "-c", "1", "h2load", "-t1", f"-c{connections}", "-m1", f"-D{seconds}", f"-d{WORK / 'body'}",
-            f"-Hcontent-type: {kind}"]
-    argv += ["-Hte: trailers"] if wire == "grpc" else ["--h1"]
-    argv += [f"--rps={max(1, round(rate / connections))}"] if rate else []
-    argv += [f"--log-file={log}"] if log else []
-    return subprocess.run([*argv, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True, timeout=120).stdout
-
-
-def latencies(server, wire, kind, connections, seconds, rate=0):
-    """(answered, p50, p99, p99.9 in microseconds); None: it failed."""
-    log = WORK / "h2load.log"
-    log.unlink(missing_ok=True)
-    h2load(server, wire, kind, connections, seconds, rate, log)
-    lines = [line.split("\t") for line in log.read_text().splitlines()]
-    times = sorted(int(line[2]) for line in lines if line[1] == "200")
-    if not times or len(times) < 0.99 * len(lines):
-        return None
-    return len(times), *(times[min(len(times) - 1, int(q * len(times)))] for q in (.5, .99, .999))
-
-
 def load(server, wire, count, connections, seconds, rate=0):
     """(requests a second, p50, p99, p99.9 in microseconds, CPU microseconds a request); None: it failed."""
     port, path = server.wires[wire]
@@ -260,22 +237,30 @@ def load(server, wire, count, connections, seconds, rate=0):
     (WORK / "body").write_bytes(body)
     cpu = server.cpu()
     if rate:
-        got = latencies(server, wire, kind, connections, seconds, rate)
-        return got and (got[0] / seconds, *got[1:], (server.cpu() - cpu) / got[0] * 1e6)
-    if wire == "grpc":  # as many as it can without a log; then the latencies
-        said = h2load(server, wire, kind, connections, seconds, rate)
+        log = WORK / "h2load.log"
+        log.unlink(missing_ok=True)
+        subprocess.run(["taskset", "-c", "1", "h2load", "--h1", "-t1", f"-c{connections}", "-m1", f"-D{seconds}", f"-d{WORK / 'body'}",
+                        f"-Hcontent-type: {kind}", f"--log-file={log}", f"--rps={max(1, round(rate / connections))}",
+                        f"http://127.0.0.1:{port}{path}"], capture_output=True, timeout=120)
         cpu = server.cpu() - cpu
-        found = re.search(r"(\d+) done, (\d+) succeeded", said)
-        done, good = map(int, found.groups()) if found else (0, 0)
-        got = latencies(server, wire, kind, connections, 1)
-        if got is None or good == 0 or good < 0.99 * done:
+        lines = [line.split("\t") for line in log.read_text().splitlines()]
+        times = sorted(int(line[2]) for line in lines if line[1] == "200")
+        if not times or len(times) < 0.99 * len(lines):
             return None
-        return good / seconds, *got[1:], cpu / good * 1e6
+        at = lambda q: times[min(len(times) - 1, int(q * len(times)))]
+        return len(times) / seconds, at(.5), at(.99), at(.999), cpu / len(times) * 1e6
+    if wire == "grpc":
+        said = subprocess.run(["taskset", "-c", "1", os.environ["GRPC_LOAD"], str(port), path, str(WORK / "body"), str(connections),
+                               str(seconds)], capture_output=True, text=True, timeout=120).stdout
+        return result(said, server.cpu() - cpu)
     environment = {**os.environ, "BODY": str(WORK / "body"), "TARGET": path, "TYPE": kind, "HEADER": header}
     said = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s",
                            str(ROOT / "bench/server/wrk.lua"), f"http://127.0.0.1:{port}"],
                           capture_output=True, text=True, env=environment, timeout=120).stdout
-    cpu = server.cpu() - cpu
+    return result(said, server.cpu() - cpu)
+
+
+def result(said, cpu):
     found = re.search(r"^result (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said, re.M)
     if not found or int(found[1]) == 0 or int(found[6]) > 0:
         return None
