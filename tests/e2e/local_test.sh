@@ -35,7 +35,7 @@ case_nothing_acknowledged_is_lost() {
     version "kept-$i" "pvc://samples/kept-$i.json" | clops apply -f -
     pid=$(plane_pid)
     kill -9 "$pid"
-    until_true 10 bash -c "! kill -0 $pid 2> /dev/null"  # until then it is up
+    until_true 10 bash -c "! readlink /proc/$pid/exe > /dev/null"  # until then it is up
     clops local up
     clops get mv "kept-$i" -o name
   done
