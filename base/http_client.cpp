@@ -264,8 +264,7 @@ class Loop {
       const auto it =
           std::ranges::find_if(active_, [&](const TransferPtr& t) { return t->easy == message->easy_handle; });
       if (it == active_.end()) continue;
-      const TransferPtr transfer = *it;
-      finish(transfer, outcome(*transfer, code));
+      finish(TransferPtr(*it), outcome(**it, code));  // the list lets go of its own
     }
   }
 
@@ -382,7 +381,11 @@ class Loop {
     const auto add = [&](const std::string& line) {
       transfer.headers = curl_.slist_append(transfer.headers, line.c_str());
     };
-    for (const auto& [name, value] : request.headers.items) add(value.empty() ? name + ";" : name + ": " + value);
+    for (const auto& [name, value] : request.headers.items) {
+      std::string line = name;
+      line.append(value.empty() ? ";" : ": ").append(value);
+      add(line);
+    }
     add("Expect:");
     const bool sends_body =
         !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
