@@ -33,18 +33,24 @@ Result<std::string> read_file(const std::filesystem::path& path, size_t bytes_ma
   struct stat st{};
   if (::fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode)) return io_error(path, EISDIR);
   std::string out;
-  // As large as it says, so that it need not be moved as it grows; what it says is not relied on.
-  if (S_ISREG(st.st_mode)) out.reserve(std::min(static_cast<size_t>(st.st_size), bytes_max));
-  char buffer[65536];
+  // As large as it says, so that it need not be moved as it grows, and a byte to see its end by; what it says is not
+  // relied on.
+  constexpr size_t kPiece = 64u << 10;
+  const bool known = S_ISREG(st.st_mode) && st.st_size > 0;  // not those of /proc
+  out.reserve(known ? std::min(static_cast<size_t>(st.st_size), bytes_max) + 1 : kPiece);
   for (;;) {
-    const ssize_t n = ::read(file.fd, buffer, sizeof buffer);
+    const size_t before = out.size();
+    ssize_t n = 0;
+    out.resize_and_overwrite(before < out.capacity() ? out.capacity() : before + kPiece, [&](char* data, size_t room) {
+      n = ::read(file.fd, data + before, room - before);
+      return before + static_cast<size_t>(std::max<ssize_t>(n, 0));
+    });
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return io_error(path, errno);
     if (n == 0) return out;
-    if (out.size() + static_cast<size_t>(n) > bytes_max) {
+    if (out.size() > bytes_max) {
       return fail(Code::TooLarge, path.string() + ": larger than the limit of " + std::to_string(bytes_max) + " bytes");
     }
-    out.append(buffer, static_cast<size_t>(n));
   }
 }
 

@@ -12,7 +12,7 @@ using forest::kBlock;
 
 // Beyond this many slots, looking only at the numbers that a row's path tests may beat ranking all of them.
 constexpr uint32_t kSlotsWorthAsking = 1024;
-constexpr double kMeasureUs = 250;  // of one kernel, about
+constexpr double kMeasureUs = 150;  // of one kernel, about
 
 std::string text(double number) {
   char buffer[32];
