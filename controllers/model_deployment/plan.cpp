@@ -257,6 +257,7 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .sticky_column = object.spec.routing.sticky_column,
                            .validation = object.spec.validation,
                            .mirror = object.spec.mirror,
+                           .batcher = object.spec.batcher,
                            .logger = object.spec.logger};
   if (model.logger) model.logger->ns = object.meta.ns;
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});

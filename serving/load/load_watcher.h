@@ -28,7 +28,6 @@ class LoadWatcher final : public CallWatcher {
 
   Duration delay_, cheap_;
   QueueRule queue_;
-  VariantGate* entered_ = nullptr;  // of the call in hand
   long interruptions_ = 0;
 };
 
