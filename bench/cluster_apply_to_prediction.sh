@@ -2,9 +2,9 @@
 # Time from `kubectl apply` of a ModelVersion and a ModelDeployment to the first correct prediction through the Service, over
 # the time that a bare pod of the same image takes to become ready, on a real Kubernetes of one node (tests/cluster): several
 # rounds in turn on one cluster, each under new names. A figure is the ratio of the medians. There are two: with Kubernetes as
-# it comes (the last line's), where kube-proxy writes rules at most once a second, which most first predictions wait for; and with kube-proxy told to write them at once (iptables.minSyncPeriod: 0s), which leaves what clops itself
-# takes. Needs root. BENCH_RUNS: how many rounds of each. BENCH_PROFILE=1: where the last round's time went, as the API
-# server's audit log has it.
+# it comes (the last line's), where kube-proxy writes rules at most once a second, which most first predictions wait for; and
+# with kube-proxy told to write them at once (iptables.minSyncPeriod: 0s), which leaves what clops itself takes. Needs root.
+# BENCH_RUNS: how many rounds of each. BENCH_PROFILE=1: where the last round's time went, as the API server's audit log has it.
 # targets: clops-server clops-operator
 set -euo pipefail
 if [ -z "${CLOPS_BENCH_INSIDE:-}" ]; then
