@@ -177,7 +177,7 @@ Routing read_routing(const Reader& in) {
 }
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
-  in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
+  in.only({"variants", "mirror", "batcher", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
            "tolerations", "imagePullSecrets", "steps", "logger", "validation", "tls", "auth"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
@@ -191,6 +191,7 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.mirror = read_mirror(in, true);
+  spec.batcher = read_batcher(in, true);
   spec.routing = read_routing(in.child("routing"));
   spec.validation = read_validation(in, true);
   spec.steps = read_steps(in.child("steps"));
@@ -263,6 +264,7 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
     out["variants"].push_back(std::move(item));
   }
   put_mirror(out, spec.mirror);
+  put_batcher(out, spec.batcher);
   if (!spec.steps.empty()) out["steps"] = encode(spec.steps);
   Json key = Json::object();
   put(key, "header", spec.routing.sticky_header);

@@ -39,6 +39,7 @@ struct Routing {
 struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   std::optional<Mirror> mirror;
+  std::optional<Batcher> batcher;
   Routing routing;
   std::optional<Validation> validation;
   Steps steps;                  // of variants that have none of their own

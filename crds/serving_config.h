@@ -64,6 +64,7 @@ struct ServingModel {         // one ModelDeployment
   std::string sticky_parameter, sticky_column;
   std::optional<Validation> validation;
   std::optional<Mirror> mirror;
+  std::optional<Batcher> batcher;
   std::optional<Logger> logger;
   RoutingOverride chosen_by;
   bool operator==(const ServingModel&) const = default;

@@ -50,6 +50,7 @@ Json to_json(const ServingModel& model) {
   put(out, "stickyColumn", model.sticky_column);
   put_validation(out, model.validation);
   put_mirror(out, model.mirror);
+  put_batcher(out, model.batcher);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
   }
@@ -100,6 +101,7 @@ ServingModel read_model(const Reader& in) {
                      .sticky_column = in.text("stickyColumn"),
                      .validation = read_validation(in, false),
                      .mirror = read_mirror(in, false),
+                     .batcher = read_batcher(in, false),
                      .logger = read_logger(in, false),
                      .chosen_by = read_override(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {

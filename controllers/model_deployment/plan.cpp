@@ -257,6 +257,7 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .sticky_column = object.spec.routing.sticky_column,
                            .validation = object.spec.validation,
                            .mirror = object.spec.mirror,
+                           .batcher = object.spec.batcher,
                            .logger = object.spec.logger,
                            .chosen_by = object.spec.routing.chosen_by};
   if (model.logger) model.logger->ns = object.meta.ns;

@@ -114,6 +114,12 @@ class Http2 final : public StreamHandler {
   CallStream* stream_of(int32_t id) const {
     return static_cast<CallStream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
   }
+  CallStream::Parts parts() {
+    CallStream::Parts out = shared_.parts();
+    out.alone = open_.size() < 2;
+    return out;
+  }
+  void take_up();
   void respond(CallStream& stream);
   bool submit(CallStream& stream);
   void end_late(TimePoint now);
@@ -127,7 +133,8 @@ class Http2 final : public StreamHandler {
   TimePoint now_{}, heard_{}, pinged_{}, leave_at_{};
   double idle_frames_ = 0;  // how many more are let pass
   TimePoint refilled_{};
-  size_t held_ = 0;  // of all calls, as of the last bytes that came, and these
+  size_t held_ = 0;   // of all calls, as of the last bytes that came, and these
+  size_t later_ = 0;  // calls that are answered at the end of the loop's round
   bool more_ = false, completed_ = false, calm_ = false, retired_ = false, noticed_ = false, left_ = false;
 };
 
@@ -192,6 +199,7 @@ Progress Http2::on_input(std::string_view in, std::string& out) {
   if (session_ == nullptr) return {.consumed = in.size(), .next = Next::Close};
   now_ = shared_.service.now();
   completed_ = false;
+  if (later_ > 0) take_up();
   if (!in.empty()) {
     heard_ = now_;
     held_ = held_bytes();
@@ -210,7 +218,18 @@ Progress Http2::on_input(std::string_view in, std::string& out) {
   Progress progress = pump(out);
   progress.consumed = in.size();
   progress.completed = completed_;
+  if (later_ > 0 && progress.next == Next::Read) progress.next = Next::Later;
   return progress;
+}
+
+// The round is over, and what its calls asked for is computed.
+void Http2::take_up() {
+  later_ = 0;
+  for (const auto& stream : open_) {
+    if (!stream->later()) continue;
+    stream->look_for_news(parts());
+    respond(*stream);
+  }
 }
 
 // Writes what may be written now, up to the loop's limit.
@@ -280,7 +299,8 @@ int Http2::on_frame(const nghttp2_frame& frame) {
   CallStream* const stream = stream_of(frame.hd.stream_id);
   if (stream == nullptr) return 0;
   if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) stream->begin(shared_.parts());
-  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->end(shared_.parts());
+  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->end(parts());
+  if (stream->later()) ++later_;
   respond(*stream);
   return 0;
 }

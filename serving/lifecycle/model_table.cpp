@@ -103,6 +103,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     if (!router) return fail_in("model " + model.name, router.error());
     TableModel to{.name = model.name, .router = std::move(*router), .variants = {}, .stable = 0, .ready = true};
     to.logger = model.logger;
+    to.batcher = model.batcher;
     const bool wanted_here = !unloaded.contains(model.name);
     for (const crds::ServingVariant& wanted : model.variants) {
       if (wanted_here) {

@@ -11,7 +11,7 @@
 namespace clops::serving {
 namespace {
 
-constexpr int kDeadlineStatus = 504;
+constexpr int kDeadlineStatus = 504, kGoneStatus = 499;
 constexpr size_t kTagHex = 16;  // of an id's signature: 64 bits
 
 void append_tag(const HmacSha256& key, std::string_view message, std::string& out) {
@@ -50,7 +50,24 @@ void TableService::on_stop() {
   parts_.tables.leave(parts_.slot);
 }
 
+void TableService::on_later() {
+  if (parts_.batcher != nullptr) parts_.batcher->compute();
+}
+
+void TableService::on_taken_up() {
+  if (parts_.batcher == nullptr || !parts_.batcher->pending()) return;
+  for (const int64_t ticket : parts_.batcher->unclaimed()) {
+    PendingCall& gone = parts_.batcher->at(ticket);
+    gone.end.status = kGoneStatus;
+    gone.end.error = "the client had gone before its answer was there";
+    gone.end.end = now();
+    end(gone.call, gone.end);
+    parts_.batcher->release(ticket);
+  }
+}
+
 void TableService::refresh() {
+  if (parts_.batcher != nullptr && parts_.batcher->pending()) return;  // of the table that they were begun with
   const ModelTable* table = parts_.tables.current(parts_.slot);
   if (table == table_) return;
   table_ = table;
@@ -82,6 +99,8 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   out->load.limits = variant.limits;
   out->load.gate = variant.gate.get();
   to.load = &out->load;
+  if (parts_.batcher != nullptr) out->batch = make_variant_batch(engine.info(), model.batcher);
+  to.batch = out->batch.get();
   to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
   if (model.logger && parts_.events != nullptr)
@@ -206,11 +225,10 @@ void TableService::number_schemas(Model& model) {
 Result<Target*> TableService::route(const CallInfo& call) {
   settling_ = nullptr;
   CLOPS_ASSIGN(Target* const target, choose(call));
-  target->timed = false;       // a watcher may want it
   if (settling_ == nullptr) {  // else settle() is to come
     for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
   }
-  if (target->counters->figures.begin(call.begin)) target->timed = true;
+  if (target->counters->figures.begin(call.begin)) call.notes.timed = true;
   return target;
 }
 
@@ -223,11 +241,10 @@ Result<Target*> TableService::settle(const CallInfo& call, Target& target, Infer
     (void)append_sticky(request.sticky_key, request.views[target.sticky_input], target.sticky_offset);
   }
   CLOPS_ASSIGN(Target* const chosen, answering(*model, router.choose_by(request.sticky_key, random_.next()).variant));
-  if (chosen != &target) chosen->timed = false;
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *chosen));
   if (chosen == &target) return chosen;
   target.counters->figures.leave();
-  if (chosen->counters->figures.begin(call.begin)) chosen->timed = true;
+  if (chosen->counters->figures.begin(call.begin)) call.notes.timed = true;
   return chosen;
 }
 

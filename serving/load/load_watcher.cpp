@@ -48,7 +48,7 @@ Status LoadWatcher::enter(const CallInfo& call, Target& target) {
       gate.computing.fetch_sub(1, std::memory_order_relaxed);
       return refuse(target, Refusal::Concurrency);
     }
-    entered_ = &gate;
+    call.notes.entered = &gate;
   }
   if (load.limits.max_requests_per_second > 0 && !gate.rate.take(call.begin, load.limits.max_requests_per_second))
     return refuse(target, Refusal::Rate);
@@ -66,10 +66,10 @@ Status LoadWatcher::decoded(const CallInfo& call, Target& target, const Inferenc
 }
 
 void LoadWatcher::after(const CallInfo& call, const CallEnd& end) {
-  if (VariantGate* const gate = std::exchange(entered_, nullptr))
+  if (VariantGate* const gate = std::exchange(call.notes.entered, nullptr))
     gate->computing.fetch_sub(1, std::memory_order_relaxed);
   if (end.target != nullptr && end.target->load != nullptr && end.status == 200)
-    end.target->load->service.add(end.end - call.begin);
+    end.target->load->service.add(end.spent > Duration{} ? end.spent : end.end - call.begin);
 }
 
 }  // namespace clops::serving

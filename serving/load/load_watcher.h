@@ -27,7 +27,6 @@ class LoadWatcher final : public CallWatcher {
 
   Duration delay_, cheap_;
   QueueRule queue_;
-  VariantGate* entered_ = nullptr;  // of the call in hand
 };
 
 }  // namespace clops::serving

@@ -85,13 +85,15 @@ TEST(ServingConfig, who_may_choose_is_said_only_where_somebody_may) {
   EXPECT_EQ(decode_serving_config(encode(config)), config);
 }
 
-TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
+TEST(ServingConfig, limits_mirror_and_batcher_are_said_only_where_there_are_any) {
   EXPECT_EQ(encode(sample()).find("limits"), std::string::npos);
   EXPECT_EQ(encode(sample()).find("mirror"), std::string::npos);
+  EXPECT_EQ(encode(sample()).find("batcher"), std::string::npos);
   ServingConfig config = sample();
   config.models[0].variants[1].limits = {
       .max_concurrent = 2, .max_requests_per_second = 500, .max_queue_delay_ms = 250};
   config.models[0].mirror = Mirror{"challenger", 20};
+  config.models[0].batcher = Batcher{64, 20};
   const auto back = decode_serving_config(encode(config));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, config);
