@@ -72,6 +72,7 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
                       .counters = counters.get_mirrored({model.name, mirror->serves.version, mirror->name}),
                       .percent = static_cast<uint32_t>(wanted.percent),
                       .fits = inputs.has_value()};
+    route.predictions = route.counters->predictions(prediction_columns(mirror->engine->info()));
     if (inputs) route.inputs = std::move(*inputs);
     variant.mirror = std::make_shared<const MirrorRoute>(std::move(route));
   }

@@ -23,16 +23,6 @@ void append_tag(const HmacSha256& key, std::string_view message, std::string& ou
   }
 }
 
-void count_predictions(const Target& target, const Inference& inference) {
-  PredictionShard& shard = *target.predictions;
-  const std::vector<PredictionColumn>& columns = shard.columns();
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto& asked = inference.request.outputs;
-    if (std::ranges::find(asked, columns[i].output_index) == asked.end()) continue;
-    shard.add(i, columns[i], inference.computed(columns[i].output_index));
-  }
-}
-
 }  // namespace
 
 TableService::TableService(Parts parts) : parts_(std::move(parts)) {
@@ -345,7 +335,7 @@ void TableService::end(const CallInfo& call, const CallEnd& end) {
   if (end.target != nullptr && end.target->validated != nullptr && end.status == 400 && end.inference == nullptr)
     end.target->validated->ended(ValidationEnd::Schema);
   if (end.status == 200 && end.target != nullptr && end.inference != nullptr)
-    count_predictions(*end.target, *end.inference);
+    add_predictions(*end.target->predictions, *end.inference);
   if (end.target != nullptr) counters.figures.end(call, end);
   CallEnd told = end;
   told.events = events_of(call, end);
