@@ -2,9 +2,9 @@
 # Time from `kubectl apply` of a ModelVersion and a ModelDeployment to the first correct prediction through the Service, over
 # the time that a bare pod of the same image takes to become ready, on a real Kubernetes of one node (tests/cluster): several
 # rounds in turn on one cluster, each under new names. A figure is the ratio of the medians. There are two: with Kubernetes as
-# it comes (the last line's), where kube-proxy writes rules at most once a second, which most first predictions wait for; and with kube-proxy told to write them at once (iptables.minSyncPeriod: 0s), which leaves what clops itself
-# takes. Needs root. BENCH_RUNS: how many rounds of each. BENCH_PROFILE=1: where the last round's time went, as the API
-# server's audit log has it.
+# it comes (the last line's), where kube-proxy writes rules at most once a second, which most first predictions wait for; and
+# with kube-proxy told to write them at once (iptables.minSyncPeriod: 0s), which leaves what clops itself takes. Needs root.
+# BENCH_RUNS: how many rounds of each. BENCH_PROFILE=1: where the last rounds' time went, as the API server's audit log has it.
 # targets: clops-server clops-operator
 set -euo pipefail
 if [ -z "${CLOPS_BENCH_INSIDE:-}" ]; then
@@ -141,14 +141,14 @@ done
 while IFS=$'\t' read -r name _ bytes _; do echo "image_bytes of ${name%:*}: $bytes"; done < "$work/images.tsv"
 echo "PSS of a serving pod: $(pss app.kubernetes.io/name=clops-server bench) MB"
 echo "PSS of the leading operator: $(pss app.kubernetes.io/name=clops-operator clops-system) MB"
-if [ -n "${BENCH_PROFILE:-}" ]; then
-  echo "milliseconds of the last round: who asked what of the API server, writes only"
-  grep -F "round-default-$rounds" "$CLOPS_CLUSTER_DIR/log/audit.log" | jq -r 'select(.verb | IN("create", "patch", "update", "delete")) |
+for way in ${BENCH_PROFILE:+at-once default}; do
+  first=''; echo "milliseconds of the last round ($way): who asked what of the API server, writes only"
+  grep -F "round-$way-$rounds" "$CLOPS_CLUSTER_DIR/log/audit.log" | jq -r 'select(.verb | IN("create", "patch", "update", "delete")) |
     select(.responseStatus.code < 300 and .objectRef.resource != "events") | [.stageTimestamp, .user.username, .verb, .objectRef.resource, .objectRef.subresource // "-", .objectRef.name // "-"] | @tsv' |
     sort | while IFS=$'\t' read -r at who rest; do
       ms=$(date -d "$at" +%s%3N); : "${first:=$ms}"; printf '%6d  %-50s %s\n' $((ms - first)) "${who##*:}" "$rest"
     done
-fi
+done
 ratio() { awk -v a="$(median < "$work/$1-ours" | cut -d' ' -f2)" -v b="$(median < "$work/$1-bare" | cut -d' ' -f2)" 'BEGIN {printf "%.2f\n", a / b}'; }
 echo "with kube-proxy told to write rules at once: $(ratio at-once)"
 echo "cluster_apply_to_prediction: $(ratio default)"

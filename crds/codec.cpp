@@ -4,6 +4,7 @@
 #include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/logger_codec.h"
+#include "crds/override_codec.h"
 #include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
 
@@ -156,7 +157,7 @@ std::map<std::string, std::string> read_quantities(const Json& object, const Rea
 }
 
 Routing read_routing(const Reader& in) {
-  in.only({"stickyKey", "rules"});
+  in.only({"stickyKey", "rules", "override"});
   Routing routing;
   if (in.has("stickyKey")) {
     const Reader key = in.child("stickyKey");
@@ -171,6 +172,7 @@ Routing read_routing(const Reader& in) {
     r.only({"header", "value", "variant"});
     routing.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });
+  routing.chosen_by = read_override(in, true);
   return routing;
 }
 
@@ -273,6 +275,7 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});
   }
+  if (!spec.routing.chosen_by.callers.empty()) put_override(out["routing"], spec.routing.chosen_by);
   if (spec.replicas) out["replicas"] = *spec.replicas;
   if (!spec.resources.requests.empty()) out["resources"]["requests"] = spec.resources.requests;
   if (!spec.resources.limits.empty()) out["resources"]["limits"] = spec.resources.limits;

@@ -6,6 +6,7 @@
 #include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/logger_codec.h"
+#include "crds/override_codec.h"
 #include "crds/serving_config.h"
 #include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
@@ -63,6 +64,7 @@ Json to_json(const ServingModel& model) {
     out["buckets"].push_back({{"begin", run.begin}, {"end", run.end}, {"variant", run.variant}});
   }
   put_logger(out, model.logger);
+  put_override(out, model.chosen_by);
   return out;
 }
 
@@ -100,7 +102,8 @@ ServingModel read_model(const Reader& in) {
                      .validation = read_validation(in, false),
                      .mirror = read_mirror(in, false),
                      .batcher = read_batcher(in, false),
-                     .logger = read_logger(in, false)};
+                     .logger = read_logger(in, false),
+                     .chosen_by = read_override(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });

@@ -258,7 +258,8 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .validation = object.spec.validation,
                            .mirror = object.spec.mirror,
                            .batcher = object.spec.batcher,
-                           .logger = object.spec.logger};
+                           .logger = object.spec.logger,
+                           .chosen_by = object.spec.routing.chosen_by};
   if (model.logger) model.logger->ns = object.meta.ns;
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;

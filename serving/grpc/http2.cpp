@@ -112,8 +112,11 @@ class Http2 final : public StreamHandler {
   int on_send(CallStream& stream, const uint8_t* head, size_t bytes);
 
  private:
-  CallStream* stream_of(int32_t id) const {
-    return static_cast<CallStream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+  // Mostly the one that was asked for last: a call's headers and frames come together.
+  CallStream* stream_of(int32_t id) {
+    if (recent_ == nullptr || recent_->id() != id)
+      recent_ = static_cast<CallStream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+    return recent_;
   }
   CallStream::Parts parts() {
     CallStream::Parts out = shared_.parts();
@@ -130,6 +133,7 @@ class Http2 final : public StreamHandler {
   Shared& shared_;
   Session session_;
   std::vector<std::unique_ptr<CallStream>> open_;
+  CallStream* recent_ = nullptr;  // one of open_
   std::string* out_ = nullptr;  // while pump() runs
   TimePoint now_{}, heard_{}, pinged_{}, leave_at_{};
   double idle_frames_ = 0;  // how many more are let pass
@@ -272,7 +276,7 @@ int Http2::on_headers_begun(const nghttp2_frame& frame) {
   auto stream = shared_.take();
   stream->open(frame.hd.stream_id, shared_.service.arrived());
   nghttp2_session_set_stream_user_data(session_.get(), frame.hd.stream_id, stream.get());
-  open_.push_back(std::move(stream));
+  recent_ = open_.emplace_back(std::move(stream)).get();
   return 0;
 }
 
@@ -390,6 +394,7 @@ int Http2::on_frame_sent(const nghttp2_frame& frame) {
 int Http2::on_closed(int32_t id) {
   const auto at = std::ranges::find(open_, id, [](const auto& stream) { return stream->id(); });
   if (at == open_.end()) return 0;
+  if (recent_ == at->get()) recent_ = nullptr;
   shared_.give_back(std::move(*at));
   *at = std::move(open_.back());
   open_.pop_back();

@@ -153,8 +153,14 @@ Status TableService::begin(const CallInfo& call) {
 
 Result<Target*> TableService::choose(const CallInfo& call) {
   CLOPS_ASSIGN(Model* const model, find(call.model));
-  if (!call.version.empty()) return by_version(*model, call.version);
-  const Route route = model->table->router.choose_from(call.headers, random_.next());
+  const Router& router = model->table->router;
+  const bool by_split = call.version.empty();
+  const Route route = by_split ? router.choose_from(call.headers, random_.next()) : Route{};
+  if (router.has_choosers() && route.reason != RouteReason::Rule) {
+    CLOPS_ASSIGN(const std::optional<uint32_t> asked, router.asked_for(call.headers, call.caller));
+    if (asked) return chosen(*model, *asked, call.version);
+  }
+  if (!by_split) return by_version(*model, call.version);
   if (route.reason != RouteReason::Content) return answering(*model, route.variant);
   settling_ = model;
   return first_to_decode(*model);
@@ -165,6 +171,18 @@ Result<Target*> TableService::answering(const Model& model, uint32_t number) {
   if (variant == nullptr)
     return fail(Code::Unavailable, "model " + json_text(model.table->name) + " is not loaded yet");
   return &variant->target;
+}
+
+// The very variant that its caller asked for, or nothing: no other stands in for it.
+Result<Target*> TableService::chosen(const Model& model, uint32_t number, std::string_view version) {
+  const TableVariant& wanted = model.table->variants[number];
+  Variant* const variant = model.variants[number].get();
+  if (variant == nullptr)
+    return fail(Code::Unavailable,
+                "variant " + wanted.name + " of model " + json_text(model.table->name) + " is not loaded yet");
+  if (version.empty() || variant->target.version == version) return &variant->target;
+  return fail(Code::NotFound, "variant " + wanted.name + " of model " + json_text(model.table->name) +
+                                  " does not serve version " + json_text(version) + " but " + wanted.serves.version);
 }
 
 // Always the same while the variants are, so that a value is read in one way only.

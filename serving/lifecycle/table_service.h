@@ -88,6 +88,7 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] const EventPlan* events_of(const CallInfo& call, const CallEnd& end) const;
   [[nodiscard]] Result<Target*> choose(const CallInfo& call);
   [[nodiscard]] static Result<Target*> answering(const Model& model, uint32_t variant);
+  [[nodiscard]] static Result<Target*> chosen(const Model& model, uint32_t variant, std::string_view version);
   [[nodiscard]] static Result<Target*> first_to_decode(const Model& model);
   [[nodiscard]] Status hold_values(Target& target, Inference& inference);
   static void number_schemas(Model& model);
