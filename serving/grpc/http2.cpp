@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr int32_t kStreamWindow = 1 << 20, kConnectionWindow = 4 << 20;
 constexpr size_t kPooled = 128;
-constexpr Duration kNotice = 2s;  // between the two GOAWAYs where the client does not say that it has read the first
+constexpr Duration kNotice = 10s;  // between the two GOAWAYs where the client does not say that it has read the first
 constexpr uint8_t kHaveYouRead[8] = {'g', 'o', 'i', 'n', 'g', ' ', 'o', 'n'};
 constexpr Duration kWatchedPing = 30s;  // a silent connection with a Watch is asked whether its client is there
 

@@ -1,6 +1,7 @@
 #include "serving/monitoring/counters.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace clops::serving {
 namespace {
@@ -10,12 +11,12 @@ void bump(std::atomic<uint64_t>& cell, uint64_t by) {
   cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-constexpr std::array<uint64_t, kDurationBounds.size()> bounds_ns() {
+std::array<uint64_t, kDurationBounds.size()> bounds_ns() noexcept {
   std::array<uint64_t, kDurationBounds.size()> out{};
-  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint64_t>(kDurationBounds[i] * 1e9 + 0.5);
+  for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint64_t>(std::llround(kDurationBounds[i] * 1e9));
   return out;
 }
-constexpr auto kBoundsNs = bounds_ns();
+const auto kBoundsNs = bounds_ns();
 
 }  // namespace
 

@@ -68,9 +68,9 @@ void print_histogram(Printer& p, const std::string& name, const std::string& lab
   uint64_t sum = 0;
   for (size_t i = 0; i < kDurationBounds.size(); ++i) {
     sum += histogram.buckets[i];
-    std::string bound;
-    Exposition::append(bound, kDurationBounds[i]);
-    p.line(name + "_bucket", labels + ",le=\"" + bound + "\"", sum);
+    std::string of = labels + ",le=\"";
+    Exposition::append(of, kDurationBounds[i]);
+    p.line(name + "_bucket", of += '"', sum);
   }
   p.line(name + "_bucket", labels + ",le=\"+Inf\"", histogram.count);
   p.line(name + "_sum", labels, static_cast<double>(histogram.sum_ns) / 1e9);

@@ -164,6 +164,7 @@ Predictions::Predictions(std::vector<PredictionColumn> columns, size_t threads)
 
 NumberTotals Predictions::numbers(size_t column) const {
   std::vector<const NumberHistogram*> all;
+  all.reserve(shards_.size());
   NumberTotals totals;
   for (const PredictionShard& shard : shards_) all.push_back(shard.numbers_[column].get());
   NumberHistogram::merge(all, totals);
@@ -172,6 +173,7 @@ NumberTotals Predictions::numbers(size_t column) const {
 
 ClassTotals Predictions::classes(size_t column) const {
   std::vector<const ClassCounts*> all;
+  all.reserve(shards_.size());
   ClassTotals totals;
   for (const PredictionShard& shard : shards_) all.push_back(shard.classes_[column].get());
   ClassCounts::merge(all, totals);

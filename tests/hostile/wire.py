@@ -162,6 +162,7 @@ class Grpc:
 
     def __init__(self, address):
         self.link, self.rest, self.stream, self.closing, self.answers = connect(address), b"", -1, False, {}
+        self.goaways = []    # the last stream that each says was taken
         self.link.sendall(PREFACE + settings((1, 0), (4, (1 << 31) - 1)) + window(0, (1 << 31) - 65536))
 
     def begin(self, message, more=()):
@@ -187,7 +188,7 @@ class Grpc:
         while len(self.rest) < 9 or len(self.rest) < 9 + int.from_bytes(self.rest[:3], "big"):
             got = self.link.recv(1 << 18)
             if not got:
-                raise Failed(f"gRPC: the connection ended with {len(self.answers)} calls under way")
+                raise Failed(f"gRPC: the connection ended with calls {list(self.answers)} under way, GOAWAY {self.goaways}")
             self.rest += got
         size = int.from_bytes(self.rest[:3], "big")
         kind, flags, stream = self.rest[3], self.rest[4], int.from_bytes(self.rest[5:9], "big")
@@ -200,6 +201,7 @@ class Grpc:
             if payload[4:8] != b"\0\0\0\0":
                 raise Failed(f"gRPC: GOAWAY with error {payload[4:8].hex()} {payload[8:]!r}")
             self.closing = True
+            self.goaways.append(struct.unpack(">I", payload[:4])[0])
         elif kind == RST:
             raise Failed(f"gRPC: RST_STREAM with error {payload.hex()}")
         elif kind in (DATA, HEADERS) and stream in self.answers:

@@ -395,7 +395,7 @@ TEST_F(Http2Test, an_old_connection_and_a_draining_one_say_goaway_and_end) {
     if (answers) {
       send(test::frame(test::kPing, 1, 0, ping.payload));
     } else {
-      service.time += 2s;
+      service.time += 10s;
     }
     tick();
     EXPECT_EQ(header_of(1, "grpc-status"), "14");
