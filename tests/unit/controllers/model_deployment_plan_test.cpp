@@ -413,10 +413,11 @@ TEST(ModelDeploymentPlan, a_change_of_traffic_does_not_restart_pods) {
   const Json before = world.child(kDeployments)->body["spec"]["template"];
   world.seen.object.spec.variants[0].weight = 10;
   world.seen.object.spec.variants[1].weight = 90;
-  world.seen.object.spec.routing = {"x-user-id", {{"x-v", "a", "champion"}}};
+  world.seen.object.spec.routing = {"x-user-id", {{"x-v", "a", "champion"}}, "", "", {{"batch"}}};
   world.edit();
   world.settle();
   EXPECT_EQ(world.child(kDeployments)->body["spec"]["template"], before);
+  EXPECT_NE(serving_json(world).find(R"("override":{"callers":["batch"]})"), std::string::npos) << serving_json(world);
 }
 
 TEST(ModelDeploymentPlan, history_keeps_the_last_ten) {
