@@ -137,7 +137,10 @@ int visits(char** args) {
   for (const Single each : {Single::Heap, Single::Bits, Single::Walk})
     if (to_string(each) == single) options.single = each;
   const auto batch = static_cast<size_t>(std::atoi(args[7]));
-  if (batch > 1) options.batch = serving::ForestOptions::Batch::Masks;
+  if (batch > 1) {
+    options.batch = serving::ForestOptions::Batch::Planes;
+    if (!serving::Forest::make(load_ensemble(args[3]), options)) options.batch = serving::ForestOptions::Batch::Masks;
+  }
   const serving::Forest forest = load_forest(args[3], options);
   if (single == "?") {
     std::printf("%s\n", std::string(to_string(forest.chosen().single)).c_str());

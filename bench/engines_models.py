@@ -17,6 +17,7 @@ import numpy as np
 # name: (framework, what it is)
 MODELS = {
     "xgb-100x6": ("xgboost", "XGBoost, 100 trees of depth 6, 30 features (breast cancer)"),
+    "xgb-100x6-made": ("xgboost", "XGBoost, 100 trees of depth 6, 30 features (100,000 rows made: full trees)"),
     "xgb-500x6": ("xgboost", "XGBoost, 500 trees of depth 6, 30 features (100,000 rows made)"),
     "xgb-1000x8": ("xgboost", "XGBoost, 1,000 trees of depth 8, the same rows"),
     "lgb-500x31": ("lightgbm", "LightGBM, 500 trees of 31 leaves, the same rows"),
@@ -98,8 +99,8 @@ def train(folder, names):
         else:
             made = made or made_rows()
             x, y = made[0][:ROWS], made[1][:ROWS]
-            if name == "xgb-500x6":
-                xgb(name, x, y, 500, objective="binary:logistic")
+            if name in ("xgb-100x6-made", "xgb-500x6"):
+                xgb(name, x, y, 100 if "100x6" in name else 500, objective="binary:logistic")
             elif name == "xgb-1000x8":
                 xgb(name, x, y, 1000, 8, objective="binary:logistic")
             elif name == "lgb-500x31":

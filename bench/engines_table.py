@@ -26,7 +26,7 @@ COLUMNS = ("one", "100", "1000", "100000")
 ENVIRONMENT = dict(os.environ, OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
 GOALS = {"one": .3, "100": .2, "1000": .2, "100000": .2}
 SHALLOW_GOALS = {"one": .22, "100": .1, "1000": .1, "100000": .1}
-SHALLOW = ("xgb-100x6", "xgb-500x6", "xgb-classes")
+SHALLOW = ("xgb-100x6", "xgb-100x6-made", "xgb-500x6", "xgb-classes")
 
 
 def library(package, pattern):

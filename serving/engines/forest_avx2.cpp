@@ -6,6 +6,7 @@
 
 #include "serving/engines/forest_lanes_body.h"
 #include "serving/engines/forest_masks_body.h"
+#include "serving/engines/forest_planes_body.h"
 
 namespace clops::serving::forest {
 namespace {
@@ -117,6 +118,99 @@ struct Masks : VectorSet<32> {
   }
 };
 
+CLOPS_INLINE __m256i low_bytes(__m256i a, __m256i b) {
+  return _mm256_unpacklo_epi8(a, b);
+}
+CLOPS_INLINE __m256i high_bytes(__m256i a, __m256i b) {
+  return _mm256_unpackhi_epi8(a, b);
+}
+CLOPS_INLINE __m256i low_pairs(__m256i a, __m256i b) {
+  return _mm256_unpacklo_epi16(a, b);
+}
+CLOPS_INLINE __m256i high_pairs(__m256i a, __m256i b) {
+  return _mm256_unpackhi_epi16(a, b);
+}
+CLOPS_INLINE __m256i low_fours(__m256i a, __m256i b) {
+  return _mm256_unpacklo_epi32(a, b);
+}
+CLOPS_INLINE __m256i high_fours(__m256i a, __m256i b) {
+  return _mm256_unpackhi_epi32(a, b);
+}
+CLOPS_INLINE __m128i low_bytes(__m128i a, __m128i b) {
+  return _mm_unpacklo_epi8(a, b);
+}
+CLOPS_INLINE __m128i high_bytes(__m128i a, __m128i b) {
+  return _mm_unpackhi_epi8(a, b);
+}
+CLOPS_INLINE __m128i low_pairs(__m128i a, __m128i b) {
+  return _mm_unpacklo_epi16(a, b);
+}
+CLOPS_INLINE __m128i high_pairs(__m128i a, __m128i b) {
+  return _mm_unpackhi_epi16(a, b);
+}
+CLOPS_INLINE __m128i low_fours(__m128i a, __m128i b) {
+  return _mm_unpacklo_epi32(a, b);
+}
+CLOPS_INLINE __m128i high_fours(__m128i a, __m128i b) {
+  return _mm_unpackhi_epi32(a, b);
+}
+
+template <uint32_t rows>
+struct VectorOf {
+  using Type = __m128i;
+};
+template <>
+struct VectorOf<256> {
+  using Type = __m256i;
+};
+
+template <uint32_t rows>
+struct PlaneBits : PlaneSetOf<rows> {
+  using Bits = typename PlaneSetOf<rows>::Bits;
+  using Vector = typename VectorOf<rows>::Type;
+  static CLOPS_INLINE void rank_bits(const int8_t* column, uint64_t* words, uint32_t stride) {
+    const __m256i sign = _mm256_set1_epi8(-128);
+    __m256i low = _mm256_xor_si256(Isa::load(column), sign), high = _mm256_xor_si256(Isa::load(column + 32), sign);
+    for (uint32_t b = 8; b-- > 0;) {
+      words[size_t{b} * stride] = static_cast<uint32_t>(_mm256_movemask_epi8(low)) |
+                                  uint64_t{static_cast<uint32_t>(_mm256_movemask_epi8(high))} << 32;
+      low = _mm256_add_epi8(low, low);
+      high = _mm256_add_epi8(high, high);
+    }
+  }
+  static CLOPS_INLINE uint64_t outside(const uint8_t* set, const int8_t* high, const int8_t* bit) {
+    const auto half = [&](uint32_t first) {
+      const auto out = Masks::noted_outside(~Masks::Noted{}, set, high + first, bit + first);
+      return uint64_t{static_cast<uint32_t>(_mm256_movemask_epi8(reinterpret_cast<__m256i>(out)))} << first;
+    };
+    return half(0) | half(32);
+  }
+  // Bytes of eight planes side by side, each eight of them turned.
+  static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
+    Vector pairs[8], fours[8];  // pairs: of planes 2 i and 2 i + 1, low halves, then high ones
+    for (uint32_t i = 0; i < 4; ++i) {
+      const auto a = reinterpret_cast<Vector>(bits[2 * i]), b = reinterpret_cast<Vector>(bits[2 * i + 1]);
+      pairs[i] = low_bytes(a, b);
+      pairs[4 + i] = high_bytes(a, b);
+    }
+    for (uint32_t half = 0; half < 8; half += 4)
+      for (uint32_t i = 0; i < 2; ++i) {
+        fours[half + i] = low_pairs(pairs[half + 2 * i], pairs[half + 2 * i + 1]);
+        fours[half + 2 + i] = high_pairs(pairs[half + 2 * i], pairs[half + 2 * i + 1]);
+      }
+    for (uint32_t i = 0; i < 8; i += 2) {
+      put(turned(reinterpret_cast<Bits>(low_fours(fours[i], fours[i + 1]))), i, numbers);
+      put(turned(reinterpret_cast<Bits>(high_fours(fours[i], fours[i + 1]))), i + 1, numbers);
+    }
+  }
+  // Sixteen rows of each half of the vector.
+  static CLOPS_INLINE void put(Bits sixteens, uint32_t which, uint8_t* numbers) {
+    const auto* from = reinterpret_cast<const uint8_t*>(&sixteens);
+    for (uint32_t part = 0; part < rows / 128; ++part)
+      __builtin_memcpy(numbers + size_t{128} * part + size_t{16} * which, from + size_t{16} * part, 16);
+  }
+};
+
 }  // namespace
 
 bool fill_avx2(Kernels& kernels) {
@@ -124,6 +218,7 @@ bool fill_avx2(Kernels& kernels) {
   kernels.lanes = Isa::kLanes;
   fill_common<Count>(kernels);
   fill_masks<Masks>(kernels);
+  fill_planes<PlaneBits, 256>(kernels);
   fill_lanes<Isa>(kernels);
   return true;
 }

@@ -1,5 +1,5 @@
-// The kernels for AVX-512 with VBMI (Ice Lake, Zen 4 and later): vectors of 64 bytes, mask registers, one look-up for
-// 64 slots. Compiled with flags of its own; without them this is nothing.
+// The kernels for AVX-512 with VBMI and GFNI (Ice Lake, Zen 4 and later): vectors of 64 bytes, mask registers, one
+// look-up for 64 slots. Compiled with flags of its own; without them this is nothing.
 #include "serving/engines/forest_kernels.h"
 
 #ifdef __AVX512VBMI__
@@ -7,6 +7,7 @@
 
 #include "serving/engines/forest_lanes_body.h"
 #include "serving/engines/forest_masks_body.h"
+#include "serving/engines/forest_planes_avx512.h"
 
 namespace clops::serving::forest {
 namespace {
@@ -100,43 +101,60 @@ CLOPS_INLINE __m512i step_down(__m512i at, __m512 threshold, __m512 x) {
   return _mm512_mask_add_epi32(twice, right, twice, _mm512_set1_epi32(1));
 }
 
-template <uint32_t levels>
-CLOPS_INLINE __m512i rank16(const float* heap, __m512 x) {
-  const __m512 top = _mm512_loadu_ps(heap);
-  __m512i at = _mm512_setzero_si512();
-  at = step_down(at, _mm512_broadcastss_ps(_mm512_castps512_ps128(top)), x);
-  at = step_down(at, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(1)), top), x);
-  at = step_down(at, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(3)), top), x);
-  at = step_down(at, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(7)), top), x);
-  if constexpr (levels > 4) at = step_down(at, entry<0>(heap + 16, at), x);
-  if constexpr (levels > 5) at = step_down(at, entry<1>(heap + 32, at), x);
-  if constexpr (levels > 6) at = step_down(at, entry<2>(heap + 64, at), x);
-  if constexpr (levels > 7) at = step_down(at, entry<3>(heap + 128, at), x);
-  return at;
-}
-
+// All of a block's rows side by side, so that no step waits for the one before.
 template <uint32_t levels>
 void rank_column(const ShortSearch& search, const float* heap, const float* numbers, int8_t* column) {
+  constexpr uint32_t kParts = kBlock / 16;
+  const __m512 top = _mm512_loadu_ps(heap);
+  __m512 x[kParts];
+  __m512i at[kParts];
+#pragma GCC unroll 4
+  for (uint32_t i = 0; i < kParts; ++i) {
+    x[i] = _mm512_load_ps(numbers + size_t{16} * i);
+    at[i] = _mm512_setzero_si512();
+  }
+  const auto down = [&](const auto& threshold) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < kParts; ++i) at[i] = step_down(at[i], threshold(at[i]), x[i]);
+  };
+  const auto of_top = [top](int before) __attribute__((always_inline)) {
+    return [top, before](__m512i where) __attribute__((always_inline)) {
+      return _mm512_permutexvar_ps(_mm512_add_epi32(where, _mm512_set1_epi32(before)), top);
+    };
+  };
+  down([top](__m512i) { return _mm512_broadcastss_ps(_mm512_castps512_ps128(top)); });
+  down(of_top(1));
+  down(of_top(3));
+  down(of_top(7));
+  if constexpr (levels > 4) down([heap](__m512i where) { return entry<0>(heap + 16, where); });
+  if constexpr (levels > 5) down([heap](__m512i where) { return entry<1>(heap + 32, where); });
+  if constexpr (levels > 6) down([heap](__m512i where) { return entry<2>(heap + 64, where); });
+  if constexpr (levels > 7) down([heap](__m512i where) { return entry<3>(heap + 128, where); });
   const __m512i missing = _mm512_set1_epi32(search.missing);
-  for (uint32_t row = 0; row < kBlock; row += 16) {
-    const __m512 x = _mm512_load_ps(numbers + row);
-    __mmask16 none = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+#pragma GCC unroll 4
+  for (uint32_t i = 0; i < kParts; ++i) {
+    __mmask16 none = _mm512_cmp_ps_mask(x[i], x[i], _CMP_UNORD_Q);
     if (search.zero_is_missing) {
       const __m512 bound = _mm512_set1_ps(1e-35F);
-      none = static_cast<__mmask16>(none | _mm512_cmp_ps_mask(_mm512_abs_ps(x), bound, _CMP_LE_OQ));
+      none = static_cast<__mmask16>(none | _mm512_cmp_ps_mask(_mm512_abs_ps(x[i]), bound, _CMP_LE_OQ));
     }
-    __m512i rank = _mm512_sub_epi32(rank16<levels>(heap, x), _mm512_set1_epi32(128));
+    __m512i rank = _mm512_sub_epi32(at[i], _mm512_set1_epi32(128));
     rank = _mm512_mask_blend_epi32(none, rank, missing);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(column + row), _mm512_cvtepi32_epi8(rank));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(column + size_t{16} * i), _mm512_cvtepi32_epi8(rank));
   }
 }
 
-// Sixteen features of up to sixteen rows, turned into a vector of rows for each feature, kBlock numbers apart.
+// Sixteen features of sixteen rows, or of the first `rows` of them, turned into a vector of rows for each feature,
+// kBlock numbers apart. Of whole blocks the next one is called for: rows come from far away, and what comes by itself
+// ends with each page.
+template <bool whole>
 CLOPS_INLINE void turn(const float* from, size_t stride, uint32_t rows, __mmask16 features, float* to) {
   __m512 a[16], b[16];
 #pragma GCC unroll 16
-  for (uint32_t i = 0; i < 16; ++i)
-    a[i] = i < rows ? _mm512_maskz_loadu_ps(features, from + i * stride) : _mm512_setzero_ps();
+  for (uint32_t i = 0; i < 16; ++i) {
+    a[i] = whole || i < rows ? _mm512_maskz_loadu_ps(features, from + i * stride) : _mm512_setzero_ps();
+    if (whole) _mm_prefetch(reinterpret_cast<const char*>(from + (i + kBlock) * stride), _MM_HINT_T0);
+  }
 #pragma GCC unroll 8
   for (uint32_t i = 0; i < 16; i += 2) {
     b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
@@ -195,7 +213,11 @@ void rank_block_float(const RankView& view, const float* rows, uint32_t count, i
     const auto present = static_cast<__mmask16>((1U << features) - 1);
     for (uint32_t row = 0; row < kBlock; row += 16) {
       const uint32_t there = row >= count ? 0 : count - row;
-      turn(rows + size_t{row < count ? row : 0} * view.features + first, view.features, there, present, numbers + row);
+      const float* from = rows + size_t{row < count ? row : 0} * view.features + first;
+      if (count == kBlock)
+        turn<true>(from, view.features, 16, present, numbers + row);
+      else
+        turn<false>(from, view.features, there, present, numbers + row);
     }
     for (; i < view.short_count && view.shorts[i].feature - first < kTurned; ++i)
       rank_column(view, view.shorts[i], numbers + size_t{view.shorts[i].feature - first} * kBlock, columns);
@@ -349,6 +371,8 @@ bool fill_avx512(Kernels& kernels) {
   kernels.rank_block_float = rank_block_float;
   fill_lanes<Isa>(kernels);
   fill_masks<Masks>(kernels);
+  fill_planes<PlaneBits, 512>(kernels);
+  kernels.bytewise_values = true;
   return true;
 }
 

@@ -9,10 +9,15 @@ namespace clops::serving {
 namespace {
 
 using forest::kBlock;
+using forest::kPlaneRows;
 
 // Beyond this many slots, looking only at the numbers that a row's path tests may beat ranking all of them.
 constexpr uint32_t kSlotsWorthAsking = 1024;
 constexpr double kMeasureUs = 150;  // of one kernel, about
+// Of a model of more nodes, laying out "masks" to be measured costs milliseconds; where "planes" fits, it is then the
+// faster one by far.
+constexpr size_t kNodesWorthAsking = 65'536;
+constexpr size_t kManyNumbers = 1U << 20;  // of the rows that kernels are measured with
 
 std::string text(double number) {
   char buffer[32];
@@ -63,6 +68,8 @@ bool ForestChoice::fits(Batch batch) const {
   switch (batch) {
     case Batch::Masks:
       return numbered_ && forest::fits_masks(forest_.ranked_);
+    case Batch::Planes:
+      return numbered_ && forest_.leaves_.plain() && forest::fits_planes(forest_.ranked_);
     case Batch::Walk:
     case Batch::WalkLarge:
       return numbered_;
@@ -104,6 +111,9 @@ void ForestChoice::lay_out(Batch batch) {
   if (batch == Batch::Masks)
     forest_.masks_ =
         std::make_unique<forest::MaskLayout>(forest::lay_out_masks(forest_.ranked_, !forest_.leaves_.plain()));
+  if (batch == Batch::Planes)
+    forest_.planes_ = std::make_unique<forest::PlaneLayout>(
+        forest::lay_out_planes(forest_.ranked_, forest_.kernels_->bytewise_values));
   forest_.chosen_.batch = batch;
   forest_.point_views();
 }
@@ -112,15 +122,15 @@ void ForestChoice::lay_out(Batch batch) {
 void ForestChoice::make_rows() {
   std::mt19937 random(1);
   const forest::Ranked& ranked = forest_.ranked_;
-  rows_.assign(size_t{kBlock} * model_.features, 0.0);
+  rows_.assign(size_t{kBlock} * model_.features, 0.0F);
   for (uint32_t row = 0; row < kBlock; ++row) {
-    double* to = rows_.data() + size_t{row} * model_.features;
+    float* to = rows_.data() + size_t{row} * model_.features;
     for (const forest::ShortSearch& search : ranked.shorts) {
       uint32_t count = forest::kFan;
       while (count < forest::kRunMax && !std::isnan(ranked.narrow[search.low + count - 1])) count += forest::kFan;
       count = std::min(count, forest::kRunMax);
       while (count > 1 && std::isnan(ranked.narrow[search.low + count - 1])) --count;
-      to[search.feature] = static_cast<double>(ranked.narrow[search.low + random() % count]);
+      to[search.feature] = ranked.narrow[search.low + random() % count];
     }
     for (const forest::Search& search : ranked.searches) {
       const uint32_t lowest = search.at[search.levels - 1];
@@ -128,11 +138,14 @@ void ForestChoice::make_rows() {
       // The lowest level lies first; it ends where the one above begins, or with its first NaN.
       size_t count = search.levels > 1 ? end - lowest : forest::kFan;
       while (count > 1 && std::isnan(ranked.narrow[lowest + count - 1])) --count;
-      to[search.feature] = static_cast<double>(ranked.narrow[lowest + random() % count]);
+      to[search.feature] = ranked.narrow[lowest + random() % count];
     }
     for (const forest::CategorySearch& search : ranked.categories)
-      to[search.feature] = static_cast<double>(random() % (search.codes + 1));
+      to[search.feature] = static_cast<float>(random() % (search.codes + 1));
   }
+  if (rows_.size() > kManyNumbers / (kPlaneRows / kBlock)) return;
+  const std::vector<float> block = rows_;
+  while (rows_.size() < size_t{kPlaneRows} * model_.features) rows_.insert(rows_.end(), block.begin(), block.end());
 }
 
 // Of `rows` rows, the least of several runs.
@@ -164,6 +177,14 @@ bool ForestChoice::fills_lanes() const {
          forest_.ranked_.trees.size() >= size_t{2} * forest_.kernels_->lanes;
 }
 
+// Of a row in a batch. What is faster with more rows is measured with few blocks and with many.
+double ForestChoice::row_microseconds(Batch batch) {
+  const bool many = rows_.size() >= size_t{kPlaneRows} * model_.features;
+  if ((batch == Batch::Planes || batch == Batch::Masks) && many)
+    return (microseconds(2 * kBlock, 1) / (2 * kBlock) + 2 * microseconds(kPlaneRows, 1) / kPlaneRows) / 3;
+  return microseconds(kBlock, batch == Batch::Plain ? SIZE_MAX : 1) / kBlock;
+}
+
 void ForestChoice::measure_single() {
   constexpr size_t kRows = 32;
   std::vector<Single> asked;
@@ -193,8 +214,11 @@ void ForestChoice::measure_batch() {
   if (options_.batch != Batch::Measured) {
     asked = {options_.batch};
   } else {
-    if (fits(Batch::Masks)) asked.push_back(Batch::Masks);
-    if (fits(Batch::Walk) && !(fits(Batch::Masks) && fills_lanes())) asked.push_back(Batch::Walk);
+    for (const Batch batch : {Batch::Planes, Batch::Masks, Batch::Walk})
+      if (fits(batch) && !(batch == Batch::Walk && fits(Batch::Masks) && fills_lanes())) asked.push_back(batch);
+    // Of a large model's kernels the fastest but for "planes" is not laid out to be told so.
+    if (fits(Batch::Planes) && fits(Batch::Masks) && forest_.ranked_.nodes.size() > kNodesWorthAsking)
+      std::erase(asked, Batch::Masks);
     if (!numbered_ || forest_.chosen_.single == Single::Plain) asked.push_back(Batch::Plain);
   }
   const Single single = forest_.chosen_.single;
@@ -204,7 +228,7 @@ void ForestChoice::measure_batch() {
   for (const Batch batch : asked) {
     lay_out(batch);
     if (batch == Batch::Plain) lay_out(Single::Plain);
-    const double took = microseconds(kBlock, batch == Batch::Plain ? SIZE_MAX : 1) / kBlock;
+    const double took = row_microseconds(batch);
     forest_.chosen_.single = single;
     measured += (measured.empty() ? "" : ", ") + std::string(to_string(batch)) + " " + text(took) + " us";
     if (least == 0 || took < least) {
@@ -221,11 +245,14 @@ void ForestChoice::measure_batch() {
     return;
   }
   // A vector's worth of rows costs a block kernel what one row of it does.
-  const size_t lanes = best == Batch::Masks ? std::min(forest_.kernels_->lanes, kBlock) : 8;
+  const size_t lanes = best == Batch::Planes  ? kBlock
+                       : best == Batch::Masks ? std::min(forest_.kernels_->lanes, kBlock)
+                                              : 8;
   const double few = microseconds(lanes, 1);
-  forest_.block_from_ = options_.batch != Batch::Measured
-                            ? 2
-                            : static_cast<size_t>(std::clamp(few / std::max(single_us_, 1e-3), 2.0, 1.0 * kBlock));
+  forest_.block_from_ =
+      options_.batch != Batch::Measured
+          ? 2
+          : static_cast<size_t>(std::clamp(few / std::max(single_us_, 1e-3), 2.0, 1.0 * forest_.block_unit()));
 }
 
 void ForestChoice::drop_unused() {
@@ -236,6 +263,7 @@ void ForestChoice::drop_unused() {
   if (chosen.single != Single::Heap) forest_.heap_.reset();
   if (chosen.single != Single::Bits) forest_.bits_.reset();
   if (chosen.batch != Batch::Masks) forest_.masks_.reset();
+  if (chosen.batch != Batch::Planes) forest_.planes_.reset();
   if (chosen.single != Single::Plain && chosen.batch != Batch::Plain) forest_.plain_.reset();
   forest_.ranked_.nodes = {};
 }

@@ -30,6 +30,7 @@ class ForestChoice {
   void lay_out(Batch batch);
   void make_rows();
   [[nodiscard]] double microseconds(size_t rows, size_t block_from);
+  [[nodiscard]] double row_microseconds(Batch batch);
   void measure_single();
   void measure_batch();
   void explain();
@@ -39,7 +40,7 @@ class ForestChoice {
   const formats::Ensemble& model_;
   const ForestOptions& options_;
   bool numbered_;
-  std::vector<double> rows_;
+  std::vector<float> rows_;
   std::string measured_;
   double single_us_ = 0;
 };

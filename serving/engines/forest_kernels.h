@@ -39,11 +39,16 @@ struct Kernels {
   using Block = void (*)(const void* view, const int8_t* ranks, uint32_t count, void* out);
   Block walk_block_small[kIntos] = {}, walk_block_large[kIntos] = {};
   Block masks[kIntos] = {};
+  // Up to kPlaneRows rows: columns as for `masks`, all blocks there; `planes`: memory for them, kPlaneRows bits each,
+  // and 64 bytes aligned. Sums: [output][kPlaneRows], which begin alike for all rows of an output.
+  using Planes = void (*)(const PlaneView& view, const int8_t* columns, uint8_t* planes, uint32_t count, void* sums);
+  Planes planes[kLeaves] = {};
+  bool bytewise_values = false;  // `planes` looks values up byte by byte
 };
 
 [[nodiscard]] const Kernels& portable_kernels();
 [[nodiscard]] const Kernels* avx2_kernels();    // null: not built for, or not this processor
-[[nodiscard]] const Kernels* avx512_kernels();  // F, BW, VL, DQ, VBMI
+[[nodiscard]] const Kernels* avx512_kernels();  // F, BW, VL, DQ, VBMI, GFNI
 
 // Of the translation units themselves, which must not run on other processors; false: built without the set.
 bool fill_avx2(Kernels& kernels);

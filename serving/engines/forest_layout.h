@@ -93,6 +93,22 @@ struct MaskLayout {
 // `numbers`: leaves are asked for by number, not summed.
 [[nodiscard]] MaskLayout lay_out_masks(const Ranked& ranked, bool numbers);
 
+struct PlaneLayout {
+  std::vector<PlaneSlot> slots;
+  std::vector<PlaneSet> plane_sets;
+  std::vector<PlaneTree> trees;
+  Aligned<uint32_t> full;
+  std::vector<PlaneNode> nodes;
+  std::vector<uint16_t> turns;
+  Aligned<uint8_t> values;
+  uint32_t plane_count = 0;
+  [[nodiscard]] PlaneView view(const Ranked& ranked, uint32_t outputs) const;
+  [[nodiscard]] size_t bytes() const;
+};
+// Leaves are summed, not asked for by number.
+[[nodiscard]] bool fits_planes(const Ranked& ranked);
+[[nodiscard]] PlaneLayout lay_out_planes(const Ranked& ranked, bool bytewise);
+
 // Leaves in an order of a kernel's own: values of sums, or numbers where a leaf is more than a number.
 struct LeafValues {
   Aligned<float> floats;

@@ -48,6 +48,8 @@ std::string_view to_string(ForestOptions::Batch batch) {
       return "walk of large nodes";
     case ForestOptions::Batch::Masks:
       return "masks";
+    case ForestOptions::Batch::Planes:
+      return "planes";
     case ForestOptions::Batch::Plain:
       return "plain";
   }
@@ -85,16 +87,22 @@ ForestWork Forest::make_work() const {
   const size_t slots = std::max(row_stride() * kBlock, size_t{ranked_.column_bytes} * blocks_) + 256;
   const size_t sum = sums_ == Number::Float32 ? sizeof(float) : sizeof(double);
   const size_t sums = (size_t{outputs_} * kBlock * blocks_ + outputs_) * sum;
-  return ForestWork(slots, sums, leaves_.plain() ? 0 : ranked_.trees.size() * kBlock);
+  const size_t planes = chosen_.batch == ForestOptions::Batch::Planes ? planes_->plane_count + 1 : 0;
+  return ForestWork(slots, sums, leaves_.plain() ? 0 : ranked_.trees.size() * kBlock, planes * forest::kPlaneRows / 8);
 }
 
 size_t Forest::row_stride() const {
   return std::max<size_t>(ranked_.slot_count, 1);
 }
 
+uint32_t Forest::block_unit() const {
+  return chosen_.batch == ForestOptions::Batch::Planes ? 2 * kBlock : kBlock;
+}
+
 size_t Forest::bytes() const {
   return ranked_.bytes() + leaves_.bytes() + (walk_ ? walk_->bytes() : 0) + (masks_ ? masks_->bytes() : 0) +
-         (heap_ ? heap_->bytes() : 0) + (bits_ ? bits_->bytes() : 0) + (plain_ ? plain_->bytes() : 0);
+         (planes_ ? planes_->bytes() : 0) + (heap_ ? heap_->bytes() : 0) + (bits_ ? bits_->bytes() : 0) +
+         (plain_ ? plain_->bytes() : 0);
 }
 
 void Forest::point_views() {
@@ -103,11 +111,13 @@ void Forest::point_views() {
   if (walk_) walk_view_ = walk_->view(ranked_, outputs_);
   walk_view_.slots = static_cast<uint32_t>(row_stride());
   if (masks_) mask_view_ = masks_->view(ranked_, outputs_);
+  if (planes_) plane_view_ = planes_->view(ranked_, outputs_);
   if (heap_) heap_view_ = heap_->view(ranked_, outputs_);
   if (bits_) bits_view_ = bits_->view(ranked_, outputs_);
   blocks_ = chosen_.batch == ForestOptions::Batch::Masks && leaves_.plain()
                 ? std::clamp(kColumnBytes / std::max(ranked_.column_bytes, 1U), 1U, kBlocksMax)
                 : 1;
+  if (chosen_.batch == ForestOptions::Batch::Planes) blocks_ = forest::kPlaneRows / kBlock;
 }
 
 std::pair<const void*, forest::Kernels::Single> Forest::single_kernel(forest::Into into) const {
@@ -168,10 +178,14 @@ void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
   for (size_t t = 0; t < ranked_.trees.size(); ++t) leaves_.add(t, leaves[t], as_model, sums, 1);
 }
 
-// `sums`: [block][output][kBlock].
+// `sums`: [block][output][kBlock], of planes [output][kPlaneRows].
 template <class Real, class Sum, class In>
 void Forest::sum_blocks(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const {
   int8_t* ranks = work.ranks_.data();
+  if (chosen_.batch == ForestOptions::Batch::Planes) {
+    rank_blocks<Real>(rows, count, ranks);
+    return kernels_->planes[kSums<Sum>](plane_view_, ranks, work.planes_.data(), count, sums);
+  }
   if (chosen_.batch == ForestOptions::Batch::Masks) {
     rank_blocks<Real>(rows, count, ranks);
   } else {
@@ -207,10 +221,11 @@ void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out
     margins = float_margins_.data();
   else
     margins = double_margins_.data();
+  const uint32_t run = chosen_.batch == ForestOptions::Batch::Planes ? forest::kPlaneRows : kBlock;  // of sums
   for (size_t first = 0; first < count;) {
     auto rows_now = static_cast<uint32_t>(std::min<size_t>(count - first, size_t{kBlock} * blocks_));
-    if (const uint32_t rest = rows_now % kBlock; rest < block_from_) rows_now -= rest;
-    if (rows_now == 0 || block_from_ > kBlock) {
+    if (const uint32_t rest = rows_now % block_unit(); rest < block_from_) rows_now -= rest;
+    if (rows_now == 0 || block_from_ > block_unit()) {
       for (; first < count; ++first) {
         std::copy_n(margins, outputs_, row_sums);
         sum_row<Real>(rows + first * features_, work, row_sums);
@@ -219,12 +234,12 @@ void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out
       return;
     }
     Sum* to = sums;
-    for (uint32_t row = 0; row < rows_now; row += kBlock)
-      for (uint32_t o = 0; o < outputs_; ++o) to = std::fill_n(to, kBlock, margins[o]);
+    for (uint32_t row = 0; row < rows_now; row += run)
+      for (uint32_t o = 0; o < outputs_; ++o) to = std::fill_n(to, run, margins[o]);
     sum_blocks<Real>(rows + first * features_, rows_now, work, sums);
     for (uint32_t row = 0; row < rows_now; ++row) {
-      const Sum* from = sums + size_t{row / kBlock} * outputs_ * kBlock + row % kBlock;
-      for (uint32_t o = 0; o < outputs_; ++o) row_sums[o] = from[size_t{o} * kBlock];
+      const Sum* from = sums + size_t{row / run} * outputs_ * run + row % run;
+      for (uint32_t o = 0; o < outputs_; ++o) row_sums[o] = from[size_t{o} * run];
       finish(row_sums, out + (first + row) * out_columns_);
     }
     first += rows_now;

@@ -24,7 +24,7 @@ namespace clops::serving {
 struct ForestOptions {
   enum class Instructions : uint8_t { Best, Portable, Avx2, Avx512 };
   enum class Single : uint8_t { Measured, Walk, WalkLarge, Heap, Bits, Plain };
-  enum class Batch : uint8_t { Measured, Walk, WalkLarge, Masks, Plain };
+  enum class Batch : uint8_t { Measured, Walk, WalkLarge, Masks, Planes, Plain };
   Instructions instructions = Instructions::Best;
   Single single = Single::Measured;
   Batch batch = Batch::Measured;
@@ -35,13 +35,15 @@ struct ForestOptions {
 // Working memory of one thread.
 class ForestWork {
  public:
-  ForestWork(size_t ranks, size_t sum_bytes, size_t leaves) : ranks_(ranks), sums_(sum_bytes), leaves_(leaves) {}
+  ForestWork(size_t ranks, size_t sum_bytes, size_t leaves, size_t plane_bytes)
+      : ranks_(ranks), sums_(sum_bytes), leaves_(leaves), planes_(plane_bytes) {}
 
  private:
   friend class Forest;
   forest::Aligned<int8_t> ranks_;
   forest::Aligned<unsigned char> sums_;
   forest::Aligned<uint32_t> leaves_;
+  forest::Aligned<uint8_t> planes_;
 };
 
 class Forest {
@@ -82,7 +84,8 @@ class Forest {
   template <class Sum, class Out>
   void finish(Sum* sums, Out* out) const;  // of one row
 
-  [[nodiscard]] size_t row_stride() const;  // of ranked rows
+  [[nodiscard]] size_t row_stride() const;    // of ranked rows
+  [[nodiscard]] uint32_t block_unit() const;  // rows that cost a block's kernel as much as a few of them
   [[nodiscard]] std::pair<const void*, forest::Kernels::Single> single_kernel(forest::Into into) const;
   [[nodiscard]] std::pair<const void*, forest::Kernels::Block> block_kernel(forest::Into into) const;
   void point_views();
@@ -101,12 +104,14 @@ class Forest {
   uint32_t blocks_ = 1;                 // that one call of the block kernel takes at most
   std::unique_ptr<forest::WalkLayout> walk_;
   std::unique_ptr<forest::MaskLayout> masks_;
+  std::unique_ptr<forest::PlaneLayout> planes_;
   std::unique_ptr<forest::HeapLayout> heap_;
   std::unique_ptr<forest::BitsLayout> bits_;
   std::unique_ptr<forest::PlainForest> plain_;
   forest::RankView rank_view_;
   forest::WalkView walk_view_;
   forest::MaskView mask_view_;
+  forest::PlaneView plane_view_;
   forest::HeapView heap_view_;
   forest::BitsView bits_view_;
   std::string explanation_;

@@ -1,5 +1,6 @@
 // The kernels in plain C++ and compiler vectors of 16 bytes: any processor.
 #include "serving/engines/forest_masks_body.h"
+#include "serving/engines/forest_planes_body.h"
 
 namespace clops::serving::forest {
 namespace {
@@ -17,6 +18,7 @@ Kernels make() {
   Kernels kernels{.name = "portable", .lanes = 16};
   fill_common<PlainCount>(kernels);
   fill_masks<VectorSet<16>>(kernels);
+  fill_planes<PlaneSetOf, 128>(kernels);
   return kernels;
 }
 

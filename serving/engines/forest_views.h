@@ -134,6 +134,50 @@ struct MaskView {
   uint32_t column_bytes = 0;  // of a block
 };
 
+// Kernel "planes": every test of the model, however many nodes ask it, is made once for a block of up to kPlaneRows
+// rows, and kept as a plane: a bit a row that says "goes right". A node then is one load, whose vector holds as many
+// rows as it has bits. A slot's planes are its thresholds, in order; after all slots come the sets' planes.
+inline constexpr uint32_t kPlaneRows = 512;
+struct PlaneSlot {
+  uint32_t column = 0, first = 0, count = 0;  // column: of ranks, in bytes; its planes
+};
+struct PlaneSet {
+  uint32_t column = 0, set = 0;  // in bytes, of ranks and of the set pool
+};
+// Of a tree that is not full, parents first. Who comes by a node is parted in two: part 1 + 2 n goes left at node n,
+// the next one right; part 0 is all, kNoPart nobody.
+inline constexpr uint16_t kNoPart = 2 * kMaskLeaves - 1;
+inline constexpr uint32_t kTurns = 8;  // taken at once
+struct PlaneNode {
+  uint32_t plane16 = 0;  // sixteen times the plane
+  uint32_t from = 0;     // the part that comes by
+};
+struct PlaneTree {
+  uint32_t first = 0;                  // of `full`, or of `nodes`
+  uint32_t count = 0;                  // full: the depth, else nodes
+  uint32_t turns_at = 0;               // not full: of `turns`
+  uint32_t values_at = 0, leaves = 0;  // leaves: full: 2^depth
+  uint32_t output = 0;
+  bool full = false;
+};
+struct PlaneView {
+  const PlaneSlot* slots = nullptr;
+  const PlaneSet* plane_sets = nullptr;
+  const uint8_t* sets = nullptr;  // as MaskView's
+  const PlaneTree* trees = nullptr;
+  const uint32_t* full = nullptr;  // a plane for each node, in the order of a heap, sixteen times
+  const PlaneNode* nodes = nullptr;
+  // Of each bit of the leaves' numbers: how many kTurns of parts turn it, and which. Leaves are numbered from left to
+  // right, and a row's number is turned from that of the first leaf to that of the right side's first one wherever it
+  // goes right.
+  const uint16_t* turns = nullptr;
+  // Of leaves; for kernels that look them up byte by byte: a tree's bytes by place in a value, 64, 128 or 256 of each.
+  const void* values = nullptr;
+  uint32_t slot_count = 0, set_count = 0, set_first = 0;  // set_first: the first one's plane
+  uint32_t tree_count = 0, outputs = 1;
+  uint32_t column_bytes = 0;  // of a block
+};
+
 // Kernel "heap": as many trees as a vector has bytes, filled up to full trees. Level d of a group: 2^d vectors of
 // slots, then as many of ranks.
 struct HeapGroup {

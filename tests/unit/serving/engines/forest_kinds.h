@@ -23,6 +23,7 @@ inline std::vector<serving::ForestOptions> kinds() {
        {Options::Instructions::Portable, Options::Instructions::Avx2, Options::Instructions::Avx512}) {
     if (!serving::kernels_for(instructions)) continue;
     kinds.push_back({instructions, Single::Walk, Batch::Masks});
+    kinds.push_back({instructions, Single::Walk, Batch::Planes});
     kinds.push_back({instructions, Single::Heap, Batch::Walk});
     kinds.push_back({instructions, Single::Bits, Batch::Walk});
     kinds.push_back({instructions, Single::WalkLarge, Batch::WalkLarge});

@@ -1,0 +1,284 @@
+// Kernel "planes": the model's tests as bits, a row each, then the trees on vectors of those (see forest_views.h).
+// `Set` is a set of instructions: vectors of kRows bits.
+#pragma once
+
+#include "serving/engines/forest_kernels_body.h"
+
+namespace clops::serving::forest {
+namespace {
+
+// ---- from ranks to planes
+// The planes of a slot are a thermometer: the one of threshold j says "rank > j". Those of a rank's two lowest bits are
+// three; each two bits more make four times as many and three: in quarter q of the new ones, the upper bits are q, and
+// the old ones decide.
+template <class Set>
+CLOPS_INLINE void widen(const typename Set::Bits* old, uint32_t olds, typename Set::Bits low, typename Set::Bits high,
+                        uint32_t count, uint8_t* to) {
+  using Bits = typename Set::Bits;
+  constexpr size_t kBytes = Set::kRows / 8;
+  const uint32_t step = olds + 1;
+  const Bits between[3] = {Set::or_(low, high), high, Set::and_(low, high)};
+  for (uint32_t i = 0; i < 3; ++i)
+    if (i * step + olds < count) Set::store(to + (i * step + olds) * kBytes, between[i]);
+  const auto part = [&](uint32_t quarter) {
+    const uint32_t first = quarter * step;
+    return first >= count ? 0 : count - first < olds ? count - first : olds;
+  };
+  uint32_t many = part(0);
+  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::or_(old[j], between[0]));
+  many = part(1), to += step * kBytes;
+  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::and_or(old[j], low, high));
+  many = part(2), to += step * kBytes;
+  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::or_and(old[j], low, high));
+  many = part(3), to += step * kBytes;
+  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::and_(old[j], between[2]));
+}
+
+// `ranks`: their bits, the lowest first. A rank may be beyond the slot's last plane: with the upper bits that tell so
+// drawn into those that are asked, it is above all of them.
+template <class Set, uint32_t bits>
+CLOPS_INLINE void thermometer_of(const typename Set::Bits* ranks, uint32_t count, uint8_t* to) {
+  using Bits = typename Set::Bits;
+  Bits bit[bits], beyond = Set::none();
+  for (uint32_t b = bits; b < 8; ++b) beyond = Set::or_(beyond, ranks[b]);
+  for (uint32_t b = 0; b < bits; ++b) bit[b] = Set::or_(ranks[b], beyond);
+  const Bits one[3] = {Set::or_(bit[0], bit[1]), bit[1], Set::and_(bit[0], bit[1])};
+  if constexpr (bits == 2) {
+    for (uint32_t j = 0; j < count; ++j) Set::store(to + j * sizeof(Bits), one[j]);
+  } else if constexpr (bits == 4) {
+    widen<Set>(one, 3, bit[2], bit[3], count, to);
+  } else {
+    Bits two[15];
+    widen<Set>(one, 3, bit[2], bit[3], 15, reinterpret_cast<uint8_t*>(two));
+    if constexpr (bits == 6) return widen<Set>(two, 15, bit[4], bit[5], count, to);
+    Bits three[63];
+    widen<Set>(two, 15, bit[4], bit[5], 63, reinterpret_cast<uint8_t*>(three));
+    widen<Set>(three, 63, bit[bits - 2], bit[bits - 1], count, to);
+  }
+}
+
+template <class Set>
+CLOPS_INLINE void thermometer(const typename Set::Bits* ranks, uint32_t count, uint8_t* to) {
+  if (count <= 3) return thermometer_of<Set, 2>(ranks, count, to);
+  if (count <= 15) return thermometer_of<Set, 4>(ranks, count, to);
+  if (count <= 63) return thermometer_of<Set, 6>(ranks, count, to);
+  thermometer_of<Set, 8>(ranks, count, to);
+}
+
+template <class Set>
+__attribute__((noinline)) void make_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes) {
+  using Bits = typename Set::Bits;
+  constexpr uint32_t kBlocks = Set::kRows / kBlock;
+  for (uint32_t s = 0; s < view.slot_count; ++s) {
+    const PlaneSlot& slot = view.slots[s];
+    alignas(64) uint64_t words[8][kBlocks];
+    for (uint32_t block = 0; block < kBlocks; ++block)
+      Set::rank_bits(columns + size_t{block} * view.column_bytes + slot.column, &words[0][block], kBlocks);
+    Bits bit[8];
+    for (uint32_t b = 0; b < 8; ++b) bit[b] = Set::load(reinterpret_cast<const uint8_t*>(words[b]));
+    thermometer<Set>(bit, slot.count, planes + slot.first * sizeof(Bits));
+  }
+  for (uint32_t s = 0; s < view.set_count; ++s) {
+    const PlaneSet& set = view.plane_sets[s];
+    uint64_t words[kBlocks];
+    for (uint32_t block = 0; block < kBlocks; ++block) {
+      const int8_t* column = columns + size_t{block} * view.column_bytes + set.column;
+      words[block] = Set::outside(view.sets + set.set, column, column + kBlock);
+    }
+    __builtin_memcpy(planes + (view.set_first + s) * sizeof(Bits), words, sizeof words);
+  }
+}
+
+// ---- trees: the bits of a leaf's number, the lowest first
+// Which way each row goes at the node it reaches on this level: earlier decisions choose first, so that the latest,
+// which is waited for, has only one choice left. `low` is what the J latest decisions are taken to be.
+template <class Set, uint32_t level, uint32_t J>
+CLOPS_INLINE typename Set::Bits way_on(const uint32_t* nodes, const uint8_t* planes, const typename Set::Bits* ways,
+                                       uint32_t low) {
+  if constexpr (J == level) {
+    return Set::load(planes + size_t{nodes[low]} * (Set::kRows / 128));
+  } else {
+    return Set::choose(ways[level - 1 - J], way_on<Set, level, J + 1>(nodes, planes, ways, low),
+                       way_on<Set, level, J + 1>(nodes, planes, ways, low + (1U << J)));
+  }
+}
+
+template <class Set, uint32_t depth, uint32_t level>
+CLOPS_INLINE void full_ways(const uint32_t* nodes, const uint8_t* planes, typename Set::Bits* ways) {
+  if constexpr (level < depth) {
+    ways[level] = way_on<Set, level, 0>(nodes + (1U << level) - 1, planes, ways, 0);
+    full_ways<Set, depth, level + 1>(nodes, planes, ways);
+  }
+}
+
+template <class Set, uint32_t depth>
+__attribute__((noinline)) void full_number(const uint32_t* nodes, const uint8_t* planes, uint8_t* numbers) {
+  typename Set::Bits ways[depth + 1], bits[8];
+  full_ways<Set, depth, 0>(nodes, planes, ways);
+  for (uint32_t b = 0; b < 8; ++b) bits[b] = b < depth ? ways[depth - 1 - b] : Set::none();
+  Set::number(bits, numbers);
+}
+
+template <class Set>
+__attribute__((noinline)) void any_number(const PlaneView& view, const PlaneTree& tree, const uint8_t* planes,
+                                          uint8_t* numbers) {
+  using Bits = typename Set::Bits;
+  Bits parts[2 * kMaskLeaves], bits[8];
+  parts[0] = Set::all();
+  parts[kNoPart] = Set::none();
+  const PlaneNode* node = view.nodes + tree.first;
+  for (uint32_t i = 1; i < 2 * tree.count; i += 2, ++node) {
+    const Bits here = parts[node->from], side = Set::load(planes + size_t{node->plane16} * (Set::kRows / 128));
+    parts[i] = Set::and_not(here, side);
+    parts[i + 1] = Set::and_(here, side);
+  }
+  const uint16_t* turn = view.turns + tree.turns_at;
+  for (uint32_t b = 0; b < 8; ++b) {
+    Bits bit = Set::none();
+    for (uint32_t many = *turn++; many != 0; --many, turn += kTurns)
+#pragma GCC unroll 8
+      for (uint32_t i = 0; i < kTurns; ++i) bit = Set::xor_(bit, parts[turn[i]]);
+    bits[b] = bit;
+  }
+  Set::number(bits, numbers);
+}
+
+template <class Set>
+CLOPS_INLINE void number_leaves(const PlaneView& view, const PlaneTree& tree, const uint8_t* planes, uint8_t* numbers) {
+  if (!tree.full) return any_number<Set>(view, tree, planes, numbers);
+  const uint32_t* nodes = view.full + tree.first;
+  switch (tree.count) {
+    case 0:
+      return full_number<Set, 0>(nodes, planes, numbers);
+    case 1:
+      return full_number<Set, 1>(nodes, planes, numbers);
+    case 2:
+      return full_number<Set, 2>(nodes, planes, numbers);
+    case 3:
+      return full_number<Set, 3>(nodes, planes, numbers);
+    case 4:
+      return full_number<Set, 4>(nodes, planes, numbers);
+    case 5:
+      return full_number<Set, 5>(nodes, planes, numbers);
+    case 6:
+      return full_number<Set, 6>(nodes, planes, numbers);
+    case 7:
+      return full_number<Set, 7>(nodes, planes, numbers);
+    default:
+      return full_number<Set, 8>(nodes, planes, numbers);
+  }
+}
+
+template <class Set, class Value>
+void add_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes, Value* sums) {
+  make_planes<Set>(view, columns, planes);
+  for (uint32_t t = 0; t < view.tree_count; ++t) {
+    const PlaneTree& tree = view.trees[t];
+    alignas(64) uint8_t numbers[Set::kRows];
+    number_leaves<Set>(view, tree, planes, numbers);
+    Set::add_values(static_cast<const uint8_t*>(view.values) + tree.values_at, tree.leaves, numbers,
+                    sums + size_t{tree.output} * kPlaneRows);
+  }
+  for (uint32_t o = 0; o < view.outputs; ++o) Set::put_in_order(sums + size_t{o} * kPlaneRows);
+}
+
+// Of sets for 128, 256 and 512 rows: what a vector has too many of costs time too.
+template <template <uint32_t> class Set, uint32_t most, class Value>
+void planes_of(const PlaneView& view, const int8_t* columns, uint8_t* planes, uint32_t count, void* out) {
+  auto* sums = static_cast<Value*>(out);
+  for (uint32_t row = 0; row < count;) {
+    const uint32_t left = count - row;
+    const int8_t* from = columns + size_t{row / kBlock} * view.column_bytes;
+    if (most >= 512 && left > 384) {
+      add_planes<Set<most>>(view, from, planes, sums + row);
+      row += 512;
+    } else if (most >= 256 && left > 128) {
+      add_planes < Set<most<256 ? most : 256>>(view, from, planes, sums + row);
+      row += 256;
+    } else {
+      add_planes<Set<128>>(view, from, planes, sums + row);
+      row += 128;
+    }
+  }
+}
+
+template <template <uint32_t> class Set, uint32_t most>
+void fill_planes(Kernels& kernels) {
+  kernels.planes[kFloatSums] = planes_of<Set, most, float>;
+  kernels.planes[kDoubleSums] = planes_of<Set, most, double>;
+}
+
+// ---- without special instructions: compiler vectors, leaves' numbers made and looked up one by one
+// Eight bytes of eight bits turned: bit i of byte k becomes bit k of byte i.
+template <class Words>
+CLOPS_INLINE Words turned(Words x) {
+  Words t = (x ^ (x >> 7)) & (Words{} + 0x00aa00aa00aa00aaU);
+  x = x ^ t ^ (t << 7);
+  t = (x ^ (x >> 14)) & (Words{} + 0x0000cccc0000ccccU);
+  x = x ^ t ^ (t << 14);
+  t = (x ^ (x >> 28)) & (Words{} + 0x00000000f0f0f0f0U);
+  return x ^ t ^ (t << 28);
+}
+
+template <uint32_t rows>
+struct PlaneSetOf {
+  static constexpr uint32_t kRows = rows;
+  typedef uint64_t Bits __attribute__((vector_size(rows / 8)));
+  static CLOPS_INLINE Bits load(const uint8_t* from) {
+    Bits bits;
+    __builtin_memcpy(&bits, from, sizeof bits);
+    return bits;
+  }
+  static CLOPS_INLINE void store(uint8_t* to, Bits bits) { __builtin_memcpy(to, &bits, sizeof bits); }
+  static CLOPS_INLINE Bits none() { return Bits{}; }
+  static CLOPS_INLINE Bits all() { return ~Bits{}; }
+  static CLOPS_INLINE Bits or_(Bits a, Bits b) { return a | b; }
+  static CLOPS_INLINE Bits and_(Bits a, Bits b) { return a & b; }
+  static CLOPS_INLINE Bits and_not(Bits a, Bits b) { return a & ~b; }
+  static CLOPS_INLINE Bits and_or(Bits a, Bits b, Bits c) { return (a & b) | c; }
+  static CLOPS_INLINE Bits or_and(Bits a, Bits b, Bits c) { return (a | b) & c; }
+  static CLOPS_INLINE Bits choose(Bits by, Bits left, Bits right) { return left ^ ((left ^ right) & by); }
+  static CLOPS_INLINE Bits xor_(Bits a, Bits b) { return a ^ b; }
+  // The bits of 64 ranks, as unsigned numbers: a word of each, `stride` words apart.
+  static CLOPS_INLINE void rank_bits(const int8_t* column, uint64_t* words, uint32_t stride) {
+    uint8_t bytes[8][8];
+    for (uint32_t group = 0; group < 8; ++group) {
+      uint64_t ranks;
+      __builtin_memcpy(&ranks, column + size_t{8} * group, sizeof ranks);
+      ranks = turned(ranks ^ 0x8080808080808080U);
+      for (uint32_t b = 0; b < 8; ++b) bytes[b][group] = static_cast<uint8_t>(ranks >> (8 * b));
+    }
+    for (uint32_t b = 0; b < 8; ++b) __builtin_memcpy(words + size_t{b} * stride, bytes[b], 8);
+  }
+  // Who of 64 rows is not in the set: byte class / 8 of it has not bit class % 8.
+  static CLOPS_INLINE uint64_t outside(const uint8_t* set, const int8_t* high, const int8_t* bit) {
+    uint64_t out = 0;
+    for (uint32_t i = 0; i < kBlock; ++i)
+      if ((set[static_cast<uint8_t>(high[i])] & static_cast<uint8_t>(bit[i])) == 0) out |= uint64_t{1} << i;
+    return out;
+  }
+  static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(bits);
+    for (uint32_t group = 0; group < rows / 8; ++group) {
+      uint64_t x = 0;
+      for (uint32_t b = 0; b < 8; ++b) x |= uint64_t{bytes[b * sizeof(Bits) + group]} << (8 * b);
+      x = turned(x);
+      __builtin_memcpy(numbers + size_t{8} * group, &x, sizeof x);
+    }
+  }
+  template <class Value>
+  static CLOPS_INLINE void add_values(const uint8_t* bytes, uint32_t, const uint8_t* numbers, Value* sums) {
+    for (uint32_t first = 0; first < rows; first += 16) {
+      Value found[16];
+#pragma GCC unroll 16
+      for (uint32_t i = 0; i < 16; ++i)
+        __builtin_memcpy(&found[i], bytes + size_t{numbers[first + i]} * sizeof(Value), sizeof(Value));
+      for (uint32_t i = 0; i < 16; ++i) sums[first + i] += found[i];
+    }
+  }
+  template <class Value>
+  static CLOPS_INLINE void put_in_order(Value*) {}
+};
+
+}  // namespace
+}  // namespace clops::serving::forest
