@@ -1,14 +1,17 @@
-// SHA256_CTX can be copied in the middle of a hash, which the newer interface charges an allocation for.
+// SHA256_CTX can be copied in the middle of a hash, which the newer interface charges an allocation for, and needs no
+// tables of algorithms, which take OpenSSL a millisecond to fill: a start is to be over by then.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/digest.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
+#include <sys/random.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdlib>
 #include <vector>
 
 namespace clops {
@@ -28,24 +31,22 @@ std::string hex(const unsigned char* bytes, size_t count) {
 }  // namespace
 
 struct Sha256::Impl {
-  EVP_MD_CTX* ctx = EVP_MD_CTX_new();
-  ~Impl() { EVP_MD_CTX_free(ctx); }
+  SHA256_CTX ctx{};
 };
 
 Sha256::Sha256() : impl_(std::make_unique<Impl>()) {
-  EVP_DigestInit_ex(impl_->ctx, EVP_sha256(), nullptr);
+  SHA256_Init(&impl_->ctx);
 }
 Sha256::~Sha256() = default;
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 void Sha256::update(std::string_view bytes) {
-  EVP_DigestUpdate(impl_->ctx, bytes.data(), bytes.size());
+  SHA256_Update(&impl_->ctx, bytes.data(), bytes.size());
 }
 std::string Sha256::finish() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(impl_->ctx, digest, &size);
-  return "sha256:" + hex(digest, size);
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256_Final(digest, &impl_->ctx);
+  return "sha256:" + hex(digest, sizeof digest);
 }
 
 std::string sha256(std::string_view bytes) {
@@ -107,7 +108,12 @@ bool equal_constant_time(std::string_view a, std::string_view b) {
 
 std::string random_hex(size_t bytes) {
   std::vector<unsigned char> raw(bytes);
-  RAND_bytes(raw.data(), static_cast<int>(raw.size()));
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t got = ::getrandom(raw.data() + done, bytes - done, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) std::abort();  // keys are made of it: there is no going on with less
+    done += static_cast<size_t>(got);
+  }
   return hex(raw.data(), raw.size());
 }
 

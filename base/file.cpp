@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -32,6 +33,8 @@ Result<std::string> read_file(const std::filesystem::path& path, size_t bytes_ma
   struct stat st{};
   if (::fstat(file.fd, &st) == 0 && S_ISDIR(st.st_mode)) return io_error(path, EISDIR);
   std::string out;
+  // As large as it says, so that it need not be moved as it grows; what it says is not relied on.
+  if (S_ISREG(st.st_mode)) out.reserve(std::min(static_cast<size_t>(st.st_size), bytes_max));
   char buffer[65536];
   for (;;) {
     const ssize_t n = ::read(file.fd, buffer, sizeof buffer);

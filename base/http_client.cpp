@@ -1,6 +1,5 @@
 #include "base/http_client.h"
 
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -13,6 +12,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/curl_library.h"
 
 namespace clops {
 namespace {
@@ -31,6 +32,7 @@ struct Transfer {
   std::atomic<bool> cancelled{false};
 
   // The I/O thread's own from here on.
+  const CurlLibrary* curl = nullptr;  // before any of these
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   curl_slist* connect_to = nullptr;
@@ -42,9 +44,10 @@ struct Transfer {
   char error[CURL_ERROR_SIZE] = {};
 
   ~Transfer() {
-    if (easy) curl_easy_cleanup(easy);
-    curl_slist_free_all(headers);
-    curl_slist_free_all(connect_to);
+    if (curl == nullptr) return;
+    if (easy) curl->easy_cleanup(easy);
+    curl->slist_free_all(headers);
+    curl->slist_free_all(connect_to);
   }
 };
 using TransferPtr = std::shared_ptr<Transfer>;
@@ -79,7 +82,7 @@ size_t on_header(char* bytes, size_t size, size_t count, void* user) {
     return size * count;
   }
   long status = 0;
-  curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+  transfer.curl->easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
   if (status < 200) return size * count;  // 100 Continue and its like: the answer is still to come
   transfer.head_done = true;
   transfer.status = static_cast<int>(status);
@@ -113,14 +116,14 @@ curl_blob blob(const std::string& text) {
 struct UrlParts {
   std::string scheme, host, port;
 };
-std::optional<UrlParts> split_url(const std::string& url) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
-  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return std::nullopt;
+std::optional<UrlParts> split_url(const CurlLibrary& curl, const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(curl.url_cleanup)> parsed(curl.url(), curl.url_cleanup);
+  if (curl.url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return std::nullopt;
   const auto part = [&](CURLUPart which, unsigned flags = 0) {
     char* text = nullptr;
-    if (curl_url_get(parsed.get(), which, &text, flags) != CURLUE_OK) return std::string();
+    if (curl.url_get(parsed.get(), which, &text, flags) != CURLUE_OK) return std::string();
     std::string out(text);
-    curl_free(text);
+    curl.free(text);
     return out;
   };
   return UrlParts{part(CURLUPART_SCHEME), part(CURLUPART_HOST), part(CURLUPART_PORT, CURLU_DEFAULT_PORT)};
@@ -169,20 +172,21 @@ class Collector final : public StreamSink {
 // The multi handle and its one thread. Everybody else only hands in commands.
 class Loop {
  public:
-  explicit Loop(CurlOptions options) : options_(std::move(options)), multi_(curl_multi_init()) {
-    curl_multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(options_.connections_max));
-    curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
+  Loop(const CurlLibrary& curl, CurlOptions options)
+      : curl_(curl), options_(std::move(options)), multi_(curl.multi_init()) {
+    curl_.multi_setopt(multi_, CURLMOPT_MAX_HOST_CONNECTIONS, static_cast<long>(options_.connections_max));
+    curl_.multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(options_.connections_max));
     thread_ = std::thread([this] { run(); });
   }
   ~Loop() {
     close();
-    curl_multi_cleanup(multi_);
+    curl_.multi_cleanup(multi_);
   }
   void close() {  // ends every transfer; called by the client, as streams may live longer
     {
       const std::lock_guard lock(mutex_);
       if (std::exchange(closing_, true)) return;
-      curl_multi_wakeup(multi_);
+      curl_.multi_wakeup(multi_);
     }
     thread_.join();
   }
@@ -192,7 +196,7 @@ class Loop {
       if (!closing_ && count_ < kTransfersMax) {
         ++count_;
         incoming_.push_back(transfer);
-        curl_multi_wakeup(multi_);
+        curl_.multi_wakeup(multi_);
         return;
       }
     }
@@ -208,7 +212,7 @@ class Loop {
     }
     const std::lock_guard lock(mutex_);
     wanted_gone_ = true;
-    if (!closing_) curl_multi_wakeup(multi_);
+    if (!closing_) curl_.multi_wakeup(multi_);
   }
 
  private:
@@ -225,9 +229,9 @@ class Loop {
       for (const TransferPtr& transfer : fresh) admit(transfer);
       if (sweep) drop_cancelled();
       int running = 0;
-      curl_multi_perform(multi_, &running);
+      curl_.multi_perform(multi_, &running);
       collect();
-      curl_multi_poll(multi_, nullptr, 0, expire(), nullptr);
+      curl_.multi_poll(multi_, nullptr, 0, expire(), nullptr);
     }
     std::vector<TransferPtr> left = active_;
     {
@@ -242,7 +246,7 @@ class Loop {
     if (transfer->cancelled.load()) return finish(transfer, {});
     active_.push_back(transfer);
     if (Status ready = prepare(*transfer); !ready) return finish(transfer, std::move(ready));
-    curl_multi_add_handle(multi_, transfer->easy);
+    curl_.multi_add_handle(multi_, transfer->easy);
   }
 
   void drop_cancelled() {
@@ -254,7 +258,7 @@ class Loop {
 
   void collect() {
     int left = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_, &left)) {
+    while (const CURLMsg* message = curl_.multi_info_read(multi_, &left)) {
       if (message->msg != CURLMSG_DONE) continue;
       const CURLcode code = message->data.result;
       const auto it =
@@ -283,9 +287,9 @@ class Loop {
     return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(next - now).count());
   }
 
-  static Status outcome(const Transfer& transfer, CURLcode code) {
+  Status outcome(const Transfer& transfer, CURLcode code) const {
     if (code == CURLE_OK || transfer.stopped) return {};
-    const std::string why = transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(code);
+    const std::string why = transfer.error[0] != '\0' ? transfer.error : curl_.easy_strerror(code);
     if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) return fail(Code::InvalidArgument, why);
     return fail(Code::Unavailable, why);
   }
@@ -293,8 +297,8 @@ class Loop {
   void finish(const TransferPtr& transfer, Status status) {
     if (const auto it = std::ranges::find(active_, transfer); it != active_.end()) active_.erase(it);
     if (transfer->easy) {
-      curl_multi_remove_handle(multi_, transfer->easy);
-      curl_easy_cleanup(std::exchange(transfer->easy, nullptr));
+      curl_.multi_remove_handle(multi_, transfer->easy);
+      curl_.easy_cleanup(std::exchange(transfer->easy, nullptr));
     }
     {
       const std::lock_guard lock(mutex_);
@@ -308,29 +312,31 @@ class Loop {
 
   Status prepare(Transfer& transfer) const {
     const HttpRequest& request = transfer.request;
-    const auto parts = split_url(request.url);
+    const auto parts = split_url(curl_, request.url);
     if (!parts) return fail(Code::InvalidArgument, "not a URL: " + request.url.substr(0, 200));
-    transfer.easy = curl_easy_init();
+    transfer.curl = &curl_;
+    transfer.easy = curl_.easy_init();
     if (!transfer.easy) return fail(Code::Internal, "no memory for a transfer");
     CURL* easy = transfer.easy;
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, parts->scheme == "https" ? 1L : 0L);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(transfer.limits.connect.count()));
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
-    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
-    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-    if (options_.proxy == "-") curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    if (!options_.proxy.empty() && options_.proxy != "-") curl_easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+    curl_.easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_.easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error);
+    curl_.easy_setopt(easy, CURLOPT_USERAGENT, options_.user_agent.c_str());
+    curl_.easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+    curl_.easy_setopt(easy, CURLOPT_PIPEWAIT, parts->scheme == "https" ? 1L : 0L);
+    curl_.easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(transfer.limits.connect.count()));
+    curl_.easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_.easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+    curl_.easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+    curl_.easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    curl_.easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    if (options_.proxy == "-") curl_.easy_setopt(easy, CURLOPT_PROXY, "");
+    if (!options_.proxy.empty() && options_.proxy != "-")
+      curl_.easy_setopt(easy, CURLOPT_PROXY, options_.proxy.c_str());
+    curl_.easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_.easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+    curl_.easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_.easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
     if (transfer.limits.total.count() > 0) transfer.deadline = Steady::now() + transfer.limits.total;
     prepare_tls(transfer, *parts);
     prepare_message(transfer, *parts);
@@ -345,22 +351,22 @@ class Loop {
       // libcurl verifies (and names in SNI) the URL's host: so the URL takes the name, and the connection the address.
       url.replace(url.find("://") + 3, url.find_first_of("/?#", url.find("://") + 3) - (url.find("://") + 3),
                   tls.server_name + ":" + parts.port);
-      transfer.connect_to = curl_slist_append(
+      transfer.connect_to = curl_.slist_append(
           nullptr, (tls.server_name + ":" + parts.port + ":" + parts.host + ":" + parts.port).c_str());
-      curl_easy_setopt(easy, CURLOPT_CONNECT_TO, transfer.connect_to);
+      curl_.easy_setopt(easy, CURLOPT_CONNECT_TO, transfer.connect_to);
     }
-    curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
+    curl_.easy_setopt(easy, CURLOPT_URL, url.c_str());
     if (tls.insecure_skip_verify) {
-      curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-      curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+      curl_.easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+      curl_.easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     const auto pem = [&](CURLoption option, const std::string& text) {
       if (text.empty()) return;
       const curl_blob value = blob(text);
-      curl_easy_setopt(easy, option, &value);
+      curl_.easy_setopt(easy, option, &value);
     };
     const auto file = [&](CURLoption option, const std::string& path) {
-      if (!path.empty()) curl_easy_setopt(easy, option, path.c_str());
+      if (!path.empty()) curl_.easy_setopt(easy, option, path.c_str());
     };
     file(CURLOPT_CAINFO, tls.ca_file);
     pem(CURLOPT_CAINFO_BLOB, tls.ca_pem);
@@ -374,7 +380,7 @@ class Loop {
     const HttpRequest& request = transfer.request;
     CURL* easy = transfer.easy;
     const auto add = [&](const std::string& line) {
-      transfer.headers = curl_slist_append(transfer.headers, line.c_str());
+      transfer.headers = curl_.slist_append(transfer.headers, line.c_str());
     };
     for (const auto& [name, value] : request.headers.items) add(value.empty() ? name + ";" : name + ": " + value);
     add("Expect:");
@@ -382,20 +388,21 @@ class Loop {
         !request.body.empty() || request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
     if (sends_body && !request.headers.get("content-type")) add("Content-Type:");
     if (transfer.connect_to && !request.headers.get("host")) add("Host: " + parts.host + ":" + parts.port);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
+    curl_.easy_setopt(easy, CURLOPT_HTTPHEADER, transfer.headers);
     if (!transfer.streaming && !request.headers.get("accept-encoding"))
-      curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+      curl_.easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
     if (sends_body) {
-      curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
-      curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
+      curl_.easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      curl_.easy_setopt(easy, CURLOPT_POSTFIELDS, request.body.data());
     }
     if (request.method == "HEAD") {
-      curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+      curl_.easy_setopt(easy, CURLOPT_NOBODY, 1L);
     } else {
-      curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+      curl_.easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
     }
   }
 
+  const CurlLibrary& curl_;
   const CurlOptions options_;
   CURLM* multi_;
   std::vector<TransferPtr> active_;  // the thread's own
@@ -410,7 +417,9 @@ class CurlStream final : public HttpStream {
  public:
   CurlStream(std::shared_ptr<Loop> loop, TransferPtr transfer)
       : loop_(std::move(loop)), transfer_(std::move(transfer)) {}
-  ~CurlStream() override { loop_->cancel(transfer_); }
+  ~CurlStream() override {
+    if (loop_) loop_->cancel(transfer_);
+  }
 
  private:
   std::shared_ptr<Loop> loop_;
@@ -419,8 +428,10 @@ class CurlStream final : public HttpStream {
 
 class CurlClient final : public HttpClient {
  public:
-  explicit CurlClient(CurlOptions options) : loop_(std::make_shared<Loop>(std::move(options))) {}
-  ~CurlClient() override { loop_->close(); }
+  explicit CurlClient(CurlOptions options) : options_(std::move(options)) {}
+  ~CurlClient() override {
+    if (loop_) loop_->close();
+  }
   Result<HttpResponse> send(const HttpRequest& request, const HttpLimits& limits) override {
     return std::move(send_all({&request, 1}, limits).front());
   }
@@ -432,7 +443,7 @@ class CurlClient final : public HttpClient {
       transfer->request = request;
       transfer->limits = limits;
       transfer->sink = &collectors.emplace_back(limits.body_bytes_max);
-      loop_->start(transfer);
+      start(transfer);
       transfers.push_back(transfer);
     }
     std::vector<Result<HttpResponse>> answers;
@@ -448,20 +459,34 @@ class CurlClient final : public HttpClient {
     transfer->limits = limits;
     transfer->sink = &sink;
     transfer->streaming = true;
-    loop_->start(transfer);
-    return std::make_unique<CurlStream>(loop_, std::move(transfer));
+    auto loop = start(transfer);
+    return std::make_unique<CurlStream>(std::move(loop), std::move(transfer));
   }
 
  private:
-  std::shared_ptr<Loop> loop_;
+  // Null: there is no libcurl, and the transfer has ended so.
+  std::shared_ptr<Loop> start(const TransferPtr& transfer) {
+    const auto library = curl_library();
+    if (!library) {
+      call_sink(*transfer, [&](StreamSink& sink) {
+        sink.on_end(std::unexpected(library.error()));
+        return true;
+      });
+      return nullptr;
+    }
+    std::call_once(begun_, [&] { loop_ = std::make_shared<Loop>(**library, options_); });
+    loop_->start(transfer);
+    return loop_;
+  }
+
+  const CurlOptions options_;
+  std::once_flag begun_;        // with the first request: many clients never send one
+  std::shared_ptr<Loop> loop_;  // made then
 };
 
 }  // namespace
 
 Result<std::unique_ptr<HttpClient>> make_curl_client(CurlOptions options) {
-  static const CURLcode ready =
-      curl_global_init(CURL_GLOBAL_DEFAULT);  // once a process; libcurl offers nothing smaller
-  if (ready != CURLE_OK) return fail(Code::Internal, curl_easy_strerror(ready));
   if (options.connections_max == 0) return fail(Code::InvalidArgument, "connections_max must be at least 1");
   return std::make_unique<CurlClient>(std::move(options));
 }

@@ -1,4 +1,4 @@
-// The HTTP client of every control-plane caller, and the one door to libcurl.
+// The HTTP client of every control-plane caller, and the one door to libcurl, which is opened with the first request.
 //
 // Two forms: `send` waits for a whole bounded answer; `open` streams one until it ends or is cancelled (watches, logs,
 // downloads). Both are interfaces so that a simulation can stand in for the network.

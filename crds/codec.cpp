@@ -4,6 +4,7 @@
 #include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/logger_codec.h"
+#include "crds/override_codec.h"
 #include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
 
@@ -156,7 +157,7 @@ std::map<std::string, std::string> read_quantities(const Json& object, const Rea
 }
 
 Routing read_routing(const Reader& in) {
-  in.only({"stickyKey", "rules"});
+  in.only({"stickyKey", "rules", "override"});
   Routing routing;
   if (in.has("stickyKey")) {
     const Reader key = in.child("stickyKey");
@@ -171,11 +172,12 @@ Routing read_routing(const Reader& in) {
     r.only({"header", "value", "variant"});
     routing.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });
+  routing.chosen_by = read_override(in, true);
   return routing;
 }
 
 ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
-  in.only({"variants", "mirror", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
+  in.only({"variants", "mirror", "batcher", "routing", "replicas", "resources", "serviceAccountName", "nodeSelector",
            "tolerations", "imagePullSecrets", "steps", "logger", "validation", "tls", "auth"});
   ModelDeploymentSpec spec;
   in.each("variants", 16, [&](const Reader& r) {
@@ -189,6 +191,7 @@ ModelDeploymentSpec read_deployment_spec(const Json& object, const Reader& in) {
   });
   if (spec.variants.empty()) in.fail("variants", "must not be empty");
   spec.mirror = read_mirror(in, true);
+  spec.batcher = read_batcher(in, true);
   spec.routing = read_routing(in.child("routing"));
   spec.validation = read_validation(in, true);
   spec.steps = read_steps(in.child("steps"));
@@ -261,6 +264,7 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
     out["variants"].push_back(std::move(item));
   }
   put_mirror(out, spec.mirror);
+  put_batcher(out, spec.batcher);
   if (!spec.steps.empty()) out["steps"] = encode(spec.steps);
   Json key = Json::object();
   put(key, "header", spec.routing.sticky_header);
@@ -271,6 +275,7 @@ Json encode_spec(const ModelDeploymentSpec& spec) {
   for (const auto& r : spec.routing.rules) {
     out["routing"]["rules"].push_back({{"header", r.header}, {"value", r.value}, {"variant", r.variant}});
   }
+  if (!spec.routing.chosen_by.callers.empty()) put_override(out["routing"], spec.routing.chosen_by);
   if (spec.replicas) out["replicas"] = *spec.replicas;
   if (!spec.resources.requests.empty()) out["resources"]["requests"] = spec.resources.requests;
   if (!spec.resources.limits.empty()) out["resources"]["limits"] = spec.resources.limits;

@@ -9,6 +9,7 @@
 #include "crds/meta.h"
 #include "crds/serving_config_door.h"
 #include "crds/serving_config_logger.h"
+#include "crds/serving_config_override.h"
 #include "crds/serving_config_traffic.h"
 #include "crds/steps.h"
 
@@ -31,12 +32,14 @@ struct Routing {
   std::string sticky_header;  // routing.stickyKey: at most one of the three; none = split per request
   std::vector<RoutingRule> rules;
   std::string sticky_parameter, sticky_column;
+  RoutingOverride chosen_by;
   bool operator==(const Routing&) const = default;
 };
 
 struct ModelDeploymentSpec {
   std::vector<VariantSpec> variants;
   std::optional<Mirror> mirror;
+  std::optional<Batcher> batcher;
   Routing routing;
   std::optional<Validation> validation;
   Steps steps;                  // of variants that have none of their own

@@ -18,6 +18,7 @@
 #include "crds/bucket_layout.h"
 #include "crds/serving_config_door.h"
 #include "crds/serving_config_logger.h"
+#include "crds/serving_config_override.h"
 #include "crds/serving_config_traffic.h"
 #include "crds/steps.h"
 
@@ -63,7 +64,9 @@ struct ServingModel {         // one ModelDeployment
   std::string sticky_parameter, sticky_column;
   std::optional<Validation> validation;
   std::optional<Mirror> mirror;
+  std::optional<Batcher> batcher;
   std::optional<Logger> logger;
+  RoutingOverride chosen_by;
   bool operator==(const ServingModel&) const = default;
 };
 

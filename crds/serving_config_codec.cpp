@@ -6,6 +6,7 @@
 #include "crds/door_codec.h"
 #include "crds/json_reader.h"
 #include "crds/logger_codec.h"
+#include "crds/override_codec.h"
 #include "crds/serving_config.h"
 #include "crds/steps_codec.h"
 #include "crds/traffic_codec.h"
@@ -49,6 +50,7 @@ Json to_json(const ServingModel& model) {
   put(out, "stickyColumn", model.sticky_column);
   put_validation(out, model.validation);
   put_mirror(out, model.mirror);
+  put_batcher(out, model.batcher);
   for (const auto& rule : model.rules) {
     out["rules"].push_back({{"header", rule.header}, {"value", rule.value}, {"variant", rule.variant}});
   }
@@ -62,6 +64,7 @@ Json to_json(const ServingModel& model) {
     out["buckets"].push_back({{"begin", run.begin}, {"end", run.end}, {"variant", run.variant}});
   }
   put_logger(out, model.logger);
+  put_override(out, model.chosen_by);
   return out;
 }
 
@@ -98,7 +101,9 @@ ServingModel read_model(const Reader& in) {
                      .sticky_column = in.text("stickyColumn"),
                      .validation = read_validation(in, false),
                      .mirror = read_mirror(in, false),
-                     .logger = read_logger(in, false)};
+                     .batcher = read_batcher(in, false),
+                     .logger = read_logger(in, false),
+                     .chosen_by = read_override(in, false)};
   in.each("rules", kRulesMax, [&](const Reader& r) {
     model.rules.push_back({r.text("header", Need::Required), r.text("value"), r.text("variant", Need::Required)});
   });

@@ -24,6 +24,16 @@ std::optional<Mirror> read_mirror(const Reader& parent, bool strict) {
                 .percent = static_cast<int>(in.integer("percent", 1, 100, 0, Need::Required))};
 }
 
+std::optional<Batcher> read_batcher(const Reader& parent, bool strict) {
+  if (!parent.has("batcher")) return std::nullopt;
+  const Reader in = parent.child("batcher");
+  if (strict) in.only({"maxBatchSize", "maxLatencyMilliseconds"});
+  Batcher out;
+  out.max_batch_size = static_cast<int>(in.integer("maxBatchSize", 1, 1'024, out.max_batch_size));
+  out.max_latency_ms = static_cast<int>(in.integer("maxLatencyMilliseconds", 1, 1'000, out.max_latency_ms));
+  return out;
+}
+
 void put_limits(Json& parent, const VariantLimits& limits) {
   if (limits == VariantLimits{}) return;
   Json& out = parent["limits"] = Json::object();
@@ -34,6 +44,11 @@ void put_limits(Json& parent, const VariantLimits& limits) {
 
 void put_mirror(Json& parent, const std::optional<Mirror>& mirror) {
   if (mirror) parent["mirror"] = {{"variant", mirror->variant}, {"percent", mirror->percent}};
+}
+
+void put_batcher(Json& parent, const std::optional<Batcher>& batcher) {
+  if (!batcher) return;
+  parent["batcher"] = {{"maxBatchSize", batcher->max_batch_size}, {"maxLatencyMilliseconds", batcher->max_latency_ms}};
 }
 
 }  // namespace clops::crds

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "crds/logger_codec.h"
+#include "crds/override_codec.h"
 #include "crds/validation_door.h"
 #include "crds/validation_steps.h"
 
@@ -238,6 +239,7 @@ void check_model_deployment(const Json& object, Violations& out) {
   check_text(object, {{"spec", "serviceAccountName"}, is_object_name, kServiceAccountMessage}, "", out);
   check_text(object, {{"spec", "logger", "url"}, is_logger_url, kLoggerUrlMessage}, "", out);
   check_access(object, out);
+  check_override(object, out);
 }
 
 }  // namespace

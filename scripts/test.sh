@@ -24,7 +24,7 @@ cd "$root"
 all_lanes=(format house unit onnx clients hostile convert local contract cluster asan tsan tidy)
 declare -A budget=([format]=60 [house]=30 [unit]=240 [onnx]=120 [clients]=180 [hostile]=240 [convert]=180 [local]=300 [contract]=420 [cluster]=540 [asan]=600 [tsan]=400 [tidy]=480)
 build_budget=1500        # of any one build, cold; warm it is seconds
-fuzz_seconds=${CLOPS_FUZZ_SECONDS:-12}   # of each of the thirteen
+fuzz_seconds=${CLOPS_FUZZ_SECONDS:-12}   # of each of the fuzzers
 hostile_seconds=60       # of the attacks
 everything='' install=1 lanes=()
 for argument in "$@"; do

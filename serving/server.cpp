@@ -202,6 +202,7 @@ Status InferenceServer::Impl::open_lanes() {
     parts.watchers.push_back(std::make_unique<MirrorWatcher>(*mirror, i));
     if (auto recorder = telemetry->make_recorder(i)) parts.watchers.push_back(std::move(recorder));
     parts.events = telemetry->make_event_tap(i);
+    parts.batcher = std::make_unique<Batcher>(clock);
     lane.models = std::make_unique<TableService>(std::move(parts));
     lane.rest = std::make_unique<http::RestFront>(*lane.models, InferLimits{}, options.body_bytes_max, kProgramVersion);
     lane.grpc = std::make_unique<grpc::InferenceFront>(*lane.models, InferLimits{}, kProgramVersion);

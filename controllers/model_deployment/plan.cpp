@@ -257,7 +257,9 @@ crds::ServingConfig next_config(const crds::ModelDeployment& object, const std::
                            .sticky_column = object.spec.routing.sticky_column,
                            .validation = object.spec.validation,
                            .mirror = object.spec.mirror,
-                           .logger = object.spec.logger};
+                           .batcher = object.spec.batcher,
+                           .logger = object.spec.logger,
+                           .chosen_by = object.spec.routing.chosen_by};
   if (model.logger) model.logger->ns = object.meta.ns;
   for (const auto& rule : object.spec.routing.rules) model.rules.push_back({rule.header, rule.value, rule.variant});
   std::vector<crds::VariantShare> shares;

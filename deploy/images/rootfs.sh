@@ -19,7 +19,12 @@ strip --strip-all -o "$folder/usr/bin/$(basename "$program")" "$program"
 chmod 755 "$folder/usr/bin/$(basename "$program")"
 
 # Each library under the very path that the loader looks for; the loader itself under the path in the program's header.
-libraries=$(ldd "$program" ${onnxruntime:+"$onnxruntime"})
+# libcurl is opened by its name with the first request (base/curl_library.h), so that ldd does not know of it.
+beside=$(ldd "$program" | sed -nE 's,^[[:space:]]*libcrypto[^ ]* => (/.*)/[^/ ]+ \(0x[0-9a-f]+\)$,\1,p')
+curl=$beside/libcurl.so.4
+[ -e "$curl" ] || { echo "$curl: missing; install libcurl4" >&2; exit 1; }
+install -D -m 755 "$(readlink -f "$curl")" "$folder$curl"
+libraries=$(ldd "$program" "$curl" ${onnxruntime:+"$onnxruntime"})
 ! grep -q 'not found' <<<"$libraries" || { grep 'not found' <<<"$libraries" >&2; exit 1; }
 sed -nE 's,^[[:space:]]*([^ ]+ => )?(/[^ ]+) \(0x[0-9a-f]+\)$,\2,p' <<<"$libraries" | sort -u | while read -r library; do
   install -D -m 755 "$(readlink -f "$library")" "$folder$library"

@@ -103,24 +103,31 @@ Result<std::string_view> AccessGate::admit(std::span<const HeaderView> headers) 
   }
   const auto token = token_in(headers);
   if (!token) return refused(parts_.counters.no_token, "say who calls: one header \"Authorization: Bearer TOKEN\"");
-  if (token->empty() || !is_token(*token))
-    return refused(parts_.counters.bad_token, "the Authorization header is not \"Bearer TOKEN\"");
+  if (token->empty() || token->size() > kTokenBytesMax) return no_bearer();
+  // What was good before has this digest and so these bytes: nothing else of them need be looked at again.
   const TokenDigest digest = parts_.digest_key.sign(*token);
   if (parts_.policy.callers) {
     if (const std::string* const caller = current_->callers->find(digest)) return *caller;
   }
-  if (parts_.policy.jwt && token->find('.') != std::string_view::npos) return admit_jwt(*token, digest);
+  const WallTime now = parts_.policy.jwt ? parts_.clock.wall() : WallTime();
+  if (!good_.empty()) {
+    const Good& place = place_for(digest);
+    if (place.digest == digest && now < place.until) return place.caller;
+  }
+  if (!is_token(*token)) return no_bearer();
+  if (parts_.policy.jwt && token->find('.') != std::string_view::npos) return admit_jwt(*token, digest, now);
   return refused(parts_.counters.bad_token, "the token is not known here");
 }
 
-Result<std::string_view> AccessGate::admit_jwt(std::string_view token, const TokenDigest& digest) {
+std::unexpected<Error> AccessGate::no_bearer() {
+  return refused(parts_.counters.bad_token, "the Authorization header is not \"Bearer TOKEN\"");
+}
+
+Result<std::string_view> AccessGate::admit_jwt(std::string_view token, const TokenDigest& digest, WallTime now) {
   if (good_.empty()) {
     good_.resize(kGoodMax);
     bad_.resize(kBadMax);
   }
-  const WallTime now = parts_.clock.wall();
-  Good& place = place_for(digest);
-  if (place.digest == digest && now < place.until) return place.caller;
   TokenDigest& bad = bad_[place_of(digest, kBadMax)];
   if (bad == digest) return refused(parts_.counters.bad_token, "the token is not good here");
   auto identity = verify_jwt(token, *current_->jwks, *parts_.policy.jwt, now);
@@ -131,6 +138,7 @@ Result<std::string_view> AccessGate::admit_jwt(std::string_view token, const Tok
     return std::unexpected(std::move(identity).error());
   }
   parts_.counters.verified.fetch_add(1, std::memory_order_relaxed);
+  Good& place = place_for(digest);
   place = {.digest = digest, .until = identity->expires, .caller = std::move(identity->subject)};
   return place.caller;
 }

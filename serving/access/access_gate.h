@@ -77,7 +77,8 @@ class AccessGate final : public Gate {
   };
   static constexpr size_t kGoodMax = 4096, kWays = 4, kBadMax = 1024;
   void look();
-  [[nodiscard]] Result<std::string_view> admit_jwt(std::string_view token, const TokenDigest& digest);
+  [[nodiscard]] std::unexpected<Error> no_bearer();
+  [[nodiscard]] Result<std::string_view> admit_jwt(std::string_view token, const TokenDigest& digest, WallTime now);
   Good& place_for(const TokenDigest& digest);
 
   Parts parts_;

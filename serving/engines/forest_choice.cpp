@@ -178,14 +178,22 @@ double ForestChoice::row_microseconds(Batch batch) {
   return microseconds(kBlock, batch == Batch::Plain ? SIZE_MAX : 1) / kBlock;
 }
 
+// Whether a kernel that takes a lane for a tree has trees for more than all of them: then walking them one by one is
+// not the fastest (on every model at hand it takes twice as long and more), and is not laid out to be told so.
+bool ForestChoice::fills_lanes() const {
+  return (fits(Single::Heap) || fits(Single::Bits)) &&
+         forest_.ranked_.trees.size() >= size_t{2} * forest_.kernels_->lanes;
+}
+
 void ForestChoice::measure_single() {
   constexpr size_t kRows = 32;
   std::vector<Single> asked;
   if (options_.single != Single::Measured) {
     asked = {options_.single};
   } else {
-    for (const Single single : {Single::Heap, Single::Bits, Single::Walk})
+    for (const Single single : {Single::Heap, Single::Bits})
       if (fits(single)) asked.push_back(single);
+    if (fits(Single::Walk) && !fills_lanes()) asked.push_back(Single::Walk);
     if (!numbered_ || forest_.ranked_.slot_count > kSlotsWorthAsking) asked.push_back(Single::Plain);
   }
   Single best = asked.front();
@@ -206,9 +214,10 @@ void ForestChoice::measure_batch() {
   if (options_.batch != Batch::Measured) {
     asked = {options_.batch};
   } else {
-    for (const Batch batch : {Batch::Planes, Batch::Masks, Batch::Walk})
-      if (fits(batch)) asked.push_back(batch);
-    if (asked.size() == 3 && forest_.ranked_.nodes.size() > kNodesWorthAsking) asked.erase(asked.begin() + 1);
+    const bool planes = fits(Batch::Planes), masks = fits(Batch::Masks);
+    if (planes) asked.push_back(Batch::Planes);
+    if (masks && !(planes && forest_.ranked_.nodes.size() > kNodesWorthAsking)) asked.push_back(Batch::Masks);
+    if (fits(Batch::Walk) && !((planes || masks) && fills_lanes())) asked.push_back(Batch::Walk);
     if (!numbered_ || forest_.chosen_.single == Single::Plain) asked.push_back(Batch::Plain);
   }
   const Single single = forest_.chosen_.single;

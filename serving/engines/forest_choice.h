@@ -24,6 +24,7 @@ class ForestChoice {
   using Batch = ForestOptions::Batch;
   [[nodiscard]] bool fits(Single single) const;
   [[nodiscard]] bool fits(Batch batch) const;
+  [[nodiscard]] bool fills_lanes() const;
   [[nodiscard]] Status check_asked() const;
   void lay_out(Single single);
   void lay_out(Batch batch);

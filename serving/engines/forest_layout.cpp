@@ -37,6 +37,7 @@ bool fits_small(const Ranked& ranked) {
   if (ranked.slot_count > std::numeric_limits<uint16_t>::max()) return false;
   std::vector<int32_t> order;
   return std::ranges::all_of(ranked.trees, [&](const TreeView& tree) {
+    if (tree.count <= std::numeric_limits<uint8_t>::max()) return true;  // no way in it is longer
     breadth_first(ranked.nodes.data() + tree.first, order);
     size_t next = 1;
     for (size_t at = 0; at < order.size(); ++at) {

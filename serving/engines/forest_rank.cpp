@@ -123,8 +123,10 @@ class Ranker {
   void rank_numbers() {
     for (const Tree& tree : model_.trees)
       for (const TreeNode& node : tree.nodes)
-        if (!node.leaf() && node.split == Split::Less)
-          met_.push_back(numbers_[key_of(node)].thresholds.add(node.value, node.default_left));
+        if (!node.leaf() && node.split == Split::Less) {
+          Numbers& numbers = numbers_[key_of(node)];
+          met_.push_back({&numbers, numbers.thresholds.add(node.value, node.default_left)});
+        }
     std::vector<uint64_t> keys;
     keys.reserve(numbers_.size());
     for (const auto& [key, numbers] : numbers_) keys.push_back(key);
@@ -352,8 +354,9 @@ class Ranker {
       to.set = sets.pool_first + number * kSetBytes;
       return;
     }
-    const Numbers& numbers = numbers_.at(key_of(from));
-    const uint32_t at = numbers.thresholds.rank(met_[placed_++]);
+    const Met& met = met_[placed_++];
+    const Numbers& numbers = *met.numbers;
+    const uint32_t at = numbers.thresholds.rank(met.number);
     to.slot = (from.default_left ? numbers.first_slot : numbers.right_first_slot) + at / kRunMax;
     to.rank = static_cast<int8_t>(static_cast<int32_t>(at % kRunMax) - 128);
     to.column = to.slot * kBlock;
@@ -362,8 +365,12 @@ class Ranker {
   const Ensemble& model_;
   Ranked out_;
   std::unordered_map<uint64_t, Numbers> numbers_;
-  std::vector<uint32_t> met_;  // numeric nodes' thresholds, by number, in the order of the trees
-  size_t placed_ = 0;          // of them
+  struct Met {
+    const Numbers* numbers;
+    uint32_t number;
+  };
+  std::vector<Met> met_;  // numeric nodes' thresholds, in the order of the trees
+  size_t placed_ = 0;     // of them
   std::map<uint64_t, Sets> sets_;
 };
 

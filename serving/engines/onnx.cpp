@@ -237,6 +237,7 @@ class OnnxEngineFactory final : public EngineFactory {
       info.outputs.push_back(std::move(spec));
     }
     info.bytes = bytes.size();
+    info.exact_batches = false;  // its kernels sum in an order that the number of rows decides
     info.evaluator =
         "ONNX Runtime " + runtime->version() + ", " +
         (options_.threads == 1 ? std::string("one thread") : std::to_string(options_.threads) + " threads");

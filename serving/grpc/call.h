@@ -40,6 +40,7 @@ struct Outcome {
   GrpcCode code = GrpcCode::Ok;
   std::string message;
   uint32_t retry_ms = 0;  // told to the client as grpc-retry-pushback-ms; 0: not
+  bool later = false;     // the answer is there at the end of the loop's round: news() gives it then
   [[nodiscard]] bool ok() const { return code == GrpcCode::Ok; }
 };
 [[nodiscard]] Outcome outcome_of(const Error& error);
@@ -65,6 +66,7 @@ struct Call {
   // Of a Watch or a Later, the service's own notes: what is asked for, and what was told last.
   std::string subject;
   uint64_t memory = 0;
+  bool alone = true;  // no other call of its connection is under way
 };
 
 class GrpcService {

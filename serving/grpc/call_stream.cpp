@@ -22,7 +22,8 @@ void CallStream::open(int32_t id, TimePoint now) {
   call_ = Call{};
   call_.begin = now;
   moved = now;
-  known_ = waiting_ = served_ = concluded_ = ended_ = post_ = bad_timeout_ = is_grpc_ = submitted = deferred = false;
+  known_ = waiting_ = later_ = served_ = concluded_ = ended_ = post_ = bad_timeout_ = is_grpc_ = submitted = deferred =
+      false;
   http_status_ = 200;
   encoding_ = Coding::Identity;
   timeout_.reset();
@@ -132,8 +133,10 @@ void CallStream::end(const Parts& parts) {
     const auto prefix = body_.size() < kPrefixBytes ? std::nullopt : read_prefix(body_);
     if (!prefix || body_.size() != kPrefixBytes + prefix->length)
       return refuse(parts, GrpcCode::Internal, "the call ends within its message");
+    call_.alone = parts.alone;
     serve(*prefix, std::string_view(body_).substr(kPrefixBytes), parts);
-    return conclude({});
+    if (!later_) conclude({});
+    return;
   }
   if (!body_.empty()) return refuse(parts, GrpcCode::Internal, "the call ends within a message");
   if (call_.method.kind == MethodKind::Stream) return conclude({});
@@ -159,7 +162,8 @@ void CallStream::serve(const Prefix& prefix, std::string_view message, const Par
   out_.append(kPrefixBytes, '\0');
   served_ = true;
   Outcome outcome = parts.service.serve(call_, message, out_);
-  if (outcome.ok() && call_.method.kind != MethodKind::Later) {
+  waiting_ = later_ = outcome.later;
+  if (outcome.ok() && !later_ && call_.method.kind != MethodKind::Later) {
     write_prefix(out_.data() + at, out_.size() - at - kPrefixBytes);
   } else {
     out_.resize(at);
@@ -176,7 +180,7 @@ void CallStream::look_for_news(const Parts& parts) {
   std::optional<Outcome> news = parts.service.news(call_, out_);
   if (news && news->ok()) {
     write_prefix(out_.data() + at, out_.size() - at - kPrefixBytes);
-    if (call_.method.kind == MethodKind::Later) conclude({});
+    if (later_ || call_.method.kind == MethodKind::Later) conclude({});
     return;
   }
   out_.resize(at);

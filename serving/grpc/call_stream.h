@@ -26,6 +26,7 @@ class CallStream {
     const CallLimits& limits;
     Compressor& compressor;  // one per thread
     std::string& unpacked;   // working memory, likewise
+    bool alone = true;       // the connection's only call
   };
   void open(int32_t id, TimePoint now);
 
@@ -41,6 +42,7 @@ class CallStream {
   [[nodiscard]] int32_t id() const { return id_; }
   [[nodiscard]] bool waiting() const { return waiting_; }  // for news
   [[nodiscard]] bool watching() const { return waiting_ && call_.method.kind == MethodKind::Watch; }
+  [[nodiscard]] bool later() const { return waiting_ && later_; }  // until the end of the loop's round
   [[nodiscard]] bool served() const { return served_; }
   [[nodiscard]] bool concluded() const { return concluded_; }
   [[nodiscard]] const Outcome& outcome() const { return outcome_; }
@@ -68,7 +70,8 @@ class CallStream {
 
   int32_t id_ = 0;
   Call call_;
-  bool known_ = false, waiting_ = false, served_ = false, concluded_ = false, ended_ = false, post_ = false;
+  bool known_ = false, waiting_ = false, later_ = false, served_ = false, concluded_ = false, ended_ = false,
+       post_ = false;
   int http_status_ = 200;
   std::optional<Coding> encoding_ = Coding::Identity;
   bool bad_timeout_ = false, is_grpc_ = false;

@@ -15,7 +15,8 @@ using namespace std::chrono_literals;
 
 constexpr int32_t kStreamWindow = 1 << 20, kConnectionWindow = 4 << 20;
 constexpr size_t kPooled = 128;
-constexpr Duration kNotice = 200ms;     // between the two GOAWAYs: what is on its way by then is still answered
+constexpr Duration kNotice = 2s;  // between the two GOAWAYs where the client does not say that it has read the first
+constexpr uint8_t kHaveYouRead[8] = {'g', 'o', 'i', 'n', 'g', ' ', 'o', 'n'};
 constexpr Duration kWatchedPing = 30s;  // a silent connection with a Watch is asked whether its client is there
 
 template <class T, void (*Delete)(T*)>
@@ -111,23 +112,34 @@ class Http2 final : public StreamHandler {
   int on_send(CallStream& stream, const uint8_t* head, size_t bytes);
 
  private:
-  CallStream* stream_of(int32_t id) const {
-    return static_cast<CallStream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+  // Mostly the one that was asked for last: a call's headers and frames come together.
+  CallStream* stream_of(int32_t id) {
+    if (recent_ == nullptr || recent_->id() != id)
+      recent_ = static_cast<CallStream*>(nghttp2_session_get_stream_user_data(session_.get(), id));
+    return recent_;
   }
+  CallStream::Parts parts() {
+    CallStream::Parts out = shared_.parts();
+    out.alone = open_.size() < 2;
+    return out;
+  }
+  void take_up();
   void respond(CallStream& stream);
   bool submit(CallStream& stream);
   void end_late(TimePoint now);
-  void leave(TimePoint now);
+  void leave(std::string& out);
   Progress pump(std::string& out);
 
   Shared& shared_;
   Session session_;
   std::vector<std::unique_ptr<CallStream>> open_;
+  CallStream* recent_ = nullptr;  // one of open_
   std::string* out_ = nullptr;  // while pump() runs
   TimePoint now_{}, heard_{}, pinged_{}, leave_at_{};
   double idle_frames_ = 0;  // how many more are let pass
   TimePoint refilled_{};
-  size_t held_ = 0;  // of all calls, as of the last bytes that came, and these
+  size_t held_ = 0;   // of all calls, as of the last bytes that came, and these
+  size_t later_ = 0;  // calls that are answered at the end of the loop's round
   bool more_ = false, completed_ = false, calm_ = false, retired_ = false, noticed_ = false, left_ = false;
 };
 
@@ -192,6 +204,7 @@ Progress Http2::on_input(std::string_view in, std::string& out) {
   if (session_ == nullptr) return {.consumed = in.size(), .next = Next::Close};
   now_ = shared_.service.now();
   completed_ = false;
+  if (later_ > 0) take_up();
   if (!in.empty()) {
     heard_ = now_;
     held_ = held_bytes();
@@ -210,7 +223,18 @@ Progress Http2::on_input(std::string_view in, std::string& out) {
   Progress progress = pump(out);
   progress.consumed = in.size();
   progress.completed = completed_;
+  if (later_ > 0 && progress.next == Next::Read) progress.next = Next::Later;
   return progress;
+}
+
+// The round is over, and what its calls asked for is computed.
+void Http2::take_up() {
+  later_ = 0;
+  for (const auto& stream : open_) {
+    if (!stream->later()) continue;
+    stream->look_for_news(parts());
+    respond(*stream);
+  }
 }
 
 // Writes what may be written now, up to the loop's limit.
@@ -252,7 +276,7 @@ int Http2::on_headers_begun(const nghttp2_frame& frame) {
   auto stream = shared_.take();
   stream->open(frame.hd.stream_id, shared_.service.arrived());
   nghttp2_session_set_stream_user_data(session_.get(), frame.hd.stream_id, stream.get());
-  open_.push_back(std::move(stream));
+  recent_ = open_.emplace_back(std::move(stream)).get();
   return 0;
 }
 
@@ -276,11 +300,15 @@ int Http2::on_data(int32_t id, std::string_view bytes) {
 }
 
 int Http2::on_frame(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_PING && (frame.hd.flags & NGHTTP2_FLAG_ACK) != 0 && noticed_ &&
+      std::ranges::equal(frame.ping.opaque_data, kHaveYouRead))
+    leave_at_ = std::min(leave_at_, now_);
   if (frame.hd.type != NGHTTP2_HEADERS && frame.hd.type != NGHTTP2_DATA) return 0;
   CallStream* const stream = stream_of(frame.hd.stream_id);
   if (stream == nullptr) return 0;
   if (frame.hd.type == NGHTTP2_HEADERS && frame.headers.cat == NGHTTP2_HCAT_REQUEST) stream->begin(shared_.parts());
-  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->end(shared_.parts());
+  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->end(parts());
+  if (stream->later()) ++later_;
   respond(*stream);
   return 0;
 }
@@ -366,6 +394,7 @@ int Http2::on_frame_sent(const nghttp2_frame& frame) {
 int Http2::on_closed(int32_t id) {
   const auto at = std::ranges::find(open_, id, [](const auto& stream) { return stream->id(); });
   if (at == open_.end()) return 0;
+  if (recent_ == at->get()) recent_ = nullptr;
   shared_.give_back(std::move(*at));
   *at = std::move(open_.back());
   open_.pop_back();
@@ -385,7 +414,7 @@ Progress Http2::on_time(std::string& out) {
     pinged_ = now_;
     nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
   }
-  if (retired_ || shared_.draining.load(std::memory_order_relaxed)) leave(now_);
+  if (retired_ || shared_.draining.load(std::memory_order_relaxed)) leave(out);
   return pump(out);
 }
 
@@ -405,12 +434,15 @@ void Http2::end_late(TimePoint now) {
   }
 }
 
-// First a notice, so that calls on their way are not lost; then which were taken, and the end once they are answered.
-void Http2::leave(TimePoint now) {
+// First a notice, so that calls on their way are not lost, and a ping behind it: what a client begins before it has
+// read the notice comes before the ping's answer. Then which calls were taken, and the end once they are answered.
+void Http2::leave(std::string& out) {
   if (!std::exchange(noticed_, true)) {
-    leave_at_ = now + kNotice;
+    leave_at_ = now_ + kNotice;
     nghttp2_submit_shutdown_notice(session_.get());
-  } else if (!left_ && now >= leave_at_) {
+    (void)pump(out);  // else the ping, as more urgent, goes before
+    nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, kHaveYouRead);
+  } else if (!left_ && now_ >= leave_at_) {
     left_ = true;
     for (const auto& stream : open_) {
       if (!stream->watching()) continue;

@@ -302,10 +302,11 @@ Status decode_output(std::string_view entry, const EngineInfo& info, InferReques
 }
 
 void append_parameter(std::string& out, std::string_view name, std::string_view value) {
-  append_message(out, 4, [&] {
-    append_string(out, 1, name);
-    append_message(out, 2, [&] { append_bytes_field(out, 3, value); });
-  });
+  const size_t choice = bytes_field_size(value.size());
+  append_bytes_head(out, 4, bytes_field_size(name.size()) + bytes_field_size(choice));
+  append_bytes_field(out, 1, name);
+  append_bytes_head(out, 2, choice);
+  append_bytes_field(out, 3, value);
 }
 
 }  // namespace
@@ -380,8 +381,7 @@ void append_infer_output(std::string& out, std::string_view name, const TensorVi
 }
 
 void append_infer_values(std::string& out, const TensorView& tensor) {
-  append_tag(out, 6, Wire::Bytes);
-  append_varint(out, bytes_of(tensor));
+  append_bytes_head(out, 6, bytes_of(tensor));
   append_bytes(out, tensor);
 }
 

@@ -1,6 +1,7 @@
 #include "serving/grpc/inference_front.h"
 
 #include <array>
+#include <utility>
 
 #include "serving/grpc/reflection.h"
 #include "serving/grpc/wire.h"
@@ -148,7 +149,7 @@ Outcome InferenceFront::serve(Call& call, std::string_view message, std::string&
   return {GrpcCode::Unimplemented, "no such method"};
 }
 
-Outcome InferenceFront::infer(const Call& call, std::string_view message, std::string& out) {
+Outcome InferenceFront::infer(Call& call, std::string_view message, std::string& out) {
   CallInfo info{.wire = "grpc",
                 .model = {},
                 .version = {},
@@ -157,8 +158,10 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
                 .body_bytes = message.size(),
                 .begin = models_.now(),
                 .arrived = models_.arrived(),
-                .deadline = call.deadline};
-  CallEnd end;
+                .deadline = call.deadline,
+                .may_wait = true,
+                .alone = call.alone && models_.alone()};
+  CallEnd told;
   inference_.prediction_id.clear();
   inference_.warning.clear();
   const size_t before = out.size();
@@ -167,18 +170,42 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
     info.model = message_.model;
     info.version = message_.version;
     CLOPS_TRY(models_.begin(info));
-    CLOPS_ASSIGN(end.target, models_.route(info));
+    CLOPS_ASSIGN(told.target, models_.route(info));
     const auto decode = [&](const Target& target) {
       return decode_infer(message_, target.engine->info(), limits_, inference_.request);
     };
-    return compute_call(models_, info, end, inference_, decode, [&](Target& target) { return write(target, out); });
+    return compute_call(
+        models_, info, told, inference_, decode, [this] { return std::string_view(message_.id); },
+        [&](Target& target, std::string_view id) { return write(target, id, out); });
   }();
+  if (told.ticket != 0) {
+    call.memory = static_cast<uint64_t>(told.ticket);
+    return {.later = true};
+  }
+  return end(info, told, done, out.size() - before);
+}
+
+// A call that waited for the end of the round: its rows are computed.
+Outcome InferenceFront::take_up(Call& call, std::string& out) {
+  const auto ticket = static_cast<int64_t>(std::exchange(call.memory, 0));
+  PendingCall& pending = models_.batching()->at(ticket);
+  CallInfo info{.headers = call.headers, .body_bytes = pending.call.body_bytes};
+  CallEnd told;
+  const size_t before = out.size();
+  const Status done = finish_call(pending, info, told, inference_,
+                                  [&](Target& target, std::string_view id) { return write(target, id, out); });
+  Outcome outcome = end(info, told, done, out.size() - before);
+  models_.batching()->release(ticket);
+  return outcome;
+}
+
+Outcome InferenceFront::end(const CallInfo& info, CallEnd& end, const Status& done, size_t answer_bytes) {
   Outcome outcome = done ? Outcome{} : outcome_of(done.error());
   if (outcome.code == GrpcCode::Unavailable) outcome.retry_ms = 1000;
   end.status = http_status_of(outcome.code);
   end.error = outcome.message;
   if (done) end.rows = inference_.request.row_count;
-  end.answer_bytes = out.size() - before;
+  end.answer_bytes = answer_bytes;
   end.end = models_.now();
   models_.end(info, end);
   inference_.trim();
@@ -187,7 +214,7 @@ Outcome InferenceFront::infer(const Call& call, std::string_view message, std::s
   return outcome;
 }
 
-Status InferenceFront::write(Target& target, std::string& out) {
+Status InferenceFront::write(Target& target, std::string_view id, std::string& out) {
   const InferRequest& request = inference_.request;
   given_.clear();
   for (size_t i = 0; i < request.outputs.size(); ++i) {
@@ -195,7 +222,7 @@ Status InferenceFront::write(Target& target, std::string& out) {
     given_.push_back(view);
   }
   models_.append_prediction_id(target, inference_.prediction_id);
-  append_infer_head(out, target, message_.id, inference_);
+  append_infer_head(out, target, id, inference_);
   for (size_t i = 0; i < given_.size(); ++i)
     append_infer_output(out, target.engine->info().outputs[request.outputs[i]].name, given_[i]);
   for (const TensorView& view : given_) append_infer_values(out, view);
@@ -320,6 +347,7 @@ Outcome InferenceFront::control(Call& call, std::string_view message) {
 }
 
 std::optional<Outcome> InferenceFront::news(Call& call, std::string& out) {
+  if (call.method.id == kInfer) return take_up(call, out);
   if (call.method.id != kWatch) {
     const auto done = models_.control(call.subject, call.method.id == kLoad, false);
     if (!done) return outcome_of(done.error());

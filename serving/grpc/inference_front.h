@@ -29,8 +29,10 @@ class InferenceFront final : public GrpcService {
   [[nodiscard]] TimePoint arrived() const override { return models_.arrived(); }
 
  private:
-  Outcome infer(const Call& call, std::string_view message, std::string& out);
-  Status write(Target& target, std::string& out);
+  Outcome infer(Call& call, std::string_view message, std::string& out);
+  Outcome take_up(Call& call, std::string& out);
+  Outcome end(const CallInfo& info, CallEnd& end, const Status& done, size_t answer_bytes);
+  Status write(Target& target, std::string_view id, std::string& out);
   void server_metadata(std::string& out) const;
   Outcome model_ready(std::string_view message, std::string& out);
   Outcome model_metadata(std::string_view message, std::string& out);

@@ -1,5 +1,6 @@
 #include "serving/grpc/wire.h"
 
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -7,10 +8,30 @@ namespace clops::serving::grpc {
 
 static_assert(std::endian::native == std::endian::little, "fixed numbers are copied as they are");
 
-bool take_varint(std::string_view& packed, uint64_t& value) {
-  constexpr size_t kBytesMax = 10;
+namespace {
+
+constexpr size_t kVarintBytes = 10;
+
+size_t put_varint(char* to, uint64_t value) {
+  size_t size = 0;
+  for (; value >= 0x80; value >>= 7) to[size++] = static_cast<char>(value | 0x80);
+  to[size++] = static_cast<char>(value);
+  return size;
+}
+
+// A tag and the number after it, which every field begins with, in one piece.
+void append_head(std::string& out, uint32_t field, Wire wire, uint64_t value) {
+  std::array<char, 2 * kVarintBytes> head;
+  size_t size = put_varint(head.data(), uint64_t{field} << 3 | static_cast<uint64_t>(wire));
+  size += put_varint(head.data() + size, value);
+  out.append(head.data(), size);
+}
+
+}  // namespace
+
+bool take_long_varint(std::string_view& packed, uint64_t& value) {
   value = 0;
-  for (size_t i = 0; i < packed.size() && i < kBytesMax; ++i) {
+  for (size_t i = 0; i < packed.size() && i < kVarintBytes; ++i) {
     const auto byte = static_cast<unsigned char>(packed[i]);
     value |= uint64_t{byte & 0x7fu} << (7 * i);  // of the tenth only the lowest bit counts
     if (byte < 0x80) {
@@ -88,8 +109,8 @@ bool is_utf8(std::string_view text) {
 }
 
 void append_varint(std::string& out, uint64_t value) {
-  for (; value >= 0x80; value >>= 7) out += static_cast<char>(value | 0x80);
-  out += static_cast<char>(value);
+  std::array<char, kVarintBytes> bytes;
+  out.append(bytes.data(), put_varint(bytes.data(), value));
 }
 
 void append_tag(std::string& out, uint32_t field, Wire wire) {
@@ -97,9 +118,7 @@ void append_tag(std::string& out, uint32_t field, Wire wire) {
 }
 
 void append_number(std::string& out, uint32_t field, uint64_t value) {
-  if (value == 0) return;
-  append_tag(out, field, Wire::Varint);
-  append_varint(out, value);
+  if (value != 0) append_head(out, field, Wire::Varint, value);
 }
 
 void append_string(std::string& out, uint32_t field, std::string_view text) {
@@ -107,9 +126,12 @@ void append_string(std::string& out, uint32_t field, std::string_view text) {
 }
 
 void append_bytes_field(std::string& out, uint32_t field, std::string_view bytes) {
-  append_tag(out, field, Wire::Bytes);
-  append_varint(out, bytes.size());
-  out += bytes;
+  append_bytes_head(out, field, bytes.size());
+  out.append(bytes);
+}
+
+void append_bytes_head(std::string& out, uint32_t field, size_t size) {
+  append_head(out, field, Wire::Bytes, size);
 }
 
 }  // namespace clops::serving::grpc

@@ -43,8 +43,14 @@ class WireReader {
   bool damaged_ = false;
 };
 
+[[nodiscard]] bool take_long_varint(std::string_view& packed, uint64_t& value);
 // One number from the front of `packed`, which is shortened. False: it is damaged.
-[[nodiscard]] bool take_varint(std::string_view& packed, uint64_t& value);
+[[nodiscard]] inline bool take_varint(std::string_view& packed, uint64_t& value) {
+  if (packed.empty() || static_cast<unsigned char>(packed.front()) >= 0x80) return take_long_varint(packed, value);
+  value = static_cast<unsigned char>(packed.front());  // tags and lengths mostly are one byte
+  packed.remove_prefix(1);
+  return true;
+}
 
 [[nodiscard]] bool is_utf8(std::string_view text);
 
@@ -54,6 +60,13 @@ void append_tag(std::string& out, uint32_t field, Wire wire);
 void append_number(std::string& out, uint32_t field, uint64_t value);
 void append_string(std::string& out, uint32_t field, std::string_view text);
 void append_bytes_field(std::string& out, uint32_t field, std::string_view bytes);  // an empty one too
+void append_bytes_head(std::string& out, uint32_t field, size_t size);              // of a field of so many bytes
+// What append_bytes_field() appends for a field below 16.
+[[nodiscard]] constexpr size_t bytes_field_size(size_t bytes) {
+  size_t size = 2 + bytes;
+  for (; bytes >= 0x80; bytes >>= 7) ++size;
+  return size;
+}
 
 // A field that is a message: what `write` appends, with its length before it.
 template <class Write>

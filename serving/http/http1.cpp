@@ -38,6 +38,7 @@ class Http1 final : public StreamHandler {
       }
       answer_.reset();
       answer_.asked_first = std::exchange(asked_first_, 0);
+      answer_.may_wait = out.empty();  // else what is there already is sent first, which may take time
       if (!service_.serve(parser_.request(), answer_)) return hold(progress);
       const bool last = progress.consumed + held_bytes_ >= in.size();  // of those that have come in one go
       const bool keep = write_answer(out, last);
@@ -65,7 +66,7 @@ class Http1 final : public StreamHandler {
     // stays.
     held_chunked_ = parser_.owns_message();
     if (held_chunked_) progress.consumed += std::exchange(held_bytes_, 0);
-    progress.next = Next::Wait;
+    progress.next = answer_.later ? Next::Later : Next::Wait;
     return progress;
   }
 

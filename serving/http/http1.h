@@ -26,6 +26,8 @@ struct Answer {
   std::string body;
   // For a service that says "not yet": 0 when a request is asked for the first time, then what the service left here.
   int64_t asked_first = 0;
+  bool may_wait = false;  // it can be asked again at the end of the loop's round
+  bool later = false;     // set by a service that wants that, and says "not yet"
   void reset() {
     status = 200;
     content_type = "application/json";
@@ -33,6 +35,7 @@ struct Answer {
     headers.clear();
     body.clear();
     asked_first = 0;
+    may_wait = later = false;
   }
   void error(int code, std::string_view message);  // body {"error": message}
 };
@@ -40,7 +43,8 @@ struct Answer {
 class HttpService {
  public:
   virtual ~HttpService() = default;
-  // False: not answerable yet; asked again with the same request after a wake of the loop or a tick.
+  // False: not answerable yet; asked again with the same request after a wake of the loop or a tick, or where
+  // answer.later says so at the end of the loop's round.
   virtual bool serve(const Request& request, Answer& answer) = 0;
   virtual void on_refused(int) {}  // a request that never became one
 };

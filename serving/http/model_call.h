@@ -27,30 +27,22 @@ class ModelCall {
       : models_(models), limits_(limits), content_(body_bytes_max) {}
 
   // `call`: wire, model and version; the rest is filled in here. decode(content headers, body, target) → Status fills
-  // inference.request; write(target) → Status fills answer.body from its outputs.
+  // inference.request; write(target) → Status fills answer.body from its outputs. False: to be asked again, as
+  // HttpService::serve() has it.
   template <class Decode, class Write>
-  void run(CallInfo call, const Request& http, Answer& answer, const Decode& decode, const Write& write) {
-    call.headers = http.headers;
-    call.caller = caller;
-    call.body_bytes = http.body.size();
-    call.begin = models_.now();
-    call.arrived = models_.arrived();
-    inference.request.row_count = 0;
-    inference.prediction_id.clear();
-    inference.warning.clear();
-    CallEnd end;
+  [[nodiscard]] bool run(CallInfo call, const Request& http, Answer& answer, const Decode& decode, const Write& write) {
+    const int64_t ticket = answer.asked_first;
     const ContentHeaders headers = ContentHeaders::of(http);
-    bool answered = false;  // by Content
-    const Status done = [&]() -> Status {
-      CLOPS_TRY(read_deadline(headers, call));
-      CLOPS_TRY(models_.begin(call));
-      CLOPS_ASSIGN(end.target, models_.route(call));
-      std::string_view body;  // what is refused until now is not even unpacked
-      answered = !content_.open(headers, http.body, body, answer);
-      if (answered) return {};
-      return compute_call(
-          models_, call, end, inference, [&](Target& target) { return decode(headers, body, target); }, write);
-    }();
+    call.headers = http.headers;
+    call.body_bytes = http.body.size();
+    CallEnd end;
+    const Status done =
+        ticket != 0 ? finish(ticket, call, end, write) : begin(call, end, headers, http, answer, decode, write);
+    if (end.ticket != 0 && ticket == 0) {
+      answer.asked_first = end.ticket;
+      answer.later = true;
+      return false;
+    }
     if (!done) {
       answer.error(status_of(done.error().code), done.error().message);
       end.error = done.error().message;
@@ -64,6 +56,8 @@ class ModelCall {
     models_.end(call, end);
     inference.trim();
     content_.trim();
+    if (ticket != 0) models_.batching()->release(ticket);
+    return true;
   }
 
   [[nodiscard]] const InferLimits& limits() const { return limits_; }
@@ -76,6 +70,35 @@ class ModelCall {
   std::string_view caller;  // of this request, as the gate names it
 
  private:
+  template <class Decode, class Write>
+  [[nodiscard]] Status begin(CallInfo& call, CallEnd& end, const ContentHeaders& headers, const Request& http,
+                             Answer& answer, const Decode& decode, const Write& write) {
+    call.caller = caller;
+    call.begin = models_.now();
+    call.arrived = models_.arrived();
+    call.may_wait = answer.may_wait;
+    call.alone = models_.alone();
+    inference.request.row_count = 0;
+    inference.prediction_id.clear();
+    inference.warning.clear();
+    CLOPS_TRY(read_deadline(headers, call));
+    CLOPS_TRY(models_.begin(call));
+    CLOPS_ASSIGN(end.target, models_.route(call));
+    std::string_view body;                                           // what is refused until now is not even unpacked
+    if (!content_.open(headers, http.body, body, answer)) return {};  // it has answered
+    return compute_call(
+        models_, call, end, inference, [&](Target& target) { return decode(headers, body, target); },
+        [this] { return inference.request.id_json; }, [&](Target& target, std::string_view) { return write(target); });
+  }
+
+  template <class Write>
+  [[nodiscard]] Status finish(int64_t ticket, CallInfo& call, CallEnd& end, const Write& write) {
+    return finish_call(models_.batching()->at(ticket), call, end, inference, [&](Target& target, std::string_view id) {
+      inference.request.id_json = id;
+      return write(target);
+    });
+  }
+
   ModelService& models_;
   InferLimits limits_;
   Content content_;

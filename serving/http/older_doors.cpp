@@ -24,11 +24,11 @@ std::vector<std::string_view> names_of(ModelService& models) {
 
 }  // namespace
 
-bool OlderDoors::serve(std::string_view path, const Request& request, Answer& answer) {
+std::optional<bool> OlderDoors::serve(std::string_view path, const Request& request, Answer& answer) {
   if (path.starts_with(kV1) && (path.size() == kV1.size() || path[kV1.size()] == '/')) {
-    v1(path.substr(kV1.size()), request, answer);
+    return v1(path.substr(kV1.size()), request, answer);
   } else if (path == "/invocations") {
-    if (only("POST", request, answer)) invocations(request, answer);
+    return !only("POST", request, answer) || invocations(request, answer);
   } else if (path == "/ping" || path == "/health") {
     if (only("GET", request, answer)) ready(answer);
   } else if (path == "/") {
@@ -38,23 +38,25 @@ bool OlderDoors::serve(std::string_view path, const Request& request, Answer& an
     answer.content_type = "text/plain";
     answer.body = server_version_;
   } else {
-    return false;
+    return std::nullopt;
   }
   return true;
 }
 
-void OlderDoors::v1(std::string_view path, const Request& request, Answer& answer) {
+bool OlderDoors::v1(std::string_view path, const Request& request, Answer& answer) {
   path.remove_prefix(path.starts_with('/') ? 1 : 0);
   if (path.find('%') != std::string_view::npos) path = name_ = url_decode(path);
   const size_t colon = path.rfind(':');
   const std::string_view verb = colon == std::string_view::npos ? std::string_view() : path.substr(colon + 1);
   if (verb == "predict" || verb == "explain") {
-    if (only("POST", request, answer)) v1_call(path.substr(0, colon), verb == "explain", request, answer);
-  } else if (!verb.empty() || path.find('/') != std::string_view::npos) {
+    return !only("POST", request, answer) || v1_call(path.substr(0, colon), verb == "explain", request, answer);
+  }
+  if (!verb.empty() || path.find('/') != std::string_view::npos) {
     answer.error(404, "nothing is at this path: a model of v1 has :predict and :explain");
   } else if (only("GET", request, answer)) {
     path.empty() ? v1_models(answer) : v1_model(path, answer);
   }
+  return true;
 }
 
 void OlderDoors::v1_models(Answer& answer) {
@@ -80,9 +82,9 @@ void OlderDoors::ready(Answer& answer) {
   answer.body = "\n";
 }
 
-void OlderDoors::v1_call(std::string_view model, bool explain, const Request& request, Answer& answer) {
+bool OlderDoors::v1_call(std::string_view model, bool explain, const Request& request, Answer& answer) {
   bool unable = false;
-  call_.run(
+  const bool done = call_.run(
       {.wire = "v1", .model = model}, request, answer,
       [&](const ContentHeaders& headers, std::string_view body, const Target& target) -> Status {
         if (!headers.may_be_json()) return headers.must_be("application/json");
@@ -92,17 +94,19 @@ void OlderDoors::v1_call(std::string_view model, bool explain, const Request& re
       },
       [&](const Target& target) { return write(target, explain, answer); });
   if (unable) answer.status = 501;
+  return done;
 }
 
-void OlderDoors::invocations(const Request& request, Answer& answer) {
+bool OlderDoors::invocations(const Request& request, Answer& answer) {
   const auto names = names_of(call_.models());
   if (names.size() != 1) {
     std::string all;
     for (const std::string_view name : names) all += (all.empty() ? ": " : ", ") + json_text(name);
-    return answer.error(404, "/invocations is for a server of one model, and this one has " +
-                                 std::to_string(names.size()) + all + ": ask by name");
+    answer.error(404, "/invocations is for a server of one model, and this one has " + std::to_string(names.size()) +
+                          all + ": ask by name");
+    return true;
   }
-  call_.run(
+  return call_.run(
       {.wire = "mlflow", .model = names.front()}, request, answer,
       [this](const ContentHeaders& headers, std::string_view body, const Target& target) -> Status {
         const EngineInfo& info = target.engine->info();

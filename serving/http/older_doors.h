@@ -9,6 +9,7 @@
 // Thread rule: one per serving thread. Ownership: borrows the ModelCall, which other doors of the thread use too.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,15 +21,15 @@ namespace clops::serving::http {
 class OlderDoors {
  public:
   OlderDoors(ModelCall& call, std::string server_version) : call_(call), server_version_(std::move(server_version)) {}
-  // False: the path is not one of theirs, and nothing was answered.
-  [[nodiscard]] bool serve(std::string_view path, const Request& request, Answer& answer);
+  // Nothing: the path is not one of theirs, and nothing was answered; else as HttpService::serve() has it.
+  [[nodiscard]] std::optional<bool> serve(std::string_view path, const Request& request, Answer& answer);
 
  private:
-  void v1(std::string_view path, const Request& request, Answer& answer);
-  void v1_call(std::string_view model, bool explain, const Request& request, Answer& answer);
+  [[nodiscard]] bool v1(std::string_view path, const Request& request, Answer& answer);
+  [[nodiscard]] bool v1_call(std::string_view model, bool explain, const Request& request, Answer& answer);
   void v1_models(Answer& answer);
   void v1_model(std::string_view model, Answer& answer);
-  void invocations(const Request& request, Answer& answer);
+  [[nodiscard]] bool invocations(const Request& request, Answer& answer);
   void ready(Answer& answer);
   Status write(const Target& target, bool explain, Answer& answer);
   void append_rows(std::string& out, const Target& target, std::span<const uint32_t> which);

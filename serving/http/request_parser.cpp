@@ -32,8 +32,19 @@ bool is_token(std::string_view text) {
   for (const char c : text) good &= kToken[static_cast<unsigned char>(c)];
   return good;
 }
-// Without early exits: good input is the rule, and such loops run several bytes at a time.
+// Words of eight bytes first: a caller's JWT is many hundred bytes of a request. Exact as to whether there is any such
+// byte; the loop takes over at the first, and lets tabs through.
+bool has_control(uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101, kHigh = kOnes << 7;
+  const uint64_t deleted = word ^ (kOnes * 0x7f);
+  return ((((word - kOnes * 0x20) & ~word) | ((deleted - kOnes) & ~deleted)) & kHigh) != 0;
+}
 bool is_field_value(std::string_view text) {
+  for (uint64_t word = 0; text.size() >= sizeof word; text.remove_prefix(sizeof word)) {
+    std::memcpy(&word, text.data(), sizeof word);
+    if (has_control(word)) break;
+  }
+  // Without early exits: good input is the rule.
   unsigned bad = 0;
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);

@@ -67,11 +67,8 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
 bool RestFront::serve(const Request& request, Answer& answer) {
   std::string_view path = request.target.substr(0, request.target.find('?'));
   constexpr std::string_view kModels = "/v2/models/", kRepository = "/v2/repository/";
-  if (!is_health(path) && !admit(request, answer)) return true;
-  if (path.starts_with(kModels)) {
-    route_model(path.substr(kModels.size()), request, answer);
-    return true;
-  }
+  if (answer.asked_first == 0 && !is_health(path) && !admit(request, answer)) return true;
+  if (path.starts_with(kModels)) return route_model(path.substr(kModels.size()), request, answer);
   if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
   if (path == "/v2/health/live") {
     if (only("GET", request, answer)) answer.body = "{\"live\":true}";
@@ -83,7 +80,9 @@ bool RestFront::serve(const Request& request, Answer& answer) {
     return answer_repository(models_, path.substr(kRepository.size()), request, answer);
   } else if (path.starts_with("/v2/") && is_known_elsewhere(path.substr(4))) {
     answer_not_done(answer);
-  } else if (!older_.serve(path, request, answer)) {
+  } else if (const std::optional<bool> served = older_.serve(path, request, answer)) {
+    return *served;
+  } else {
     answer.error(404, "nothing is at this path: the Open Inference Protocol begins at /v2");
   }
   return true;
@@ -111,17 +110,20 @@ void RestFront::on_refused(int status) {
   models_.refused(status);
 }
 
-void RestFront::route_model(std::string_view path, const Request& request, Answer& answer) {
+bool RestFront::route_model(std::string_view path, const Request& request, Answer& answer) {
   const std::string_view model = next_segment(path, name_);
   std::string_view version;
   if (path.starts_with("versions/")) {
     path.remove_prefix(9);
     version = next_segment(path, version_);
-    if (version.empty()) return answer.error(404, "a version is missing in the path");
+    if (version.empty()) {
+      answer.error(404, "a version is missing in the path");
+      return true;
+    }
   }
   if (path == "infer") {
-    if (!only("POST", request, answer)) return;
-    call_.run(
+    if (!only("POST", request, answer)) return true;
+    return call_.run(
         {.wire = "rest", .model = model, .version = version}, request, answer,
         [this](const ContentHeaders& headers, std::string_view body, const Target& target) {
           return decode(headers, body, target);
@@ -140,6 +142,7 @@ void RestFront::route_model(std::string_view path, const Request& request, Answe
   } else {
     answer.error(404, "nothing is at this path: a model has /infer, /ready, /stats, /config and /versions/V");
   }
+  return true;
 }
 
 bool RestFront::ready(const Request& request, Answer& answer) {

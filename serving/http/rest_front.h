@@ -36,7 +36,7 @@ class RestFront final : public HttpService {
   bool admit(const Request& request, Answer& answer);
   void server_metadata(Answer& answer);
   void model_metadata(std::string_view model, std::string_view version, bool ready_only, Answer& answer);
-  void route_model(std::string_view path, const Request& request, Answer& answer);
+  [[nodiscard]] bool route_model(std::string_view path, const Request& request, Answer& answer);
 
   ModelService& models_;
   ModelCall call_;

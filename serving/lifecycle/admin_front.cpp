@@ -48,7 +48,7 @@ bool AdminFront::serve(const http::Request& request, http::Answer& answer) {
   } else if (path == "/metrics") {
     metrics(answer);
   } else if (path == "/clops/v1/predictions") {
-    answer.body = predictions_json(parts_.counters.all());
+    answer.body = predictions_json(parts_.counters.all(), parts_.counters.all_mirrored());
   } else {
     answer.body = crds::encode(sampler_.hint());
   }
@@ -133,7 +133,7 @@ void AdminFront::metrics(http::Answer& answer) const {
   answer.content_type = kMetricsContentType;
   answer.body = print_metrics(parts_.counters.all(), gauges);
   append_validation_metrics(answer.body, parts_.counters.all());
-  append_prediction_metrics(answer.body, parts_.counters.all());
+  append_prediction_metrics(answer.body, parts_.counters.all(), gauges.mirrored);
   for (const auto& append : parts_.more_metrics) append(answer.body);
 }
 

@@ -72,6 +72,7 @@ void plan_mirror(const crds::Mirror& wanted, TableModel& model, CounterRegistry&
                       .counters = counters.get_mirrored({model.name, mirror->serves.version, mirror->name}),
                       .percent = static_cast<uint32_t>(wanted.percent),
                       .fits = inputs.has_value()};
+    route.predictions = route.counters->predictions(prediction_columns(mirror->engine->info()));
     if (inputs) route.inputs = std::move(*inputs);
     variant.mirror = std::make_shared<const MirrorRoute>(std::move(route));
   }
@@ -103,6 +104,7 @@ Result<ModelTable> plan_table(const crds::ServingConfig& config, const LoadedByD
     if (!router) return fail_in("model " + model.name, router.error());
     TableModel to{.name = model.name, .router = std::move(*router), .variants = {}, .stable = 0, .ready = true};
     to.logger = model.logger;
+    to.batcher = model.batcher;
     const bool wanted_here = !unloaded.contains(model.name);
     for (const crds::ServingVariant& wanted : model.variants) {
       if (wanted_here) {

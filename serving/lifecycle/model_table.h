@@ -45,6 +45,7 @@ struct TableModel {
   Router router;
   std::vector<TableVariant> variants;
   std::optional<crds::Logger> logger;
+  std::optional<crds::Batcher> batcher;
   uint32_t stable = 0;
   bool ready = false;  // every variant with traffic is answered by something that is loaded
 };

@@ -11,7 +11,7 @@
 namespace clops::serving {
 namespace {
 
-constexpr int kDeadlineStatus = 504;
+constexpr int kDeadlineStatus = 504, kGoneStatus = 499;
 constexpr size_t kTagHex = 16;  // of an id's signature: 64 bits
 
 void append_tag(const HmacSha256& key, std::string_view message, std::string& out) {
@@ -20,16 +20,6 @@ void append_tag(const HmacSha256& key, std::string_view message, std::string& ou
   for (size_t i = 0; i < kTagHex / 2; ++i) {
     out += kHex[digest[i] >> 4];
     out += kHex[digest[i] & 15];
-  }
-}
-
-void count_predictions(const Target& target, const Inference& inference) {
-  PredictionShard& shard = *target.predictions;
-  const std::vector<PredictionColumn>& columns = shard.columns();
-  for (size_t i = 0; i < columns.size(); ++i) {
-    const auto& asked = inference.request.outputs;
-    if (std::ranges::find(asked, columns[i].output_index) == asked.end()) continue;
-    shard.add(i, columns[i], inference.computed(columns[i].output_index));
   }
 }
 
@@ -50,7 +40,24 @@ void TableService::on_stop() {
   parts_.tables.leave(parts_.slot);
 }
 
+void TableService::on_later() {
+  if (parts_.batcher != nullptr) parts_.batcher->compute();
+}
+
+void TableService::on_taken_up() {
+  if (parts_.batcher == nullptr || !parts_.batcher->pending()) return;
+  for (const int64_t ticket : parts_.batcher->unclaimed()) {
+    PendingCall& gone = parts_.batcher->at(ticket);
+    gone.end.status = kGoneStatus;
+    gone.end.error = "the client had gone before its answer was there";
+    gone.end.end = now();
+    end(gone.call, gone.end);
+    parts_.batcher->release(ticket);
+  }
+}
+
 void TableService::refresh() {
+  if (parts_.batcher != nullptr && parts_.batcher->pending()) return;  // of the table that they were begun with
   const ModelTable* table = parts_.tables.current(parts_.slot);
   if (table == table_) return;
   table_ = table;
@@ -82,6 +89,8 @@ std::unique_ptr<TableService::Variant> TableService::make_variant(const TableMod
   out->load.limits = variant.limits;
   out->load.gate = variant.gate.get();
   to.load = &out->load;
+  if (parts_.batcher != nullptr) out->batch = make_variant_batch(engine.info(), model.batcher);
+  to.batch = out->batch.get();
   to.mirror = variant.mirror;
   to.counters = &variant.counters->shard(parts_.slot);
   if (model.logger && parts_.events != nullptr)
@@ -144,8 +153,14 @@ Status TableService::begin(const CallInfo& call) {
 
 Result<Target*> TableService::choose(const CallInfo& call) {
   CLOPS_ASSIGN(Model* const model, find(call.model));
-  if (!call.version.empty()) return by_version(*model, call.version);
-  const Route route = model->table->router.choose_from(call.headers, random_.next());
+  const Router& router = model->table->router;
+  const bool by_split = call.version.empty();
+  const Route route = by_split ? router.choose_from(call.headers, random_.next()) : Route{};
+  if (router.has_choosers() && route.reason != RouteReason::Rule) {
+    CLOPS_ASSIGN(const std::optional<uint32_t> asked, router.asked_for(call.headers, call.caller));
+    if (asked) return chosen(*model, *asked, call.version);
+  }
+  if (!by_split) return by_version(*model, call.version);
   if (route.reason != RouteReason::Content) return answering(*model, route.variant);
   settling_ = model;
   return first_to_decode(*model);
@@ -156,6 +171,18 @@ Result<Target*> TableService::answering(const Model& model, uint32_t number) {
   if (variant == nullptr)
     return fail(Code::Unavailable, "model " + json_text(model.table->name) + " is not loaded yet");
   return &variant->target;
+}
+
+// The very variant that its caller asked for, or nothing: no other stands in for it.
+Result<Target*> TableService::chosen(const Model& model, uint32_t number, std::string_view version) {
+  const TableVariant& wanted = model.table->variants[number];
+  Variant* const variant = model.variants[number].get();
+  if (variant == nullptr)
+    return fail(Code::Unavailable,
+                "variant " + wanted.name + " of model " + json_text(model.table->name) + " is not loaded yet");
+  if (version.empty() || variant->target.version == version) return &variant->target;
+  return fail(Code::NotFound, "variant " + wanted.name + " of model " + json_text(model.table->name) +
+                                  " does not serve version " + json_text(version) + " but " + wanted.serves.version);
 }
 
 // Always the same while the variants are, so that a value is read in one way only.
@@ -188,11 +215,10 @@ void TableService::number_schemas(Model& model) {
 Result<Target*> TableService::route(const CallInfo& call) {
   settling_ = nullptr;
   CLOPS_ASSIGN(Target* const target, choose(call));
-  target->timed = false;       // a watcher may want it
   if (settling_ == nullptr) {  // else settle() is to come
     for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *target));
   }
-  if (target->counters->figures.begin(call.begin)) target->timed = true;
+  if (target->counters->figures.begin(call.begin)) call.notes.timed = true;
   return target;
 }
 
@@ -205,11 +231,10 @@ Result<Target*> TableService::settle(const CallInfo& call, Target& target, Infer
     (void)append_sticky(request.sticky_key, request.views[target.sticky_input], target.sticky_offset);
   }
   CLOPS_ASSIGN(Target* const chosen, answering(*model, router.choose_by(request.sticky_key, random_.next()).variant));
-  if (chosen != &target) chosen->timed = false;
   for (const auto& watcher : parts_.watchers) CLOPS_TRY(watcher->routed(call, *chosen));
   if (chosen == &target) return chosen;
   target.counters->figures.leave();
-  if (chosen->counters->figures.begin(call.begin)) chosen->timed = true;
+  if (chosen->counters->figures.begin(call.begin)) call.notes.timed = true;
   return chosen;
 }
 
@@ -328,7 +353,7 @@ void TableService::end(const CallInfo& call, const CallEnd& end) {
   if (end.target != nullptr && end.target->validated != nullptr && end.status == 400 && end.inference == nullptr)
     end.target->validated->ended(ValidationEnd::Schema);
   if (end.status == 200 && end.target != nullptr && end.inference != nullptr)
-    count_predictions(*end.target, *end.inference);
+    add_predictions(*end.target->predictions, *end.inference);
   if (end.target != nullptr) counters.figures.end(call, end);
   CallEnd told = end;
   told.events = events_of(call, end);

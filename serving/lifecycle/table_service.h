@@ -17,6 +17,7 @@
 #include "serving/lifecycle/epochs.h"
 #include "serving/lifecycle/model_table.h"
 #include "serving/load/admission.h"
+#include "serving/load/batcher.h"
 #include "serving/net/loop.h"
 #include "serving/protocol/gate.h"
 #include "serving/protocol/service.h"
@@ -38,11 +39,15 @@ class TableService final : public ModelService, public LoopObserver {
     std::unique_ptr<Gate> gate;                          // of this thread; null: everybody may call
     std::vector<std::unique_ptr<CallWatcher>> watchers;  // of this thread, asked and told in this order
     std::unique_ptr<CallWatcher> events;  // of this thread, told of the calls of models that have a logger; null: none
+    std::unique_ptr<Batcher> batcher;     // of this thread; null: each call is computed alone
   };
   explicit TableService(Parts parts);
 
   void on_start() override { refresh(); }
   void on_wake() override { refresh(); }
+  [[nodiscard]] bool due() const override { return parts_.batcher != nullptr && parts_.batcher->due(); }
+  void on_later() override;
+  void on_taken_up() override;
   void on_stop() override;
 
   [[nodiscard]] bool ready() const override;
@@ -62,12 +67,15 @@ class TableService final : public ModelService, public LoopObserver {
   void refused(int status) override;
   [[nodiscard]] TimePoint now() const override { return parts_.clock.now(); }
   [[nodiscard]] TimePoint arrived() const override { return parts_.turn != nullptr ? parts_.turn->arrived : now(); }
+  [[nodiscard]] bool alone() const override { return parts_.turn == nullptr || parts_.turn->in_hand < 2; }
+  [[nodiscard]] Batching* batching() override { return parts_.batcher.get(); }
 
  private:
   struct Variant {
     Target target;
     std::unique_ptr<Scratch> scratch;
     VariantLoad load;
+    std::unique_ptr<VariantBatch> batch;
   };
   struct Model {
     const TableModel* table = nullptr;
@@ -80,6 +88,7 @@ class TableService final : public ModelService, public LoopObserver {
   [[nodiscard]] const EventPlan* events_of(const CallInfo& call, const CallEnd& end) const;
   [[nodiscard]] Result<Target*> choose(const CallInfo& call);
   [[nodiscard]] static Result<Target*> answering(const Model& model, uint32_t variant);
+  [[nodiscard]] static Result<Target*> chosen(const Model& model, uint32_t variant, std::string_view version);
   [[nodiscard]] static Result<Target*> first_to_decode(const Model& model);
   [[nodiscard]] Status hold_values(Target& target, Inference& inference);
   static void number_schemas(Model& model);

@@ -4,11 +4,12 @@
 
 namespace clops::serving {
 
-void ServiceTime::add(Duration spent) {
+void ServiceTime::add(Duration spent, bool interrupted) {
   constexpr int kMeanOver = 16, kForget = 64;
   if (seen_ == 0) {
     mean_ = quickest_ = spent;
   } else {
+    if (interrupted && unusual(spent)) spent = 2 * mean_;  // it may have become so long: then many will say so
     mean_ += (spent - mean_) / kMeanOver;
     quickest_ = spent < quickest_ ? spent : quickest_ + (spent - quickest_) / kForget;
   }

@@ -18,7 +18,10 @@ namespace clops::serving {
 // What calls of one variant take on one thread.
 class ServiceTime {
  public:
-  void add(Duration spent);
+  // `interrupted`: the thread had to wait for a processor of late, perhaps within the call, whose time then says
+  // little.
+  void add(Duration spent, bool interrupted = false);
+  [[nodiscard]] bool unusual(Duration spent) const { return seen_ > 0 && spent > 8 * mean_; }
   [[nodiscard]] Duration mean() const { return mean_; }  // of the last 16 or so
   // What the quickest of late took; nothing until there are enough of them to tell.
   [[nodiscard]] Duration quickest() const { return seen_ < kEnough ? Duration{} : quickest_; }

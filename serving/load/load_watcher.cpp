@@ -1,5 +1,7 @@
 #include "serving/load/load_watcher.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <utility>
 
@@ -48,7 +50,7 @@ Status LoadWatcher::enter(const CallInfo& call, Target& target) {
       gate.computing.fetch_sub(1, std::memory_order_relaxed);
       return refuse(target, Refusal::Concurrency);
     }
-    entered_ = &gate;
+    call.notes.entered = &gate;
   }
   if (load.limits.max_requests_per_second > 0 && !gate.rate.take(call.begin, load.limits.max_requests_per_second))
     return refuse(target, Refusal::Rate);
@@ -66,10 +68,20 @@ Status LoadWatcher::decoded(const CallInfo& call, Target& target, const Inferenc
 }
 
 void LoadWatcher::after(const CallInfo& call, const CallEnd& end) {
-  if (VariantGate* const gate = std::exchange(entered_, nullptr))
+  if (VariantGate* const gate = std::exchange(call.notes.entered, nullptr))
     gate->computing.fetch_sub(1, std::memory_order_relaxed);
-  if (end.target != nullptr && end.target->load != nullptr && end.status == 200)
-    end.target->load->service.add(end.end - call.begin);
+  if (end.target == nullptr || end.target->load == nullptr || end.status != 200) return;
+  ServiceTime& service = end.target->load->service;
+  const Duration spent = end.spent > Duration{} ? end.spent : end.end - call.begin;
+  service.add(spent, service.unusual(spent) && interrupted());
+}
+
+// Beside busy neighbours a call of microseconds may last for many milliseconds of theirs. Asked for such calls alone,
+// as the system charges for the answer.
+bool LoadWatcher::interrupted() {
+  rusage usage{};
+  if (::getrusage(RUSAGE_THREAD, &usage) != 0) return false;
+  return std::exchange(interruptions_, usage.ru_nivcsw) != usage.ru_nivcsw;
 }
 
 }  // namespace clops::serving

@@ -22,12 +22,13 @@ class LoadWatcher final : public CallWatcher {
   void after(const CallInfo& call, const CallEnd& end) override;
 
  private:
+  [[nodiscard]] bool interrupted();  // the thread was made to wait for a processor since this was asked last
   [[nodiscard]] Status enter(const CallInfo& call, Target& target);
   [[nodiscard]] static std::unexpected<Error> refuse(Target& target, Refusal why);
 
   Duration delay_, cheap_;
   QueueRule queue_;
-  VariantGate* entered_ = nullptr;  // of the call in hand
+  long interruptions_ = 0;
 };
 
 }  // namespace clops::serving

@@ -173,6 +173,7 @@ void MirrorThread::compute(Call& call) {
   end.inference = &inference_;
   if (done) {
     end.rows = request.row_count;
+    add_predictions(*held.target.predictions, inference_);
   } else {
     end.error = done.error().message;
   }
@@ -200,6 +201,7 @@ MirrorThread::Held& MirrorThread::held_for(const std::shared_ptr<const MirrorRou
   target.engine = route->engine.get();
   target.scratch = held->scratch.get();
   target.counters = &route->counters->shard(parts_.threads);
+  target.predictions = &route->predictions->shard(parts_.threads);
   return *held_.emplace_back(std::move(held));
 }
 

@@ -15,11 +15,13 @@
 namespace clops::serving {
 
 class CounterSet;
+class Predictions;
 
 struct MirrorRoute {
   std::string model, variant, version, digest;  // of who computes
   std::shared_ptr<const Engine> engine;         // keeps its model
   std::shared_ptr<CounterSet> counters;         // of mirrored calls
+  std::shared_ptr<Predictions> predictions;     // likewise
   uint32_t percent = 0;
   bool fits = false;
   std::vector<int> inputs;  // per input of the model: which of the answering one's; -1: left out

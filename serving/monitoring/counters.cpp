@@ -71,6 +71,13 @@ void VariantCounters::refuse(Refusal why) {
   bump(refused_[static_cast<size_t>(why)], 1);
 }
 
+void VariantCounters::joined(uint64_t calls) {
+  size_t bucket = 0;
+  while (bucket < kBatchBounds.size() && calls > kBatchBounds[bucket]) ++bucket;
+  bump(batches_[bucket], 1);
+  bump(batched_calls_, calls);
+}
+
 void VariantCounters::add_to(VariantTotals& totals) const {
   for (size_t code = 0; code < kCodes.size(); ++code) {
     Histogram& to = totals.by_code[code];
@@ -82,7 +89,16 @@ void VariantCounters::add_to(VariantTotals& totals) const {
   for (size_t i = 0; i < refused_.size(); ++i) totals.refused[i] += refused_[i].load(std::memory_order_relaxed);
   figures.add_to(totals.figures);
   totals.rows += rows_.load(std::memory_order_relaxed);
-  totals.executions += executions_.load(std::memory_order_relaxed);
+  const uint64_t batched = batched_calls_.load(std::memory_order_relaxed);
+  uint64_t saved = batched;
+  for (size_t i = 0; i < batches_.size(); ++i) {
+    const uint64_t batches = batches_[i].load(std::memory_order_relaxed);
+    totals.batches[i] += batches;
+    saved -= std::min(saved, batches);
+  }
+  totals.batched_calls += batched;
+  const uint64_t calls = executions_.load(std::memory_order_relaxed);
+  totals.executions += calls - std::min(calls, saved);
 }
 
 CounterSet::CounterSet(SeriesKey key, size_t shards) : key_(std::move(key)), shards_(shards) {}

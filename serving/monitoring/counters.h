@@ -36,12 +36,17 @@ enum class Mirrored : uint8_t { Answered, Failed, Full, Busy, Large, Schema };
 inline constexpr std::array<std::string_view, 6> kMirrored = {"answered", "failed", "full", "busy", "large", "schema"};
 [[nodiscard]] int code_of(Mirrored outcome);
 
+// Calls that were computed as one.
+inline constexpr std::array<uint64_t, 7> kBatchBounds = {2, 4, 8, 16, 32, 64, 128};
+
 struct Histogram {
   std::array<uint64_t, kDurationBounds.size() + 1> buckets{};  // the last: above all bounds
   uint64_t sum_ns = 0, count = 0;
 };
 
 struct VariantTotals {
+  std::array<uint64_t, kBatchBounds.size() + 1> batches{};  // of more than one call, by how many calls
+  uint64_t batched_calls = 0;
   std::array<Histogram, kCodes.size()> by_code{};
   uint64_t rows = 0, executions = 0, busy_ns = 0;
   Histogram waits;  // until a call's handling began
@@ -56,6 +61,7 @@ class alignas(64) VariantCounters {
   void record(int status, uint64_t rows, uint64_t duration_ns);
   void waited(uint64_t ns);
   void refuse(Refusal why);
+  void joined(uint64_t calls);  // were computed as one; to be told before they are recorded
   void add_to(VariantTotals& totals) const;
   CallFigures figures;
 
@@ -70,7 +76,8 @@ class alignas(64) VariantCounters {
   std::array<Cells, kCodes.size()> by_code_{};
   Cells waits_;
   std::array<Cell, kRefusals.size()> refused_{};
-  Cell rows_{0}, executions_{0};
+  Cell rows_{0}, executions_{0}, batched_calls_{0};
+  std::array<Cell, kBatchBounds.size() + 1> batches_{};
 };
 
 struct SeriesKey {

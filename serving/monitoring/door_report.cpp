@@ -49,9 +49,8 @@ std::string labels_of(const SeriesKey& key, const PredictionColumn& column) {
   return out;
 }
 
-void append_numbers(std::string& out, const std::string& labels, const NumberTotals& totals) {
-  constexpr std::string_view kName = "clops_prediction_values";
-  const std::string bucket_name = std::string(kName) + "_bucket";
+void append_numbers(std::string& out, const std::string& name, const std::string& labels, const NumberTotals& totals) {
+  const std::string bucket_name = name + "_bucket";
   uint64_t sum = totals.below;
   size_t at = 0;
   bool zero = false;
@@ -66,8 +65,8 @@ void append_numbers(std::string& out, const std::string& labels, const NumberTot
   append_line(out, bucket_name, labels + ",le=\"+Inf\"", std::to_string(totals.count));
   std::string total;
   append_digits(total, totals.sum);
-  append_line(out, std::string(kName) + "_sum", labels, total);
-  append_line(out, std::string(kName) + "_count", labels, std::to_string(totals.count));
+  append_line(out, name + "_sum", labels, total);
+  append_line(out, name + "_count", labels, std::to_string(totals.count));
 }
 
 // Of each series the first few columns of predictions that are classes, or are not.
@@ -93,6 +92,47 @@ Json classes_json(const ClassTotals& totals) {
   Json classes = Json::object();
   for (const auto& [name, count] : totals.classes) classes[name] = count;
   return {{"classes", std::move(classes)}, {"other", totals.other}};
+}
+
+// `prefix`: of both families.
+void append_predictions(std::string& out, const std::string& prefix, std::string_view whose, const AllCounters& all) {
+  const std::string values = prefix + "_values", kinds = prefix + "_classes_total";
+  append_family(out, values, "histogram",
+                "Predictions that are numbers, of a variant's first columns" + std::string(whose));
+  each_column(all, false, kMetricColumns, [&](const CounterSet& set, const Predictions& predictions, size_t i) {
+    append_numbers(out, values, labels_of(set.key(), predictions.columns()[i]), predictions.numbers(i));
+  });
+  append_family(
+      out, kinds, "counter",
+      "Predictions that are integers or text, of a variant's first columns; class \"\": others" + std::string(whose));
+  each_column(all, true, kMetricColumns, [&](const CounterSet& set, const Predictions& predictions, size_t i) {
+    const std::string labels = labels_of(set.key(), predictions.columns()[i]);
+    const ClassTotals totals = predictions.classes(i);
+    for (const auto& [name, count] : totals.classes) {
+      std::string more = labels;
+      append_next_label(more, "class", name);
+      if (!name.empty()) append_line(out, kinds, more, std::to_string(count));
+    }
+    append_line(out, kinds, labels + ",class=\"\"", std::to_string(totals.other));
+  });
+}
+
+void append_variants(Json& out, const AllCounters& all, bool mirror) {
+  for (const auto& set : all) {
+    const auto predictions = set->predictions();
+    if (predictions == nullptr) continue;
+    Json item{{"model", set->key().model}, {"version", set->key().version}, {"variant", set->key().variant}};
+    if (mirror) item["mirror"] = true;
+    Json& columns = item["columns"] = Json::array();
+    for (size_t i = 0; i < predictions->columns().size(); ++i) {
+      const PredictionColumn& column = predictions->columns()[i];
+      Json entry = column.classes ? classes_json(predictions->classes(i)) : numbers_json(predictions->numbers(i));
+      entry["output"] = column.output;
+      entry["column"] = column.index < 0 ? Json("all") : Json(column.index);
+      columns.push_back(std::move(entry));
+    }
+    out.push_back(std::move(item));
+  }
 }
 
 }  // namespace
@@ -127,43 +167,16 @@ void append_validation_metrics(std::string& out, const AllCounters& all) {
   });
 }
 
-void append_prediction_metrics(std::string& out, const AllCounters& all) {
-  append_family(out, "clops_prediction_values", "histogram",
-                "Predictions that are numbers, of a variant's first columns");
-  each_column(all, false, kMetricColumns, [&](const CounterSet& set, const Predictions& predictions, size_t i) {
-    append_numbers(out, labels_of(set.key(), predictions.columns()[i]), predictions.numbers(i));
-  });
-  append_family(out, "clops_prediction_classes_total", "counter",
-                "Predictions that are integers or text, of a variant's first columns; class \"\": others");
-  each_column(all, true, kMetricColumns, [&](const CounterSet& set, const Predictions& predictions, size_t i) {
-    const std::string labels = labels_of(set.key(), predictions.columns()[i]);
-    const ClassTotals totals = predictions.classes(i);
-    for (const auto& [name, count] : totals.classes) {
-      std::string more = labels;
-      append_next_label(more, "class", name);
-      if (!name.empty()) append_line(out, "clops_prediction_classes_total", more, std::to_string(count));
-    }
-    append_line(out, "clops_prediction_classes_total", labels + ",class=\"\"", std::to_string(totals.other));
-  });
+void append_prediction_metrics(std::string& out, const AllCounters& all, const AllCounters& mirrored) {
+  append_predictions(out, "clops_prediction", "", all);
+  if (!mirrored.empty()) append_predictions(out, "clops_mirror_prediction", "; of mirrored calls", mirrored);
 }
 
-std::string predictions_json(const AllCounters& all) {
-  Json out{{"variants", Json::array()}};
-  for (const auto& set : all) {
-    const auto predictions = set->predictions();
-    if (predictions == nullptr) continue;
-    Json item{{"model", set->key().model}, {"version", set->key().version}, {"variant", set->key().variant}};
-    Json& columns = item["columns"] = Json::array();
-    for (size_t i = 0; i < predictions->columns().size(); ++i) {
-      const PredictionColumn& column = predictions->columns()[i];
-      Json entry = column.classes ? classes_json(predictions->classes(i)) : numbers_json(predictions->numbers(i));
-      entry["output"] = column.output;
-      entry["column"] = column.index < 0 ? Json("all") : Json(column.index);
-      columns.push_back(std::move(entry));
-    }
-    out["variants"].push_back(std::move(item));
-  }
-  return dump_json(out);
+std::string predictions_json(const AllCounters& all, const AllCounters& mirrored) {
+  Json variants = Json::array();
+  append_variants(variants, all, false);
+  append_variants(variants, mirrored, true);
+  return dump_json(Json{{"variants", std::move(variants)}});
 }
 
 }  // namespace clops::serving

@@ -15,7 +15,8 @@ using AllCounters = std::vector<std::shared_ptr<CounterSet>>;
 
 void append_validation_metrics(std::string& out, const AllCounters& all);
 // Of a variant's first few columns, on few bounds.
-void append_prediction_metrics(std::string& out, const AllCounters& all);
-[[nodiscard]] std::string predictions_json(const AllCounters& all);
+// `mirrored`: of calls that were computed once more, told apart by their names or "mirror": true.
+void append_prediction_metrics(std::string& out, const AllCounters& all, const AllCounters& mirrored);
+[[nodiscard]] std::string predictions_json(const AllCounters& all, const AllCounters& mirrored);
 
 }  // namespace clops::serving

@@ -130,6 +130,22 @@ void print_rows(Printer& p, const std::vector<Series>& all) {
   }
 }
 
+void print_batches(Printer& p, const std::vector<Series>& all) {
+  p.family("clops_batch_calls", "histogram", "Calls that were computed as one, where more than one was");
+  for (const Series& s : all) {
+    uint64_t sum = 0;
+    if (!s.reached) continue;
+    for (size_t i = 0; i < kBatchBounds.size(); ++i) {
+      sum += s.totals.batches[i];
+      p.line("clops_batch_calls_bucket", s.labels + ",le=\"" + std::to_string(kBatchBounds[i]) + "\"", sum);
+    }
+    sum += s.totals.batches.back();
+    p.line("clops_batch_calls_bucket", s.labels + ",le=\"+Inf\"", sum);
+    p.line("clops_batch_calls_sum", s.labels, s.totals.batched_calls);
+    p.line("clops_batch_calls_count", s.labels, sum);
+  }
+}
+
 void print_figures(Printer& p, const std::vector<Series>& all) {
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help, auto value_of) {
     p.family(name, type, help);
@@ -152,6 +168,7 @@ void print_figures(Printer& p, const std::vector<Series>& all) {
   each("clops_response_body_bytes_total", "counter", "Bytes of answers' bodies as they were sent",
        [](const FigureTotals& f) { return f.response_bytes; });
   print_rows(p, all);
+  print_batches(p, all);
 }
 
 void print_process(Printer& p, const ProcessGauges& gauges) {

@@ -1,10 +1,12 @@
 #include "serving/monitoring/predictions.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <map>
 
 #include "serving/protocol/element_types.h"
+#include "serving/protocol/inference.h"
 
 namespace clops::serving {
 
@@ -174,6 +176,15 @@ ClassTotals Predictions::classes(size_t column) const {
   for (const PredictionShard& shard : shards_) all.push_back(shard.classes_[column].get());
   ClassCounts::merge(all, totals);
   return totals;
+}
+
+void add_predictions(PredictionShard& shard, const Inference& inference) {
+  const std::vector<PredictionColumn>& columns = shard.columns();
+  const std::vector<uint32_t>& asked = inference.request.outputs;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (std::ranges::find(asked, columns[i].output_index) == asked.end()) continue;
+    shard.add(i, columns[i], inference.computed(columns[i].output_index));
+  }
 }
 
 }  // namespace clops::serving

@@ -20,6 +20,8 @@
 
 namespace clops::serving {
 
+class Inference;
+
 inline constexpr size_t kPredictionColumnsMax = 16, kPredictionClassesMax = 32, kClassBytesMax = 64;
 
 struct PredictionColumn {
@@ -96,6 +98,9 @@ class PredictionShard {
   std::array<std::unique_ptr<NumberHistogram>, kPredictionColumnsMax> numbers_;
   std::array<std::unique_ptr<ClassCounts>, kPredictionColumnsMax> classes_;
 };
+
+// All columns of the outputs that the call asked for.
+void add_predictions(PredictionShard& shard, const Inference& inference);
 
 class Predictions {  // of one variant
  public:

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <cstring>
 #include <mutex>
 #include <utility>
@@ -22,7 +21,6 @@ namespace {
 constexpr size_t kReadBytes = 64u << 10;
 constexpr size_t kKeepBytes = 64u << 10;  // a connection's buffers keep at most this between messages
 constexpr std::chrono::milliseconds kTick{250};
-constexpr std::chrono::seconds kLinger{2};
 constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
 constexpr int kAcceptsPerEvent = 32;
 constexpr int kEventsPerAccept = 16;  // a round of floods must not let newcomers wait for its end
@@ -62,16 +60,13 @@ struct Loop::Impl {
   void feed(Connection& c, std::string_view in, bool from_own_buffer);
   void flush(Connection& c, std::string& bytes);
   void resume(Connection& c);
+  void take_up();
   void begin_close(Connection& c);
   void close(Connection& c);
   void watch(Connection& c);
   void settle(Connection& c, const Progress& progress);
   void on_time(Connection& c);
-  enum class Due : uint8_t { No, Farewell, Cut };
-  Due due(const Connection& c) const;
-  Duration life_of(const Connection& c) const;
   void listen_again(bool on);
-  static uint64_t tag(const Connection& c) { return (uint64_t{c.generation} << 32) | c.slot; }
 
   Parts parts;
   LoopLimits limits;
@@ -80,6 +75,8 @@ struct Loop::Impl {
   std::vector<std::unique_ptr<Connection>> slots;
   std::vector<uint32_t> free_slots;
   Queue unproven, proven;           // who is to go first is in front
+  std::vector<uint64_t> later;      // tags of those that are called again at the end of the round
+  std::vector<uint64_t> taken_up;   // working memory
   std::vector<char> buffer;         // made by run(): a loop that never runs needs none
   std::vector<epoll_event> events;  // room for all there can be; made by run() too
   std::string out;                  // answers of the connection being fed, sent at once
@@ -173,7 +170,9 @@ void Loop::Impl::run() {
     int at = static_cast<int>((uint64_t{places} * static_cast<uint64_t>(std::max(count, 0))) >> 32);
     for (int left = count; left > 0; --left, at = at + 1 < count ? at + 1 : 0) {
       in_hand.store(static_cast<uint32_t>(left), std::memory_order_relaxed);
+      if (parts.turn != nullptr) parts.turn->in_hand = static_cast<uint32_t>(left);
       handle(events[static_cast<size_t>(at)]);
+      if (!later.empty() && (left == 1 || parts.observer.due())) take_up();
     }
     in_hand.store(0, std::memory_order_relaxed);
     if (now >= next_tick) {
@@ -213,7 +212,7 @@ void Loop::Impl::handle(const epoll_event& event) {
   if (event.data.u64 == kWakeTag) return on_woken();
   const size_t slot = event.data.u64 & 0xffffffffu;
   Connection& c = *slots[slot];
-  if (c.socket < 0 || tag(c) != event.data.u64) return;
+  if (c.socket < 0 || c.tag() != event.data.u64) return;
   if ((event.events & EPOLLOUT) != 0) {
     flush(c, c.out);
     if (c.socket >= 0 && c.out.empty()) resume(c);
@@ -227,7 +226,23 @@ void Loop::Impl::handle(const epoll_event& event) {
   if (listening && ++events_since % kEventsPerAccept == 0) accept_some(kEventsPerAccept);
 }
 
+// What its calls asked for is computed: all that said Later are called again, and perhaps say it once more.
+void Loop::Impl::take_up() {
+  while (!later.empty()) {
+    parts.observer.on_later();
+    taken_up.swap(later);
+    for (const uint64_t tag : taken_up) {
+      Connection& c = *slots[tag & 0xffffffffu];
+      if (c.socket >= 0 && c.tag() == tag && std::exchange(c.later, false)) feed(c, c.in, true);
+      if (c.socket >= 0) weigh(c);
+    }
+    taken_up.clear();
+    parts.observer.on_taken_up();
+  }
+}
+
 void Loop::Impl::on_woken() {
+  take_up();  // before anything changes
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(wake_event, &count, sizeof count);
   std::vector<Adopted> sockets;
@@ -249,10 +264,8 @@ void Loop::Impl::on_woken() {
 
 void Loop::Impl::follow_active() {
   const bool wanted = active.load(std::memory_order_acquire);
-  if (!wanted && listening) {
-    for (auto& slot : slots)
-      if (slot->socket >= 0 && !std::exchange(slot->retired, true)) slot->handler->retire();
-  }
+  for (auto& slot : slots)
+    if (!wanted && listening && slot->socket >= 0 && !std::exchange(slot->retired, true)) slot->handler->retire();
   listen_again(wanted);
 }
 
@@ -276,7 +289,7 @@ void Loop::Impl::on_time(Connection& c) {
     settle(c, c.handler->on_time(out));
     if (c.socket < 0) return;
   }
-  switch (due(c)) {
+  switch (due(c, now, limits, draining_seen)) {
     case Due::No:
       if (c.waiting) resume(c);
       break;
@@ -291,22 +304,6 @@ void Loop::Impl::on_time(Connection& c) {
       close(c);
       break;
   }
-}
-
-Loop::Impl::Due Loop::Impl::due(const Connection& c) const {
-  const auto cut_if = [](bool late) { return late ? Due::Cut : Due::No; };
-  if (c.lingering) return cut_if(now - c.written > kLinger);
-  if (!c.out.empty()) return cut_if(now - c.written > limits.write);
-  if (c.waiting) return Due::No;  // its handler knows how long
-  if (c.mid_message) return cut_if(now - c.message_began > limits.message);
-  return draining_seen || now - c.active > limits.idle ? Due::Farewell : Due::No;
-}
-
-// Spread, so that what came together does not come back together: multiples of the golden ratio never bunch.
-Duration Loop::Impl::life_of(const Connection& c) const {
-  const double turn = 0.6180339887498949 * static_cast<double>(c.slot + c.generation);
-  const double share = 0.9 + 0.2 * (turn - std::floor(turn));
-  return std::chrono::duration_cast<Duration>(limits.age * share);
 }
 
 void Loop::Impl::listen_again(bool on) {
@@ -346,6 +343,7 @@ void Loop::Impl::accept_some(int at_most) {
     }
     const int one = 1;
     ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (i > 0 && parts.turn != nullptr) ++parts.turn->in_hand;
     if (to != nullptr) {
       to->adopt(socket, arrived);
     } else {
@@ -379,12 +377,12 @@ void Loop::Impl::add(int socket, TimePoint came) {
   c.active = c.merit = now;
   c.came = came;
   c.added = round;
-  c.retire_at = now + life_of(c);
+  c.retire_at = now + life_of(c, limits.age);
   c.place = unproven.insert(unproven.end(), c.slot);
   c.interest = EPOLLIN;
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.u64 = tag(c);
+  event.data.u64 = c.tag();
   if (::epoll_ctl(poll, EPOLL_CTL_ADD, socket, &event) != 0) return close(c);
   // Where many wait to be accepted its request is there already; who has been answered is not in the next one's way.
   read_first(c);
@@ -427,11 +425,7 @@ void Loop::Impl::weigh(Connection& c) {
     c.heavy_since = now;
   }
   while (held > limits.held_bytes_max) {
-    Connection* first = nullptr;
-    for (auto& slot : slots) {
-      if (slot->socket < 0 || slot->heavy_since == TimePoint{}) continue;
-      if (first == nullptr || slot->heavy_since < first->heavy_since) first = slot.get();
-    }
+    Connection* const first = longest_heavy(slots);
     if (first == nullptr) return;
     evict(*first);
   }
@@ -487,6 +481,10 @@ void Loop::Impl::feed(Connection& c, std::string_view in, bool from_own_buffer) 
       c.in.assign(left);
     }
     const bool full = out.size() >= limits.out_bytes_max;
+    if (!c.out.empty()) {  // what came before is not all sent yet
+      c.out += out;
+      out.clear();
+    }
     settle(c, progress);
     // It stopped for want of room, and the socket took all: nothing else would call it again.
     const bool more = full && c.socket >= 0 && c.out.empty() && !c.closing && !c.waiting &&
@@ -499,7 +497,8 @@ void Loop::Impl::feed(Connection& c, std::string_view in, bool from_own_buffer) 
 
 // What a handler has said: its answers in `out` are sent, and the connection is watched for what comes next.
 void Loop::Impl::settle(Connection& c, const Progress& progress) {
-  const bool waits = progress.next == Next::Wait;
+  const bool waits = progress.next == Next::Wait || progress.next == Next::Later;
+  if (progress.next == Next::Later && !std::exchange(c.later, true)) later.push_back(c.tag());
   waiting_count += static_cast<size_t>(waits) - static_cast<size_t>(c.waiting);
   c.waiting = waits;
   c.closing = progress.next == Next::Close;
@@ -510,7 +509,7 @@ void Loop::Impl::settle(Connection& c, const Progress& progress) {
   if (!out.empty()) {
     flush(c, out);
     if (out.capacity() > (1u << 20)) std::string().swap(out);
-  } else if (c.closing) {
+  } else if (c.closing && c.out.empty()) {
     begin_close(c);
   } else {
     watch(c);
@@ -586,13 +585,13 @@ void Loop::Impl::watch(Connection& c) {
   uint32_t want = 0;
   if (!c.out.empty()) {
     want = EPOLLOUT;
-  } else if (!c.waiting) {
+  } else if (!c.waiting || c.later) {  // the latter is over before anything is asked of epoll
     want = EPOLLIN;
   }
   if (want == c.interest) return;
   epoll_event event{};
   event.events = want;
-  event.data.u64 = tag(c);
+  event.data.u64 = c.tag();
   if (::epoll_ctl(poll, EPOLL_CTL_MOD, c.socket, &event) != 0) return close(c);
   c.interest = want;
 }

@@ -46,6 +46,11 @@ class LoopObserver {
   virtual void on_wake() {}           // after wake(), between requests
   virtual void on_tick(TimePoint) {}  // about every 250 ms
   virtual void on_stop() {}           // the last call
+  // While there are handlers that have said Later: whether they are to be called again at once, and not only at the
+  // round's end.
+  [[nodiscard]] virtual bool due() const { return false; }
+  virtual void on_later() {}     // they are called again now,
+  virtual void on_taken_up() {}  // and have been
 };
 
 struct LoopStats {

@@ -16,6 +16,7 @@ enum class Next : unsigned char {
   Read,   // call again when more bytes have come
   Wait,   // the answer is not there yet: call again with the same bytes after a wake or a tick; nothing is read
           // meanwhile
+  Later,  // the answer is there at the end of this round of the loop: call again then, with the same bytes
   Close,  // send what is in `out`, then close
 };
 

@@ -108,7 +108,7 @@ class TlsStream final : public StreamHandler {
     const bool full = shared_.answer.size() >= options_.out_bytes_max;  // then it may have stopped for want of room
     send(progress);
     if (plain_.size() > options_.in_bytes_max) progress.next = Next::Close;
-    again_ = progress.next == Next::Wait || (full && !plain_.empty());
+    again_ = progress.next == Next::Wait || progress.next == Next::Later || (full && !plain_.empty());
     return progress.next == Next::Read && !full && out.size() < options_.out_bytes_max;
   }
 

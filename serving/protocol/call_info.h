@@ -18,6 +18,14 @@ namespace clops::serving {
 struct EventPlan;
 class Inference;
 struct Target;
+struct VariantGate;
+
+// What those who take part in a call note of it: it may wait for others, and they see those meanwhile.
+struct CallNotes {
+  VariantGate* entered = nullptr;        // counts it as being computed
+  bool recording = false, span = false;  // a recorder has decided, and what
+  bool timed = false;                    // its parts are to be timed
+};
 
 struct CallInfo {
   std::string_view wire;            // "rest", "v1", "mlflow", "grpc": static text
@@ -28,6 +36,9 @@ struct CallInfo {
   TimePoint begin{};      // when its handling began
   TimePoint arrived{};    // when it most likely came: until `begin` it waited
   std::optional<TimePoint> deadline;
+  bool may_wait = false;  // its wire can come back to it at the end of the round (batching.h)
+  bool alone = true;      // as far as is known nobody else waits
+  mutable CallNotes notes;
 };
 
 struct CallEnd {
@@ -37,7 +48,9 @@ struct CallEnd {
   size_t rows = 0;           // that were answered
   size_t answer_bytes = 0;
   const Inference* inference = nullptr;  // inputs and outputs; null: refused before its inputs were whole
-  TimePoint decoded{}, computed{};       // when that was done, if it was and the target is `timed`
+  int64_t ticket = 0;                    // not 0: it has not ended, its rows wait for others'
+  TimePoint decoded{}, computed{};       // when that was done, if it was and the call is `timed`
+  Duration spent{};                      // on it alone, if others were computed with it; 0: all the time since `begin`
   TimePoint end{};
   const EventPlan* events = nullptr;  // what the model's logger wants told; filled in by the service
 };

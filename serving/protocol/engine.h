@@ -51,7 +51,8 @@ struct EngineInfo {
   std::vector<TensorSpec> inputs, outputs;
   std::vector<std::string> feature_names;  // columns of the tabular input, if the model names them
   size_t trees = 0, depth_max = 0, bytes = 0;
-  std::string evaluator;  // which kernel, and why, for people
+  bool exact_batches = true;  // a row's answer has the same bits whatever rows are beside it
+  std::string evaluator;      // which kernel, and why, for people
 
   // Inputs that a request must bring. They come first, the optional ones after them.
   [[nodiscard]] std::span<const TensorSpec> required() const {
@@ -74,7 +75,8 @@ class Engine {
   // `inputs` are those of info(), in its order, each with exactly its datatype and a shape that fits (whoever decoded
   // them has seen to it), optional ones at the end left out or without rows; `outputs` likewise, reset and filled here
   // with the datatypes of info(), those not wanted at will, those on request at the end left out where nobody asks for
-  // them. A missing value is NaN. Single rows and batches give the same bits.
+  // them. A missing value is NaN. Single rows and batches give the same bits, but
+  // for engines that say otherwise (exact_batches).
   [[nodiscard]] virtual Status infer(std::span<const TensorView> inputs, Scratch& scratch,
                                      std::span<TensorBuffer> outputs) const = 0;
 };

@@ -28,10 +28,13 @@ class Inference {
   [[nodiscard]] TensorView computed(uint32_t output) const { return values_[output].view(); }
   // The i-th output that is asked for, in the form that is asked for: its values, or classes.
   [[nodiscard]] Result<TensorView> given(const Target& target, size_t i);
-  void trim();  // one huge batch must not pin its memory for the life of the thread
+  // Of one computation of many calls' rows, this call's: those from `first` on, of the outputs that it asks for.
+  void take_rows(const Target& target, std::span<const TensorBuffer> computed, size_t first);
+  void trim(size_t bytes = 1u << 20);  // one huge batch must not pin its memory for the life of the thread
 
  private:
   std::vector<TensorBuffer> values_, classes_;  // as many as the widest model or request so far
+  std::vector<int64_t> shape_;
 };
 
 }  // namespace clops::serving

@@ -21,12 +21,14 @@
 
 namespace clops::serving {
 
+class Batching;
 class Inference;
 class PredictionShard;
 class ValidationShard;
 class ValueRules;
 class VariantCounters;
 struct InferRequest;
+struct VariantBatch;
 struct VariantLoad;
 struct MirrorRoute;
 
@@ -47,7 +49,7 @@ struct Target {
   uint32_t sticky_input = UINT32_MAX, sticky_offset = 0;  // the former beyond all: there is none
   uint32_t schema = 0;                                    // equal in variants of a model that decode alike
   std::shared_ptr<const EventPlan> events;                // null: its calls are not told
-  bool timed = false;                                     // the parts of the call under way are to be timed
+  VariantBatch* batch = nullptr;                          // this thread's; null: each call is computed alone
   std::string head_json;                                  // {"model_name":"m","model_version":"7"
   std::string parameters_json;  // "parameters":{"variant":"a","version":"7","digest":"sha256:..","prediction_id":"
   std::vector<std::string> outputs_json;  // one per output: {"name":"predict","datatype":"FP32","shape":[
@@ -109,6 +111,9 @@ class ModelService {
   [[nodiscard]] virtual TimePoint now() const = 0;
   // When what is being handled came, most likely.
   [[nodiscard]] virtual TimePoint arrived() const = 0;
+  // Nothing else that has come is known to wait for this thread.
+  [[nodiscard]] virtual bool alone() const { return true; }
+  [[nodiscard]] virtual Batching* batching() { return nullptr; }
 };
 
 }  // namespace clops::serving

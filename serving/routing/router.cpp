@@ -72,12 +72,35 @@ Result<Router> Router::make(const crds::ServingModel& model) {
     CLOPS_ASSIGN(const uint32_t variant, index_of(model, rule.variant, "rules"));
     router.rules_.push_back({lower(rule.header), rule.value, variant});
   }
+  router.choosers_ = model.chosen_by.callers;
+  std::ranges::sort(router.choosers_);
+  if (router.has_choosers())
+    for (const crds::ServingVariant& variant : model.variants) router.variants_.push_back(variant.name);
   CLOPS_ASSIGN(const crds::BucketLayout layout, layout_of(model));
   for (const crds::BucketRun& run : layout) {
     CLOPS_ASSIGN(const uint32_t variant, index_of(model, run.variant, "buckets"));
     router.runs_.push_back({run.end, variant});
   }
   return router;
+}
+
+Result<std::optional<uint32_t>> Router::asked_for(std::span<const HeaderView> headers, std::string_view caller) const {
+  const auto header = std::ranges::find_if(
+      headers, [](const HeaderView& h) { return same_header_name(h.name, crds::kOverrideHeader); });
+  if (header == headers.end() || header->value.empty()) return std::nullopt;
+  const std::string prefix = std::string(crds::kOverrideHeader) + ": ";
+  if (caller.empty())
+    return fail(Code::PermissionDenied,
+                prefix + "only callers who are named may choose the variant, and this one is not");
+  if (!std::ranges::binary_search(choosers_, caller))
+    return fail(Code::PermissionDenied, prefix + "the caller " + std::string(caller) +
+                                            " may not choose the variant: routing.override.callers does not name it");
+  const auto at = std::ranges::find(variants_, header->value);
+  if (at != variants_.end()) return static_cast<uint32_t>(at - variants_.begin());
+  std::string known;
+  for (const std::string& name : variants_) known += (known.empty() ? "" : ", ") + name;
+  return fail(Code::NotFound,
+              prefix + "there is no variant " + std::string(header->value.substr(0, 64)) + ", there are: " + known);
 }
 
 uint32_t Router::variant_of(uint32_t bucket) const {

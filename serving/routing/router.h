@@ -2,11 +2,12 @@
 //
 // Where the key is a parameter of the request or a value of its input, choose() says Content and nothing of a variant:
 // choose_by() is for when the key is known.
+// Between the two, where the model names callers who may choose: asked_for() says which variant the header asks for.
 // Sticky: XXH3-64 of salt ‖ key, mod 10 000, over the explicit layout of serving.json, so a user stays on a side while
 // weights move. A request without the sticky header is split like any other, per request.
 // Thread rule: immutable once made; choose() is safe from any thread, does not allocate and has no state: the caller
 // brings the random number (one generator per thread). Errors: make() InvalidArgument (a rule or bucket names no
-// variant; gaps).
+// variant; gaps); asked_for() PermissionDenied, NotFound, fit for the client.
 #pragma once
 
 #include <cstdint>
@@ -60,6 +61,10 @@ class Router {
     if (key.empty()) return per_request(random);
     return {variant_of(bucket_of(salt_, key)), RouteReason::Sticky};
   }
+  // Whether callers may choose at all; the variant that this one chose, none if it did not.
+  [[nodiscard]] bool has_choosers() const { return !choosers_.empty(); }
+  [[nodiscard]] Result<std::optional<uint32_t>> asked_for(std::span<const HeaderView> headers,
+                                                          std::string_view caller) const;
   [[nodiscard]] bool by_content() const { return by_content_; }
   [[nodiscard]] const std::string& sticky_parameter() const { return sticky_parameter_; }
   [[nodiscard]] const std::string& sticky_column() const { return sticky_column_; }
@@ -83,6 +88,7 @@ class Router {
   std::string salt_, sticky_header_, sticky_parameter_, sticky_column_;
   bool by_content_ = false;
   std::vector<Rule> rules_;
+  std::vector<std::string> choosers_, variants_;  // the former sorted; the latter only with them
   std::vector<Run> runs_;
 };
 

@@ -22,9 +22,9 @@ bool CallRecorder::chance(double ratio) {
 }
 
 void CallRecorder::decide(const CallInfo& call) {
-  decided_ = true;
-  parent_ = find_traceparent(call.headers);
-  span_ = rules_.spans && (parent_ ? parent_->sampled : chance(rules_.span_ratio));
+  const auto parent = find_traceparent(call.headers);
+  call.notes.recording = true;
+  call.notes.span = rules_.spans && (parent ? parent->sampled : chance(rules_.span_ratio));
 }
 
 Status CallRecorder::before(const CallInfo& call) {
@@ -32,16 +32,15 @@ Status CallRecorder::before(const CallInfo& call) {
   return {};
 }
 
-Status CallRecorder::routed(const CallInfo&, Target& target) {
-  if (span_) target.timed = true;
+Status CallRecorder::routed(const CallInfo& call, Target&) {
+  if (call.notes.span) call.notes.timed = true;
   return {};
 }
 
 void CallRecorder::after(const CallInfo& call, const CallEnd& end) {
-  if (!decided_) decide(call);  // refused before this watcher was asked
-  decided_ = false;
+  if (!call.notes.recording) decide(call);  // refused before this watcher was asked
   const bool line = (rules_.errors && end.status != 200) || chance(rules_.line_ratio);
-  if (!span_ && !line) return;
+  if (!call.notes.span && !line) return;
   CallRecord* const slot = ring_.claim();
   if (slot == nullptr) return;
   slot->line = line;
@@ -50,13 +49,14 @@ void CallRecorder::after(const CallInfo& call, const CallEnd& end) {
 }
 
 void CallRecorder::fill(CallRecord& out, const CallInfo& call, const CallEnd& end) {
-  out.span = span_;
-  out.has_parent = parent_.has_value();
+  const auto parent = find_traceparent(call.headers);
+  out.span = call.notes.span;
+  out.has_parent = parent.has_value();
   out.traced = out.span || out.has_parent;
   out.state.assign({});
-  if (parent_) {
-    out.trace = parent_->trace;
-    out.parent = parent_->parent;
+  if (parent) {
+    out.trace = parent->trace;
+    out.parent = parent->parent;
     for (const HeaderView& header : call.headers) {
       if (out.span && same_header_name(header.name, "tracestate")) out.state.assign(kept_tracestate(header.value, 256));
     }

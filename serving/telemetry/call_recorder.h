@@ -33,9 +33,6 @@ class CallRecorder final : public CallWatcher {
   RecordRules rules_;
   SpscRing<CallRecord>& ring_;
   SplitMix64 random_;
-  // Of the call under way.
-  bool decided_ = false, span_ = false;
-  std::optional<TraceParent> parent_;
 };
 
 }  // namespace clops::serving

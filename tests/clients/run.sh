@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real clients against one clops-server: see README.md. The last line is `N passed, N failed`.
 #
-#   tests/clients/run.sh [--fetch | MODULE...]     --fetch: only the Python environments
+#   tests/clients/run.sh [--fetch | MODULE...]     --fetch: only what is fetched and built once per version
 source "$(dirname "$0")/../../scripts/lib.sh"
 here=$root/tests/clients
 
@@ -18,7 +18,8 @@ environment requirements-mlserver.txt
 export CLOPS_MLSERVER_PYTHON=$home/bin/python
 environment requirements.txt
 CLOPS_ONNXRUNTIME=$("$root/scripts/onnxruntime.sh")
-export CLOPS_ONNXRUNTIME CLOPS_BIN=${CLOPS_BIN:-$root/build/release/bin} PYTHONDONTWRITEBYTECODE=1
+CLOPS_COLLECTOR=$("$here/collector/build.sh") || die "the OpenTelemetry Collector could not be built"
+export CLOPS_COLLECTOR CLOPS_ONNXRUNTIME CLOPS_BIN=${CLOPS_BIN:-$root/build/release/bin} PYTHONDONTWRITEBYTECODE=1
 if [ "${1:-}" = --fetch ]; then exit 0; fi    # only what the network is needed for
 cd "$here"
 modules=("$@")

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -34,8 +35,17 @@ class Server:
         if found is None:
             raise RuntimeError(f"clops-server did not start: {line!r} {self.said()}")
         self.http, self.admin = found.groups()
-        with urllib.request.urlopen(f"http://{self.http}/v2/health/ready?wait_ms=10000", timeout=20):
-            pass    # anything but 200 is raised
+        if not eventually(self.ready):
+            said = self.said()
+            self.stop()
+            raise RuntimeError(f"clops-server was not ready: {said}")
+
+    def ready(self):
+        try:
+            with urllib.request.urlopen(f"http://{self.admin}/readyz", timeout=20):
+                return True
+        except urllib.error.HTTPError:
+            return False
 
     def said(self):
         return (self.folder / "log").read_text(errors="replace")[-4000:]

@@ -31,8 +31,8 @@ class Mlflow(support.TestCase):
     def check(self, predictions):
         np.testing.assert_array_equal(np.array(predictions, dtype=np.float32).reshape(-1), self.wanted)
 
-    def post(self, body, kind):
-        request = urllib.request.Request(f"http://{self.one.http}/invocations", data=body.encode(), headers={"Content-Type": kind})
+    def post(self, body, kind, server=None):
+        request = urllib.request.Request(f"http://{(server or self.one).http}/invocations", data=body.encode(), headers={"Content-Type": kind})
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)["predictions"]
 
@@ -59,6 +59,31 @@ class Mlflow(support.TestCase):
         self.check(self.post(json.dumps(columns), "application/json"))
         self.check(self.post(self.named.to_csv(index=False), "text/csv"))
         self.check(self.post(self.named.to_csv(), "text/csv; charset=utf-8"))    # with the index, which has no name
+
+    def test_texts_and_numbers_side_by_side(self):
+        """A scikit-learn pipeline by skl2onnx, whose columns are FP32, INT64 and text."""
+        case = support.onnx_rows("pipeline-strings")
+        server = support.Server([support.model("kinds", ("only", 100, support.ROOT / "tests/data/onnx/pipeline-strings.onnx", "1"))])
+        self.addCleanup(server.stop)
+        frame = pd.DataFrame({name: tensor["data"] for name, tensor in case["inputs"].items()}).assign(more="left aside")
+        wanted = case["outputs"]["output_label"]["data"]
+        client = ScoringServerClient(*server.http.split(":"))
+
+        def labels(predictions):
+            return [row["output_label"] if isinstance(row, dict) else row for row in predictions]
+
+        for body, kind in (({"dataframe_split": frame.to_dict(orient="split")}, "application/json"),
+                           ({"dataframe_records": frame.to_dict(orient="records")}, "application/json"),
+                           ({"inputs": frame.to_dict(orient="list")}, "application/json"),
+                           (frame.iloc[:, ::-1].to_csv(index=False), "text/csv")):
+            with self.subTest(kind=kind):
+                body = body if isinstance(body, str) else json.dumps(body)
+                self.assertEqual(labels(self.post(body, kind, server)), wanted)
+        self.assertEqual(labels(client.invoke(frame)["predictions"]), wanted)
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            self.post(frame.drop(columns="job").to_csv(index=False), "text/csv", server)
+        self.assertEqual(refused.exception.code, 400)
+        self.assertIn("job", refused.exception.read().decode())
 
     def test_errors(self):
         for body, kind, code in (("{}", "application/json", 400), ("x", "image/png", 415), ('{"inputs": [[1]]}', "application/json", 400)):

@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # A real one-node Kubernetes, made of programs that build.sh builds and of Debian's containerd. Needs root.
 #
-#   tests/cluster/cluster.sh up [--api-only] [--second-api] [--kube VERSION] [--owner PID]
+#   tests/cluster/cluster.sh up [--api-only] [--second-api] [--kube VERSION] [--owner PID] [--proxy-sync PERIOD]
 #   tests/cluster/cluster.sh down
 #   tests/cluster/cluster.sh start|stop|restart PART      stop is a SIGKILL; start waits until the part is of use
+#   tests/cluster/cluster.sh proxy-sync PERIOD            kube-proxy begins again with that period, or `default`
 #   tests/cluster/cluster.sh env                          lines for `eval`: KUBECONFIG, PATH, CLOPS_CLUSTER_DIR
 #   tests/cluster/cluster.sh exec COMMAND...              inside: cluster addresses and names work there, and nothing else does
 #   tests/cluster/cluster.sh import ARCHIVE               an OCI archive, for pods with imagePullPolicy: Never
 #   tests/cluster/cluster.sh check                        says what is missing on this machine (exit 3)
 #
 # CLOPS_CLUSTER_DIR names the cluster's state folder; `up` without it makes one and prints it last. --owner: the cluster goes
-# down by itself when that process has gone. What a cluster is made of, and what it leaves on the machine: README.md.
+# down by itself when that process has gone. --proxy-sync: how long kube-proxy waits at least between two writings of its rules
+# (iptables.minSyncPeriod), such as 0s; without it Kubernetes' own default, a second. What a cluster is made of, and what it
+# leaves on the machine: README.md.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
 here=$root/tests/cluster
 service_range=10.96.0.0/16 api_service_ip=10.96.0.1 dns_service_ip=10.96.0.10 pod_range=10.244.0.0/24 node_ip=172.31.255.1
@@ -150,13 +153,14 @@ pause_image() {
 }
 
 up() {
-  local owner='' kube='' begun
+  local owner='' kube='' proxy_sync=default begun
   only_api='' second_api=''
   while [ $# -gt 0 ]; do
     case $1 in
       --api-only) only_api=1 ;;
       --second-api) second_api=1 ;;
       --kube) kube=${2:?--kube needs a version}; shift ;;
+      --proxy-sync) proxy_sync=${2:?--proxy-sync needs a period}; shift ;;
       --owner) owner=${2:?--owner needs a pid}; shift ;;
       *) die "up: $1?" ;;
     esac
@@ -177,6 +181,7 @@ up() {
   trap 'failed_up' EXIT
   make_pki
   write_configuration
+  echo "$proxy_sync" > "$dir/proxy-sync"
   make_groups
   make_namespaces
   printf 'holder=%s group=%s bin=%s only_api=%s second_api=%s\n' "$holder" "$group" "$bin" "$only_api" "$second_api" > "$dir/cluster"
@@ -244,6 +249,7 @@ case $command in
   start) adopt; start_part "$@" ;;
   stop) adopt; stop_part "$@" ;;
   restart) adopt; stop_part "$1"; start_part "$@" ;;
+  proxy-sync) adopt; echo "${1:?proxy-sync needs a period}" > "$dir/proxy-sync"; stop_part kube-proxy; start_part kube-proxy ;;
   env) adopt; printf 'export KUBECONFIG=%q CLOPS_CLUSTER_DIR=%q PATH=%q:"$PATH"\n' "$KUBECONFIG" "$dir" "$bin" ;;
   exec) adopt; umask "$umask_before"; exec nsenter --target "$holder" --mount --net --wdns="$PWD" -- "$@" ;;
   import) adopt; containers images import --snapshotter "$(sed -n 's/^ *snapshotter = "\(.*\)"/\1/p' "$dir/containerd.toml")" "$@" ;;

@@ -55,9 +55,10 @@ start_kubelet() {
 ready_kubelet() { kubectl get node node1 -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -qx True; }
 
 start_kube-proxy() {
+  local sync=(); [ "$(cat "$dir/proxy-sync")" = default ] || sync=(--iptables-min-sync-period "$(cat "$dir/proxy-sync")")
   spawn kube-proxy "$bin/kube-proxy" --kubeconfig "$dir/kube-proxy.kubeconfig" --hostname-override node1 --proxy-mode iptables \
     --cluster-cidr "$pod_range" --conntrack-max-per-core 0 --conntrack-tcp-timeout-established 0 \
-    --conntrack-tcp-timeout-close-wait 0 --healthz-bind-address 127.0.0.1:10256 --metrics-bind-address 127.0.0.1:10249
+    --conntrack-tcp-timeout-close-wait 0 --healthz-bind-address 127.0.0.1:10256 --metrics-bind-address 127.0.0.1:10249 "${sync[@]}"
 }
 ready_kube-proxy() { inside curl -fsSk -m 2 -o /dev/null "https://$api_service_ip:443/livez"; }
 

@@ -3,6 +3,8 @@
 # and what only a real one shows. Needs root, programs that are built, and what scripts/install-deps.sh cluster installs.
 #
 #   tests/e2e/cluster_test.sh [CASE...]    CLOPS_KEEP=1 keeps the state folder, CLOPS_CLUSTER_DIR uses a cluster that is up
+# CLOPS_OLDER_BUILD: a build folder of older programs. The test is then only that it begins with those, and what the case
+# no_request_lost_when_images_are_updated updates to, and back from, is today's: each beside the other, under load.
 set -euo pipefail
 if [ -z "${CLOPS_CLUSTER_INSIDE:-}" ]; then
   source "$(dirname "$0")/../../scripts/lib.sh"
@@ -14,7 +16,8 @@ if [ -z "${CLOPS_CLUSTER_INSIDE:-}" ]; then
   trap end_cluster EXIT
   trap 'exit 130' INT TERM
   "$root/tests/cluster/build.sh" files > /dev/null
-  images=$("$root/deploy/images/build.sh") || { echo "0 passed, 1 failed"; exit 1; }
+  images=$("$root/deploy/images/build.sh" ${CLOPS_OLDER_BUILD:+--build "$CLOPS_OLDER_BUILD" --version older}) ||
+    { echo "0 passed, 1 failed"; exit 1; }
   version=$(sed -n 's/^clops-server:\([^\t]*\)\t.*/\1/p' <<<"$images")
   "$root/deploy/images/build.sh" --version "$version-next" > /dev/null   # what an update is, to Kubernetes
   if [ -z "$kept" ]; then

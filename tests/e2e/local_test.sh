@@ -30,10 +30,12 @@ case_serving_survives_control_plane_outage() {
   until_true 40 in_force 70 30
 }
 case_nothing_acknowledged_is_lost() {
-  local i
+  local i pid
   for i in 1 2 3; do
     version "kept-$i" "pvc://samples/kept-$i.json" | clops apply -f -
-    kill -9 "$(plane_pid)"
+    pid=$(plane_pid)
+    kill -9 "$pid"
+    until_true 10 bash -c "! readlink /proc/$pid/exe > /dev/null"  # until then it is up
     clops local up
     clops get mv "kept-$i" -o name
   done

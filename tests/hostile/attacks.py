@@ -91,11 +91,18 @@ def slow_head(address, random):
 
 
 def slow_body(address, random):
-    """A large part at once, then a byte now and then: it occupies memory."""
+    """A large part, then a byte now and then: it occupies memory. An act is a piece that the server's side took."""
+    piece = b" " * (64 << 10)
     while True:
         head = INFER + (b"Content-Length: 16000000\r\n\r\n" if random.random() < .5 else b"Transfer-Encoding: chunked\r\n\r\nf00000\r\n")
-        links = each(some(address, 12), lambda link, head=head: send(link, head + b" " * random.randrange(8 << 20), 5))
+        links = each(some(address, 12), lambda link, head=head: send(link, head))
+        yield len(links)
+        for _ in range(random.randrange(8, 128)):
+            links = each(links, lambda link: send(link, piece))
+            yield len(links)
         for _ in range(random.randrange(5, 60)):
+            if not links:
+                break
             links = each(links, lambda link: send(link, b" "))
             yield len(links)
             time.sleep(.2)

@@ -20,14 +20,15 @@ DESCRIPTORS = 2048             # of the server: so that attacks reach its limit 
 WORST, P99 = 8.0, 2.0          # seconds, of a machine where
 CALM = .05                     # good clients alone have this p99; of a busier one by as much more
 LEFT_OVER = 24                 # MB of memory that may stay
+TELL = 15                      # seconds between two lines of how it goes
 SAMPLES = sample_rows("breast-cancer")
 
 
 class Good:
     """What a good client has seen: latencies in seconds and failures as text."""
 
-    def __init__(self):
-        self.times, self.failures = [], []
+    def __init__(self, told):
+        self.times, self.failures, self.told = [], [], told
 
     def ask(self, what, act):
         begin = time.monotonic()
@@ -35,9 +36,15 @@ class Good:
             act()
         except Exception as error:    # whatever it is, the request has failed
             self.failures.append(f"{what}: {type(error).__name__} {error} after {time.monotonic() - begin:.2f} s")
+            self.tell(1)
             return False
         self.times.append(time.monotonic() - begin)
+        self.tell(0)
         return True
+
+    def tell(self, place):
+        with self.told.get_lock():
+            self.told[place] += 1
 
 
 def check(values, rows):
@@ -86,10 +93,10 @@ def grpc_client(good, address, stop, rng, kept, count, at_once):
         time.sleep(rng.uniform(0, .01))
 
 
-def good_process(address, stop, seed, results):
+def good_process(address, stop, seed, results, told):
     clients = [(rest_client, True, 1), (rest_client, True, 100), (rest_client, False, 1), (grpc_client, True, 1, 1),
                (grpc_client, True, 100, 8), (grpc_client, False, 1, 1)]
-    goods = [Good() for _ in clients]
+    goods = [Good(told) for _ in clients]
     threads = [threading.Thread(target=client, args=(good, address, stop, random.Random(seed + i), *rest))
                for i, (good, (client, *rest)) in enumerate(zip(goods, clients))]
     for thread in threads:
@@ -138,11 +145,18 @@ def good_load(address, seconds, seed, attacks=()):
     """([times], [failures], {attack: acts}, the most memory)"""
     stop, goods, bads = multiprocessing.Event(), multiprocessing.Queue(), multiprocessing.Queue()
     groups = [list(attacks)[i::3] for i in range(3)] if attacks else []
-    good = start([(good_process, address, stop, seed, goods)])
+    told = multiprocessing.Array("L", 2)    # answered, failed
+    good = start([(good_process, address, stop, seed, goods, told)])
     bad = start([(attack_process, names, address, stop, seed, bads) for names in groups if names])
-    most, end = 0, time.monotonic() + seconds
+    most, begin = 0, time.monotonic()
+    end, tell = begin + seconds, begin + TELL
     while time.monotonic() < end:
-        most = max(most, server.rss())
+        rss = server.rss()
+        most = max(most, rss)
+        if time.monotonic() > tell:
+            print(f"      {tell - begin:.0f} of {seconds} s: {told[0]:,} answered, {told[1]:,} failed, {rss:.1f} MB, "
+                  f"{server.descriptors():,} descriptors", flush=True)
+            tell += TELL
         time.sleep(.1)
     stop.set()
     seen = [each for _ in good for each in goods.get(timeout=60)]

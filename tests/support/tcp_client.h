@@ -43,6 +43,13 @@ class TcpClient {
     }
     return true;
   }
+  // What comes next, within ten seconds.
+  std::string read_some() const {
+    pollfd p{.fd = fd_, .events = POLLIN, .revents = 0};
+    char buffer[16384];
+    const auto n = poll(&p, 1, 10'000) == 1 ? recv(fd_, buffer, sizeof buffer, 0) : 0;
+    return {buffer, static_cast<size_t>(n > 0 ? n : 0)};
+  }
   // What has come when `want` is part of it, the peer closed, or five seconds have passed.
   std::string read_until(std::string_view want) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);

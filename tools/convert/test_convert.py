@@ -27,7 +27,6 @@ class Conversion(unittest.TestCase):
         self.held = tempfile.TemporaryDirectory()
         self.addCleanup(self.held.cleanup)
         self.folder = pathlib.Path(self.held.name)
-        (self.folder / "out").mkdir()
 
     def converted(self, model, dump=joblib.dump):
         source = self.folder / "model.pkl"

@@ -58,7 +58,7 @@ ModelDeployment full_deployment() {
              .annotations = {},
              .owners = {}};
   md.spec = {.variants = {{"champion", "fraud-6", 90}, {"challenger", "fraud-7", 10}},
-             .routing = {"x-user-id", {{"x-clops-variant", "challenger", "challenger"}}},
+             .routing = {"x-user-id", {{"x-clops-variant", "challenger", "challenger"}}, "", "", {{"batch", "tests"}}},
              .replicas = 0,
              .resources = {{{"cpu", "1"}}, {{"memory", "1Gi"}}},
              .service_account_name = "sa",

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "crds/inspection.h"
 #include "crds/scaling_hint.h"
+#include "tests/support/paths.h"
 
 namespace clops::crds {
 namespace {
@@ -31,6 +33,28 @@ ServingConfig sample() {
                                        .ns = "risk"}}}};
 }
 
+// tests/data/serving-config: what programs of before wrote.
+std::string older(const std::string& file) {
+  const auto text = read_file(test::source_dir() + "/tests/data/serving-config/" + file);
+  EXPECT_TRUE(text) << file;
+  return text ? *text : "";
+}
+
+TEST(ServingConfig, what_older_programs_wrote_is_read_and_written_alike) {
+  ServingConfig before = sample();  // without what is newer
+  before.models[0].logger.reset();
+  EXPECT_EQ(decode_serving_config(older("serving.json")), before);
+  EXPECT_EQ(encode(before), older("serving.json"));
+  const ServingConfig waiting{.version = 1, .generation = 3, .models = {}};
+  EXPECT_EQ(decode_serving_config(older("waiting.json")), waiting);
+  EXPECT_EQ(encode(waiting), older("waiting.json"));
+  const auto state = decode_pod_state(older("state.json"));
+  ASSERT_TRUE(state) << state.error().message;
+  EXPECT_EQ(state->content, content_digest(older("serving.json")));
+  EXPECT_EQ(state->variants.at(1).message, "digest: is another's");
+  EXPECT_EQ(encode(*state), older("state.json"));
+}
+
 TEST(ServingConfig, survives_its_text) {
   const auto back = decode_serving_config(encode(sample()));
   ASSERT_TRUE(back) << back.error().message;
@@ -54,13 +78,22 @@ TEST(ServingConfig, survives_with_what_is_optional) {
   EXPECT_EQ(decode_serving_config(encode(config)), config);
 }
 
-TEST(ServingConfig, limits_and_mirror_are_said_only_where_there_are_any) {
+TEST(ServingConfig, who_may_choose_is_said_only_where_somebody_may) {
+  EXPECT_EQ(encode(sample()).find("override"), std::string::npos);
+  ServingConfig config = sample();
+  config.models[0].chosen_by.callers = {"batch", "tests"};
+  EXPECT_EQ(decode_serving_config(encode(config)), config);
+}
+
+TEST(ServingConfig, limits_mirror_and_batcher_are_said_only_where_there_are_any) {
   EXPECT_EQ(encode(sample()).find("limits"), std::string::npos);
   EXPECT_EQ(encode(sample()).find("mirror"), std::string::npos);
+  EXPECT_EQ(encode(sample()).find("batcher"), std::string::npos);
   ServingConfig config = sample();
   config.models[0].variants[1].limits = {
       .max_concurrent = 2, .max_requests_per_second = 500, .max_queue_delay_ms = 250};
   config.models[0].mirror = Mirror{"challenger", 20};
+  config.models[0].batcher = Batcher{64, 20};
   const auto back = decode_serving_config(encode(config));
   ASSERT_TRUE(back) << back.error().message;
   EXPECT_EQ(*back, config);

@@ -67,7 +67,7 @@ struct Door {
 const std::vector<Door>& doors() {
   static const std::vector<Door> table = {
       {"nlohmann/", {"base/json.h"}},
-      {"curl/", {"base/http_client*.cpp", "base/curl*.cpp"}},
+      {"curl/", {"base/curl_library.h"}},
       {"boost/", {"base/http_server_beast.cpp"}},
       {"yaml-cpp/", {"base/yaml.cpp"}},
       {"spdlog/", {"base/log.cpp"}},

@@ -60,7 +60,7 @@ INSTANTIATE_TEST_SUITE_P(
         IncludeCase{"json_door", "base/json.h", "#include <nlohmann/json.hpp>", true},
         IncludeCase{"json_elsewhere", "crds/a.cpp", "#include <nlohmann/json.hpp>", false},
         IncludeCase{"json_in_tests", "tests/unit/crds/a.cpp", "#include <nlohmann/json.hpp>", false},
-        IncludeCase{"curl_door", "base/http_client_curl.cpp", "#include <curl/curl.h>", true},
+        IncludeCase{"curl_door", "base/curl_library.h", "#include <curl/curl.h>", true},
         IncludeCase{"curl_header", "base/http_client.h", "#include <curl/curl.h>", false},
         IncludeCase{"boost_door", "base/http_server_beast.cpp", "#include <boost/asio/post.hpp>", true},
         IncludeCase{"boost_elsewhere", "local/a.cpp", "#include <boost/asio/post.hpp>", false},

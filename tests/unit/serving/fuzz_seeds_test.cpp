@@ -11,6 +11,8 @@
 #include "tests/fuzz/http_request_check.h"
 #include "tests/fuzz/infer_binary_check.h"
 #include "tests/fuzz/infer_json_check.h"
+#include "tests/fuzz/jwks_check.h"
+#include "tests/fuzz/jwt_check.h"
 #include "tests/fuzz/rows_check.h"
 #include "tests/fuzz/trace_context_check.h"
 #include "tests/support/paths.h"
@@ -65,6 +67,12 @@ TEST(FuzzSeeds, grpc_messages) {
 }
 TEST(FuzzSeeds, trace_context) {
   replay("trace_context", fuzz::holds_for_trace_context);
+}
+TEST(FuzzSeeds, callers_tokens) {
+  replay("jwt", fuzz::holds_for_jwt);
+}
+TEST(FuzzSeeds, issuers_keys) {
+  replay("jwks", fuzz::holds_for_jwks);
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 // then fails; any other is answered at once with what it was asked.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
 
@@ -10,13 +12,17 @@
 
 namespace clops::serving {
 
-inline constexpr float kHold = 1000;
+inline constexpr float kHold = 1000, kRefused = -1000;
 
 struct Holding {
   std::atomic<int> inside{0};  // calls that are held
   std::atomic<bool> held{true};
   std::atomic<int> computed{0};  // calls that were answered
   float trigger = kHold;
+  // A call takes so long whatever its rows, and fails for a row of kRefused.
+  std::chrono::microseconds busy{0};
+  std::atomic<size_t> rows_most{0};  // of one computation
+  bool sums = false;                 // it answers one row, the last, to however many
   void let_go() {
     held.store(false);
     held.notify_all();
@@ -39,6 +45,17 @@ class HoldEngine final : public Engine {
       holding_->held.wait(true);
       holding_->inside.fetch_sub(1);
       return fail(Code::InvalidArgument, "was held");
+    }
+    const auto until = std::chrono::steady_clock::now() + holding_->busy;
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    if (std::ranges::find(inputs[0].as<float>(), kRefused) != inputs[0].as<float>().end())
+      return fail(Code::InvalidArgument, "a row is refused");
+    if (inputs[0].rows() > holding_->rows_most.load()) holding_->rows_most.store(inputs[0].rows());
+    if (holding_->sums) {
+      outputs[0].reset(inputs[0].datatype, {1, 1});
+      outputs[0].as<float>()[0] = inputs[0].as<float>().back();
+      return {};
     }
     outputs[0].reset(inputs[0].datatype, inputs[0].shape);
     std::memcpy(outputs[0].data(), inputs[0].data, inputs[0].count * sizeof(float));

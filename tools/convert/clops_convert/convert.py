@@ -172,16 +172,17 @@ def difference_of(want, got):
 
 
 def convert(source, target, sample=None, kind=None):
-    """Writes `target` (a folder gets model.SUFFIX) only when it predicts what `source` does; ConversionError says why not."""
+    """Writes `target` (a folder, which need not be there yet, gets model.SUFFIX) only when it predicts what `source` does; ConversionError says why not."""
     source, target = pathlib.Path(source), pathlib.Path(target)
     model = load(source)
     kind = kind or kind_of(model)
     pair, suffix = KINDS[kind]
-    if target.is_dir():
+    if target.is_dir() or not target.suffix:
         target = target / ("model" + suffix)
     if target.suffix != suffix and not (kind == "xgboost" and target.suffix == ".json"):
         raise ConversionError(f"{target}: a model of this kind is written as *{suffix}")
     x = make_sample(model) if sample is None else np.asarray(sample, dtype=np.float64)
+    target.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = pathlib.Path(folder) / target.name
         want, got = pair(model, made, x)

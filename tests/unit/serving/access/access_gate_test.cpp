@@ -156,6 +156,27 @@ TEST_F(JwtGateTest, a_good_jwt_is_verified_once_until_it_ends_or_keys_change) {
   EXPECT_FALSE(ask(it, good));
 }
 
+// What is remembered is asked first, before a token is looked at: it must be that token to the last byte, in its time.
+TEST_F(JwtGateTest, only_the_same_bytes_are_recognized) {
+  publish({{"batch", kOne}});
+  publish_jwks();
+  AccessGate it = gate();
+  const std::string good = token("es256");
+  ASSERT_EQ(ask(it, "Bearer " + good), "batch-7");
+  for (size_t i = 0; i < good.size(); ++i) {
+    std::string other = good;
+    other[i] = i % 2 == 0 ? '\x01' : static_cast<char>(other[i] ^ 0x20);
+    ASSERT_FALSE(ask(it, "Bearer " + other)) << i;
+  }
+  for (const std::string& other :
+       {good + "\x7f", good + "\x80", good + std::string(9'000, 'A'), good.substr(1), good + "."})
+    ASSERT_EQ(ask(it, "Bearer " + other).error().code, Code::Unauthenticated);
+  EXPECT_EQ(ask(it, "  bearer \t " + good + "  "), "batch-7");
+  EXPECT_EQ(counters.verified, 1u);
+  clock.at += std::chrono::seconds(660);
+  EXPECT_EQ(ask(it, "Bearer " + good).error().code, Code::Unauthenticated);
+}
+
 // A flood of tokens, each another, pushes out neither more than its set of places nor what is bounded.
 TEST_F(JwtGateTest, floods_of_bad_tokens_do_not_push_out_good_ones) {
   publish({{"batch", kOne}});

@@ -370,10 +370,10 @@ TEST_F(Http2Test, an_answer_may_come_later) {
   EXPECT_TRUE(handler->idle());
 }
 
-// No call is lost: the first GOAWAY is a notice, what comes after it is answered, the second says which calls were
-// taken.
+// No call is lost: the first GOAWAY is a notice, what comes before the client has read it (which the answer to a
+// ping says, and at last time) is answered, the second says which calls were taken.
 TEST_F(Http2Test, an_old_connection_and_a_draining_one_say_goaway_and_end) {
-  for (const bool drain : {false, true}) {
+  for (const auto& [drain, answers] : {std::pair{false, true}, {true, true}, {false, false}}) {
     start();
     draining = false;
     send(test::hello() + call(1, "/t.T/Watch", "w"));
@@ -383,12 +383,20 @@ TEST_F(Http2Test, an_old_connection_and_a_draining_one_say_goaway_and_end) {
       handler->retire();
     }
     const auto notice = tick();
-    ASSERT_EQ(notice.size(), 1U);
-    EXPECT_EQ(notice[0].type, test::kGoaway);
-    EXPECT_EQ(notice[0].number(0), 0x7fffffffU);
+    ASSERT_EQ(notice.size(), 2U);
+    const test::Frame goaway = notice[0], ping = notice[1];
+    EXPECT_EQ(goaway.type, test::kGoaway);
+    EXPECT_EQ(goaway.number(0), 0x7fffffffU);
+    EXPECT_EQ(ping.type, test::kPing);
     send(call(3, "/t.T/Echo", "on its way") + test::call_headers(5, "/t.T/Echo"));
     EXPECT_EQ(data_of(3), test::grpc_message("on its way"));
     service.time += 300ms;
+    EXPECT_TRUE(tick().empty()) << "the client has not said that it has read the notice";
+    if (answers) {
+      send(test::frame(test::kPing, 1, 0, ping.payload));
+    } else {
+      service.time += 2s;
+    }
     tick();
     EXPECT_EQ(header_of(1, "grpc-status"), "14");
     EXPECT_EQ(frames.back().type, test::kHeaders);

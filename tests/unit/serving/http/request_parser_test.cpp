@@ -144,6 +144,19 @@ INSTANTIATE_TEST_SUITE_P(
         Refused{"too many headers", post(many_headers()), 431},
         Refused{"an unknown expectation", post("Expect: tea\r\n"), 417}));
 
+// Values are looked at in words: each byte at each place of more than two of them.
+TEST(RequestParser, refuses_control_characters_wherever_they_stand_in_a_value) {
+  for (int byte = 0; byte < 256; ++byte) {
+    for (size_t place = 0; place < 19; ++place) {
+      std::string value(19, place % 2 == 0 ? 'a' : '\xfe');
+      value[place] = static_cast<char>(byte);
+      const bool good = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+      EXPECT_EQ(read_whole("GET / HTTP/1.1\r\nHost: h\r\nX-A: " + value + "\r\n\r\n").status, good ? 0 : 400)
+          << byte << " at " << place;
+    }
+  }
+}
+
 TEST(RequestParser, asks_for_continue_once_and_only_while_the_body_is_awaited) {
   RequestParser parser({});
   const std::string head = post("Expect: 100-continue\r\nContent-Length: 2\r\n");

@@ -60,6 +60,27 @@ TEST(ServiceTime, the_mean_follows_and_the_quickest_is_not_forgotten_soon) {
   EXPECT_LT(time.quickest(), 10ms);
 }
 
+// Else a cheap variant is taken for a dear one, and its calls are refused for their age, because others use the
+// processor.
+TEST(ServiceTime, a_call_in_which_the_thread_had_to_wait_says_little) {
+  ServiceTime busy, dear;
+  for (int i = 0; i < 8; ++i) {
+    busy.add(50us);
+    dear.add(50us);
+  }
+  EXPECT_FALSE(busy.unusual(300us));
+  EXPECT_TRUE(busy.unusual(20ms));
+  for (int i = 0; i < 10; ++i) {  // one of ten
+    busy.add(20ms, true);
+    for (int j = 0; j < 9; ++j) busy.add(50us);
+  }
+  EXPECT_LT(busy.mean(), 100us);
+  dear.add(20ms);
+  EXPECT_GT(dear.mean(), 1ms) << "nothing but the call itself took so long";
+  for (int i = 0; i < 100; ++i) busy.add(20ms, true);
+  EXPECT_GT(busy.mean(), 2ms) << "whatever is always so long is believed in the end";
+}
+
 // Else a variant whose first calls were slow would refuse every short deadline for ever, and never learn better.
 TEST(ServiceTime, what_refuses_calls_is_doubted) {
   ServiceTime time;

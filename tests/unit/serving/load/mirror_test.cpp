@@ -92,6 +92,15 @@ TEST_F(MirrorTest, computes_what_others_answered) {
   EXPECT_EQ(ask_times(20, 1), 20);
   ASSERT_TRUE(eventually([&] { return mirrored("answered") + mirrored("busy") == 20; }));
   EXPECT_EQ(aside->computed.load() - before, static_cast<int>(mirrored("answered")));
+  // What it would have said is told beside what was said.
+  const Json told = *parse_json(send("GET", "/clops/v1/predictions", "", {}, true).body);
+  std::map<std::string, uint64_t> counts;
+  for (const Json& item : told.at("variants"))
+    counts[item.at("variant").get<std::string>() + (item.value("mirror", false) ? " aside" : "")] =
+        item.at("columns")[0].at("count").get<uint64_t>();
+  EXPECT_EQ(counts, (std::map<std::string, uint64_t>{{"a", 20}, {"b", 0}, {"b aside", mirrored("answered")}}));
+  EXPECT_EQ(metric(R"(clops_mirror_prediction_values_count{model="m",version="1",variant="b",output="y",column="0"})"),
+            mirrored("answered"));
   // What the mirror itself answers, and what was refused, is not computed twice.
   EXPECT_EQ(ask("POST /v2/models/m/infer HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1\r\n\r\n{")
                 ->answer()

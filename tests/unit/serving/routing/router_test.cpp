@@ -42,6 +42,33 @@ TEST(Router, rules_come_first_whatever_the_case_of_the_header) {
   EXPECT_EQ(router.choose_from(other_value, 0).reason, RouteReason::PerRequest) << "values compare exactly";
 }
 
+TEST(Router, callers_who_may_choose_do_and_others_are_told_why_not) {
+  const HeaderView ask[] = {{"x-user-id", "alice"}, {"X-Clops-Variant", "challenger"}};
+  EXPECT_FALSE(must(three()).has_choosers());
+  crds::ServingModel model = three();
+  model.chosen_by.callers = {"tests", "batch"};
+  const Router router = must(model);
+  ASSERT_TRUE(router.has_choosers());
+  for (const std::string_view name : {"batch", "tests"}) {
+    const auto asked = router.asked_for(ask, name);
+    ASSERT_TRUE(asked) << asked.error().message;
+    EXPECT_EQ(*asked, 1U);
+    const HeaderView none[] = {{"x-user-id", "alice"}};
+    EXPECT_FALSE(router.asked_for(none, name).value());
+    const HeaderView empty[] = {{"x-clops-variant", ""}};
+    EXPECT_FALSE(router.asked_for(empty, name).value());
+    const HeaderView unknown[] = {{"x-clops-variant", "Challenger"}};
+    EXPECT_EQ(router.asked_for(unknown, name).error().code, Code::NotFound);
+    EXPECT_NE(router.asked_for(unknown, name).error().message.find("champion, challenger, next"), std::string::npos);
+  }
+  for (const std::string_view name : {"", "bat", "batch2", "Batch"}) {
+    const auto asked = router.asked_for(ask, name);
+    ASSERT_FALSE(asked) << name;
+    EXPECT_EQ(asked.error().code, Code::PermissionDenied);
+    EXPECT_NE(asked.error().message.find(name.empty() ? "x-clops-variant" : name), std::string::npos);
+  }
+}
+
 TEST(Router, rules_are_taken_in_order) {
   crds::ServingModel model = three();
   model.rules = {{"a", "1", "challenger"}, {"a", "1", "next"}, {"b", "1", "champion"}};

@@ -1,0 +1,34 @@
+#include "serving/net/connection.h"
+
+#include <chrono>
+#include <cmath>
+
+namespace clops::serving {
+
+Due due(const Connection& c, TimePoint now, const LoopLimits& limits, bool ending) {
+  constexpr std::chrono::seconds kLinger{2};
+  const auto cut_if = [](bool late) { return late ? Due::Cut : Due::No; };
+  if (c.lingering) return cut_if(now - c.written > kLinger);
+  if (!c.out.empty()) return cut_if(now - c.written > limits.write);
+  if (c.waiting) return Due::No;  // its handler knows how long
+  if (c.mid_message) return cut_if(now - c.message_began > limits.message);
+  return ending || now - c.active > limits.idle ? Due::Farewell : Due::No;
+}
+
+Connection* longest_heavy(std::span<const std::unique_ptr<Connection>> slots) {
+  Connection* first = nullptr;
+  for (const auto& slot : slots) {
+    if (slot->socket < 0 || slot->heavy_since == TimePoint{}) continue;
+    if (first == nullptr || slot->heavy_since < first->heavy_since) first = slot.get();
+  }
+  return first;
+}
+
+// Spread, so that what came together does not come back together: multiples of the golden ratio never bunch.
+Duration life_of(const Connection& c, std::chrono::milliseconds age) {
+  const double turn = 0.6180339887498949 * static_cast<double>(c.slot + c.generation);
+  const double share = 0.9 + 0.2 * (turn - std::floor(turn));
+  return std::chrono::duration_cast<Duration>(age * share);
+}
+
+}  // namespace clops::serving
