@@ -168,11 +168,11 @@ struct PlaneSetOf {
     }
     for (uint32_t b = 0; b < 8; ++b) __builtin_memcpy(words + size_t{b} * stride, bytes[b], 8);
   }
-  // Who of 64 rows is not in the set: byte class / 8 of it has not bit class % 8.
+  // Who of 64 rows is not in the set: byte class / 8 of it has not bit class % 8. Rows that are not there: any class.
   static CLOPS_INLINE uint64_t outside(const uint8_t* set, const int8_t* high, const int8_t* bit) {
     uint64_t out = 0;
     for (uint32_t i = 0; i < kBlock; ++i)
-      if ((set[static_cast<uint8_t>(high[i])] & static_cast<uint8_t>(bit[i])) == 0) out |= uint64_t{1} << i;
+      if ((set[static_cast<uint8_t>(high[i]) & 63] & static_cast<uint8_t>(bit[i])) == 0) out |= uint64_t{1} << i;
     return out;
   }
   static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
