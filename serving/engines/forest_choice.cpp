@@ -13,7 +13,7 @@ using forest::kPlaneRows;
 
 // Beyond this many slots, looking only at the numbers that a row's path tests may beat ranking all of them.
 constexpr uint32_t kSlotsWorthAsking = 1024;
-constexpr double kMeasureUs = 150;  // of one kernel, about
+constexpr double kMeasureUs = 250;  // of one kernel, about
 // Of a model of more nodes, laying out "masks" to be measured costs milliseconds; where "planes" fits, it is then the
 // faster one by far.
 constexpr size_t kNodesWorthAsking = 65'536;
@@ -170,19 +170,19 @@ double ForestChoice::microseconds(size_t rows, size_t block_from) {
   return least;
 }
 
-// Whether a kernel that takes a lane for a tree has trees for more than all of them: then walking them one by one is
-// not the fastest (on models of hundreds of trees it took 1.2 to 5 times as long), and is not laid out to be told so.
-bool ForestChoice::fills_lanes() const {
-  return (fits(Single::Heap) || fits(Single::Bits)) &&
-         forest_.ranked_.trees.size() >= size_t{2} * forest_.kernels_->lanes;
-}
-
 // Of a row in a batch. What is faster with more rows is measured with few blocks and with many.
 double ForestChoice::row_microseconds(Batch batch) {
   const bool many = rows_.size() >= size_t{kPlaneRows} * model_.features;
   if ((batch == Batch::Planes || batch == Batch::Masks) && many)
     return (microseconds(2 * kBlock, 1) / (2 * kBlock) + 2 * microseconds(kPlaneRows, 1) / kPlaneRows) / 3;
   return microseconds(kBlock, batch == Batch::Plain ? SIZE_MAX : 1) / kBlock;
+}
+
+// Whether a kernel that takes a lane for a tree has trees for more than all of them: then walking them one by one is
+// not the fastest (on models of hundreds of trees it took 1.2 to 5 times as long), and is not laid out to be told so.
+bool ForestChoice::fills_lanes() const {
+  return (fits(Single::Heap) || fits(Single::Bits)) &&
+         forest_.ranked_.trees.size() >= size_t{2} * forest_.kernels_->lanes;
 }
 
 void ForestChoice::measure_single() {
@@ -214,11 +214,10 @@ void ForestChoice::measure_batch() {
   if (options_.batch != Batch::Measured) {
     asked = {options_.batch};
   } else {
-    for (const Batch batch : {Batch::Planes, Batch::Masks, Batch::Walk})
-      if (fits(batch) && !(batch == Batch::Walk && fits(Batch::Masks) && fills_lanes())) asked.push_back(batch);
-    // Of a large model's kernels the fastest but for "planes" is not laid out to be told so.
-    if (fits(Batch::Planes) && fits(Batch::Masks) && forest_.ranked_.nodes.size() > kNodesWorthAsking)
-      std::erase(asked, Batch::Masks);
+    const bool planes = fits(Batch::Planes), masks = fits(Batch::Masks);
+    if (planes) asked.push_back(Batch::Planes);
+    if (masks && !(planes && forest_.ranked_.nodes.size() > kNodesWorthAsking)) asked.push_back(Batch::Masks);
+    if (fits(Batch::Walk) && !((planes || masks) && fills_lanes())) asked.push_back(Batch::Walk);
     if (!numbered_ || forest_.chosen_.single == Single::Plain) asked.push_back(Batch::Plain);
   }
   const Single single = forest_.chosen_.single;

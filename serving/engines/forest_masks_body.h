@@ -176,11 +176,11 @@ struct VectorSet {
   static CLOPS_INLINE Bytes put_where(Bytes leaf, Noted where, uint32_t leaf4) {
     return (leaf & ~where) | (four_times(leaf4) & where);
   }
-  // Who is not in the set: byte class / 8 of it has not bit class % 8.
+  // Who is not in the set: byte class / 8 of it has not bit class % 8. Rows that are not there have any class.
   static CLOPS_INLINE Noted noted_outside(Noted here, const uint8_t* set, const int8_t* high, const int8_t* bit) {
     int8_t outside[N];
     for (uint32_t i = 0; i < N; ++i)
-      outside[i] = (set[static_cast<uint8_t>(high[i])] & static_cast<uint8_t>(bit[i])) != 0 ? 0 : -1;
+      outside[i] = (set[static_cast<uint8_t>(high[i]) & 63] & static_cast<uint8_t>(bit[i])) != 0 ? 0 : -1;
     return here & load(outside);
   }
   template <class Value>

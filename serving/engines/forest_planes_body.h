@@ -2,92 +2,10 @@
 // `Set` is a set of instructions: vectors of kRows bits.
 #pragma once
 
-#include "serving/engines/forest_kernels_body.h"
+#include "serving/engines/forest_thermometer_body.h"
 
 namespace clops::serving::forest {
 namespace {
-
-// ---- from ranks to planes
-// The planes of a slot are a thermometer: the one of threshold j says "rank > j". Those of a rank's two lowest bits are
-// three; each two bits more make four times as many and three: in quarter q of the new ones, the upper bits are q, and
-// the old ones decide.
-template <class Set>
-CLOPS_INLINE void widen(const typename Set::Bits* old, uint32_t olds, typename Set::Bits low, typename Set::Bits high,
-                        uint32_t count, uint8_t* to) {
-  using Bits = typename Set::Bits;
-  constexpr size_t kBytes = Set::kRows / 8;
-  const uint32_t step = olds + 1;
-  const Bits between[3] = {Set::or_(low, high), high, Set::and_(low, high)};
-  for (uint32_t i = 0; i < 3; ++i)
-    if (i * step + olds < count) Set::store(to + (i * step + olds) * kBytes, between[i]);
-  const auto part = [&](uint32_t quarter) {
-    const uint32_t first = quarter * step;
-    return first >= count ? 0 : count - first < olds ? count - first : olds;
-  };
-  uint32_t many = part(0);
-  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::or_(old[j], between[0]));
-  many = part(1), to += step * kBytes;
-  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::and_or(old[j], low, high));
-  many = part(2), to += step * kBytes;
-  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::or_and(old[j], low, high));
-  many = part(3), to += step * kBytes;
-  for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::and_(old[j], between[2]));
-}
-
-// `ranks`: their bits, the lowest first. A rank may be beyond the slot's last plane: with the upper bits that tell so
-// drawn into those that are asked, it is above all of them.
-template <class Set, uint32_t bits>
-CLOPS_INLINE void thermometer_of(const typename Set::Bits* ranks, uint32_t count, uint8_t* to) {
-  using Bits = typename Set::Bits;
-  Bits bit[bits], beyond = Set::none();
-  for (uint32_t b = bits; b < 8; ++b) beyond = Set::or_(beyond, ranks[b]);
-  for (uint32_t b = 0; b < bits; ++b) bit[b] = Set::or_(ranks[b], beyond);
-  const Bits one[3] = {Set::or_(bit[0], bit[1]), bit[1], Set::and_(bit[0], bit[1])};
-  if constexpr (bits == 2) {
-    for (uint32_t j = 0; j < count; ++j) Set::store(to + j * sizeof(Bits), one[j]);
-  } else if constexpr (bits == 4) {
-    widen<Set>(one, 3, bit[2], bit[3], count, to);
-  } else {
-    Bits two[15];
-    widen<Set>(one, 3, bit[2], bit[3], 15, reinterpret_cast<uint8_t*>(two));
-    if constexpr (bits == 6) return widen<Set>(two, 15, bit[4], bit[5], count, to);
-    Bits three[63];
-    widen<Set>(two, 15, bit[4], bit[5], 63, reinterpret_cast<uint8_t*>(three));
-    widen<Set>(three, 63, bit[bits - 2], bit[bits - 1], count, to);
-  }
-}
-
-template <class Set>
-CLOPS_INLINE void thermometer(const typename Set::Bits* ranks, uint32_t count, uint8_t* to) {
-  if (count <= 3) return thermometer_of<Set, 2>(ranks, count, to);
-  if (count <= 15) return thermometer_of<Set, 4>(ranks, count, to);
-  if (count <= 63) return thermometer_of<Set, 6>(ranks, count, to);
-  thermometer_of<Set, 8>(ranks, count, to);
-}
-
-template <class Set>
-__attribute__((noinline)) void make_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes) {
-  using Bits = typename Set::Bits;
-  constexpr uint32_t kBlocks = Set::kRows / kBlock;
-  for (uint32_t s = 0; s < view.slot_count; ++s) {
-    const PlaneSlot& slot = view.slots[s];
-    alignas(64) uint64_t words[8][kBlocks];
-    for (uint32_t block = 0; block < kBlocks; ++block)
-      Set::rank_bits(columns + size_t{block} * view.column_bytes + slot.column, &words[0][block], kBlocks);
-    Bits bit[8];
-    for (uint32_t b = 0; b < 8; ++b) bit[b] = Set::load(reinterpret_cast<const uint8_t*>(words[b]));
-    thermometer<Set>(bit, slot.count, planes + slot.first * sizeof(Bits));
-  }
-  for (uint32_t s = 0; s < view.set_count; ++s) {
-    const PlaneSet& set = view.plane_sets[s];
-    uint64_t words[kBlocks];
-    for (uint32_t block = 0; block < kBlocks; ++block) {
-      const int8_t* column = columns + size_t{block} * view.column_bytes + set.column;
-      words[block] = Set::outside(view.sets + set.set, column, column + kBlock);
-    }
-    __builtin_memcpy(planes + (view.set_first + s) * sizeof(Bits), words, sizeof words);
-  }
-}
 
 // ---- trees: the bits of a leaf's number, the lowest first
 // Which way each row goes at the node it reaches on this level: earlier decisions choose first, so that the latest,
@@ -250,11 +168,11 @@ struct PlaneSetOf {
     }
     for (uint32_t b = 0; b < 8; ++b) __builtin_memcpy(words + size_t{b} * stride, bytes[b], 8);
   }
-  // Who of 64 rows is not in the set: byte class / 8 of it has not bit class % 8.
+  // Who of 64 rows is not in the set: byte class / 8 of it has not bit class % 8. Rows that are not there: any class.
   static CLOPS_INLINE uint64_t outside(const uint8_t* set, const int8_t* high, const int8_t* bit) {
     uint64_t out = 0;
     for (uint32_t i = 0; i < kBlock; ++i)
-      if ((set[static_cast<uint8_t>(high[i])] & static_cast<uint8_t>(bit[i])) == 0) out |= uint64_t{1} << i;
+      if ((set[static_cast<uint8_t>(high[i]) & 63] & static_cast<uint8_t>(bit[i])) == 0) out |= uint64_t{1} << i;
     return out;
   }
   static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
