@@ -13,7 +13,7 @@ using forest::kPlaneRows;
 
 // Beyond this many slots, looking only at the numbers that a row's path tests may beat ranking all of them.
 constexpr uint32_t kSlotsWorthAsking = 1024;
-constexpr double kMeasureUs = 250;  // of one kernel, about
+constexpr double kMeasureUs = 150;  // of one kernel, about
 // Of a model of more nodes, laying out "masks" to be measured costs milliseconds; where "planes" fits, it is then the
 // faster one by far.
 constexpr size_t kNodesWorthAsking = 65'536;
