@@ -19,7 +19,8 @@ export CLOPS_MLSERVER_PYTHON=$home/bin/python
 environment requirements.txt
 CLOPS_ONNXRUNTIME=$("$root/scripts/onnxruntime.sh")
 CLOPS_COLLECTOR=$("$here/collector/build.sh") || die "the OpenTelemetry Collector could not be built"
-export CLOPS_COLLECTOR CLOPS_ONNXRUNTIME CLOPS_BIN=${CLOPS_BIN:-$root/build/release/bin} PYTHONDONTWRITEBYTECODE=1
+CLOPS_GHZ=$("$here/ghz.sh") || die "ghz could not be built"
+export CLOPS_COLLECTOR CLOPS_GHZ CLOPS_ONNXRUNTIME CLOPS_BIN=${CLOPS_BIN:-$root/build/release/bin} PYTHONDONTWRITEBYTECODE=1
 if [ "${1:-}" = --fetch ]; then exit 0; fi    # only what the network is needed for
 cd "$here"
 modules=("$@")
