@@ -64,6 +64,7 @@ Duration MirrorPace::rest_after(Duration spent, TimePoint now, Duration busy, si
 struct MirrorThread::Held {
   std::shared_ptr<const Engine> engine;
   std::shared_ptr<CounterSet> counters;
+  std::shared_ptr<Predictions> predictions;
   std::unique_ptr<Scratch> scratch;
   Target target;
 };
@@ -186,12 +187,14 @@ void MirrorThread::compute(Call& call) {
 MirrorThread::Held& MirrorThread::held_for(const std::shared_ptr<const MirrorRoute>& route) {
   for (const auto& held : held_) {
     const Target& target = held->target;
-    if (held->engine == route->engine && held->counters == route->counters && target.version == route->version)
+    if (held->engine == route->engine && held->counters == route->counters && held->predictions == route->predictions &&
+        target.version == route->version)
       return *held;
   }
   auto held = std::make_unique<Held>();
   held->engine = route->engine;
   held->counters = route->counters;
+  held->predictions = route->predictions;
   held->scratch = route->engine->make_scratch();
   Target& target = held->target;
   target.model = route->model;

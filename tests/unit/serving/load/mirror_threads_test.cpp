@@ -33,12 +33,15 @@ struct Told final : CallWatcher {
 
 std::shared_ptr<const MirrorRoute> route_to(CounterRegistry& counters, const std::string& version) {
   auto engine = std::make_shared<const HoldEngine>(std::make_shared<Holding>());
+  const auto set = counters.get_mirrored({"m", "1", "b"});
+  const auto predictions = set->predictions(prediction_columns(engine->info()));
   return std::make_shared<const MirrorRoute>(MirrorRoute{.model = "m",
                                                          .variant = "b",
                                                          .version = version,
                                                          .digest = "sha256:0",
                                                          .engine = std::move(engine),
-                                                         .counters = counters.get_mirrored({"m", "1", "b"}),
+                                                         .counters = set,
+                                                         .predictions = predictions,
                                                          .percent = 100,
                                                          .fits = true,
                                                          .inputs = {0}});
