@@ -174,7 +174,7 @@ double ForestChoice::microseconds(size_t rows, size_t block_from) {
 double ForestChoice::row_microseconds(Batch batch) {
   const bool many = rows_.size() >= size_t{kPlaneRows} * model_.features;
   if ((batch == Batch::Planes || batch == Batch::Masks) && many)
-    return (microseconds(2 * kBlock, 1) / (2 * kBlock) + 2 * microseconds(kPlaneRows, 1) / kPlaneRows) / 3;
+    return (microseconds(size_t{2} * kBlock, 1) / (2.0 * kBlock) + 2 * microseconds(kPlaneRows, 1) / kPlaneRows) / 3;
   return microseconds(kBlock, batch == Batch::Plain ? SIZE_MAX : 1) / kBlock;
 }
 

@@ -254,23 +254,38 @@ class Ranker {
     out_.column_bytes += 2 * kBlock;
     std::unordered_map<std::string, uint32_t> classes;
     std::string row(count, 0);
-    for (uint32_t code = 0; code < codes + 2; ++code) {
-      for (size_t i = 0; i < count; ++i) {
-        const auto& [words, default_left] = *sets.by_number[i];
-        const bool left = code > codes    ? default_left
-                          : code == codes ? false
-                                          : code / 32 < words.size() && (words[code / 32] >> (code % 32) & 1) != 0;
-        row[i] = static_cast<char>(left ? -128 : 127);
-      }
+    for (uint32_t code = 0; code < codes + 2;) {
+      for (size_t i = 0; i < count; ++i) row[i] = goes_left(*sets.by_number[i], code, codes) ? -128 : 127;
       const auto [at, fresh] = classes.try_emplace(row, static_cast<uint32_t>(classes.size()));
       if (fresh) out_.set_rows.insert(out_.set_rows.end(), row.begin(), row.end());
       if (classes.size() > kClassesMax || out_.set_rows.size() > kSetRowBytesMax)
         return fail(Code::Unsupported, "too many different sets of categories");
-      out_.class_of.push_back(static_cast<uint16_t>(at->second));
+      const uint32_t alike = codes_alike(sets, code, codes);
+      out_.class_of.insert(out_.class_of.end(), alike, static_cast<uint16_t>(at->second));
+      code += alike;
     }
     add_pool(search, static_cast<uint32_t>(classes.size()), count);
     out_.categories.push_back(search);
     return {};
+  }
+
+  // `codes`: what no set knows; behind it a missing value.
+  static bool goes_left(const SetKey& set, uint32_t code, uint32_t codes) {
+    const auto& [words, default_left] = set;
+    if (code >= codes) return code > codes && default_left;
+    return code / 32 < words.size() && (words[code / 32] >> (code % 32) & 1) != 0;
+  }
+
+  // So many codes, from this one on, that no set tells apart, as far as whole words say so: a file of a few bytes may
+  // have millions of them.
+  static uint32_t codes_alike(const Sets& sets, uint32_t code, uint32_t codes) {
+    if (code % 32 != 0 || code >= codes) return 1;
+    const auto word_of = [at = code / 32](const SetKey* set) { return at < set->first.size() ? set->first[at] : 0; };
+    const bool uniform = std::ranges::all_of(sets.by_number, [&](const SetKey* set) {
+      const uint32_t word = word_of(set);
+      return word == 0 || word == UINT32_MAX;
+    });
+    return uniform ? 32 : 1;
   }
 
   void add_pool(const CategorySearch& search, uint32_t classes, size_t count) {
