@@ -72,10 +72,14 @@ std::pair<double, double> time_one(Peer& peer, const Rows& rows, double seconds)
 
 // How much faster two threads are with halves of the rows than one with all.
 double time_two_threads(const serving::Forest& forest, const Rows& rows) {
-  cpu_set_t all;
-  CPU_ZERO(&all);
-  for (unsigned cpu = 0; cpu < std::thread::hardware_concurrency() || cpu < 2; ++cpu) CPU_SET(cpu, &all);
-  sched_setaffinity(0, sizeof all, &all);  // the caller pinned everything else to one
+  // Each on a processor of its own from the beginning: within a few milliseconds the system may leave both on one.
+  const auto pin = [](int cpu) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    sched_setaffinity(0, sizeof one, &one);
+  };
+  const int here = sched_getcpu();
   const size_t count = rows.count(), half = count / 2;
   std::vector<double> out(count * forest.out_columns());
   serving::ForestWork works[] = {forest.make_work(), forest.make_work()};
@@ -91,7 +95,10 @@ double time_two_threads(const serving::Forest& forest, const Rows& rows) {
     part(1);
     const double alone = microseconds_since(before);
     before = Clock::now();
-    std::thread other(part, 1);
+    std::thread other([&] {
+      pin(here == 0 ? 1 : 0);
+      part(1);
+    });
     part(0);
     other.join();
     ratios.push_back(alone / microseconds_since(before));
