@@ -16,7 +16,6 @@ class BatchGain {
   void alone(Duration spent);
   void batch(Duration spent, size_t calls);  // more than one
   [[nodiscard]] bool pays();
-  [[nodiscard]] Duration mean_alone() const { return alone_; }
   [[nodiscard]] Duration mean_in_batch() const { return batched_; }
 
  private:

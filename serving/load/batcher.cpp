@@ -75,7 +75,6 @@ int64_t Batcher::put(const CallInfo& call, const CallEnd& end, Inference& infere
   free_.pop_back();
   Slot& slot = *slots_[at];
   slot.used = true;
-  slot.computed = false;
   ++in_use_;
   PendingCall& kept = slot.call;
   kept.id.assign(id);
@@ -87,6 +86,7 @@ int64_t Batcher::put(const CallInfo& call, const CallEnd& end, Inference& infere
   kept.call.caller = kept.caller.assign(call.caller);
   kept.end = end;
   kept.end.inference = &kept.inference;
+  kept.computed = false;
   kept.done = {};
   VariantBatch& batch = *end.target->batch;
   if (batch.waiting.empty()) {
@@ -107,7 +107,7 @@ bool Batcher::due() const {
 
 PendingCall& Batcher::at(int64_t ticket) {
   Slot& slot = *slots_[static_cast<size_t>(ticket - 1)];
-  if (!slot.computed) compute();
+  if (!slot.call.computed) compute();
   return slot.call;
 }
 
@@ -135,12 +135,11 @@ void Batcher::compute() {
   for (VariantBatch* const batch : queue_) compute(*batch);
   queue_.clear();
   full_ = false;
-  if (in_use_ == 0) return;
-  for (const auto& slot : slots_) slot->computed = slot->computed || slot->used;
 }
 
 void Batcher::compute(VariantBatch& batch) {
   const TimePoint begin = clock_.now();
+  for (PendingCall* const call : batch.waiting) call->computed = true;
   std::erase_if(batch.waiting, [begin](PendingCall* call) {
     if (!call->call.deadline || begin < *call->call.deadline) return false;
     call->end.target->counters->refuse(Refusal::Deadline);

@@ -28,7 +28,6 @@ struct VariantBatch {
   std::vector<PendingCall*> waiting;
   size_t rows = 0;    // of those
   TimePoint since{};  // the first of them
-  bool queued = false;
 };
 // Null: its calls are never computed together, by its tensors or by what is declared (absent: the default).
 [[nodiscard]] std::unique_ptr<VariantBatch> make_variant_batch(const EngineInfo& info,
@@ -55,7 +54,7 @@ class Batcher final : public Batching {
  private:
   struct Slot {
     PendingCall call;
-    bool used = false, computed = false;
+    bool used = false;
   };
   void compute(VariantBatch& batch);
   [[nodiscard]] bool compute_together(Target& target, const std::vector<PendingCall*>& calls);

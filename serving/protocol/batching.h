@@ -18,6 +18,7 @@ struct PendingCall {
   CallInfo call;  // but for its headers
   CallEnd end;
   Inference inference;
+  bool computed = false;  // `done` and, where that is good, the outputs are there
   Status done;
   std::string model, version, caller, id;  // what call and request view
 };
