@@ -194,10 +194,15 @@ void compare_at(const Json& one, const Json& other, const std::string& path, std
   out += "  " + path + ": " + dump_json(one) + " <> " + dump_json(other) + "\n";
 }
 
+std::string without_value(const std::string& message) {
+  static const std::regex value(R"re(^Invalid value: ("([^"\\]|\\.)*"|-?[0-9.]+|true|false|null): )re");
+  return std::regex_replace(message, value, "Invalid value: ");
+}
+
 // Of a refusal, what callers act on: code, reason, which object, and for our kinds every cause. The words of 400 and
 // 500 speak of the server's own decoder; which of several faults of a built-in object are told differs
 // (local/README.md).
-Json acted_on(Json body) {
+Json acted_on(Json body, bool same_minor) {
   if (!body.is_object() || string_at(body, {"kind"}) != "Status") return body;
   const auto code = int_at(body, {"code"});
   if (code == 400 || code == 500) body.erase("message");
@@ -214,6 +219,9 @@ Json acted_on(Json body) {
     body["details"].erase("causes");
   } else if (body["details"].contains("causes")) {
     auto& causes = body["details"]["causes"];
+    for (auto& cause : causes) {
+      if (!same_minor && cause.contains("message")) cause["message"] = without_value(string_at(cause, {"message"}));
+    }
     std::sort(causes.begin(), causes.end());
     causes.erase(std::unique(causes.begin(), causes.end()), causes.end());
   }
@@ -222,11 +230,12 @@ Json acted_on(Json body) {
 
 }  // namespace
 
-std::string difference(const Answer& one, const Answer& other) {
+std::string difference(const Answer& one, const Answer& other, bool same_minor) {
   std::string out;
   if (one.status != other.status)
     out += "  HTTP status: " + std::to_string(one.status) + " <> " + std::to_string(other.status) + "\n";
-  if (one.status / 100 == other.status / 100) compare_at(acted_on(one.body), acted_on(other.body), "", out);
+  if (one.status / 100 == other.status / 100)
+    compare_at(acted_on(one.body, same_minor), acted_on(other.body, same_minor), "", out);
   if (!out.empty() && one.status >= 300) out += "  " + string_at(one.body, {"message"}) + "\n";
   if (!out.empty() && other.status >= 300) out += "  <> " + string_at(other.body, {"message"}) + "\n";
   return out;

@@ -39,7 +39,9 @@ class Side {
   std::map<std::string, Seen> seen_;  // by plural/name
 };
 
-// Where two answers differ, a line each ("/metadata/generation: 2 <> 3"); empty when they agree.
-[[nodiscard]] std::string difference(const Answer& one, const Answer& other);
+// Where two answers differ, a line each ("/metadata/generation: 2 <> 3"); empty when they agree. Of different
+// minors, the value that the cause of a refusal begins with is not compared: up to 1.34 a CEL rule's names the field's
+// type there, later ones a scalar's value, and nothing for an object or a list.
+[[nodiscard]] std::string difference(const Answer& one, const Answer& other, bool same_minor);
 
 }  // namespace clops::contract
