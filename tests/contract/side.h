@@ -39,7 +39,8 @@ class Side {
   std::map<std::string, Seen> seen_;  // by plural/name
 };
 
-// Where two answers differ, a line each ("/metadata/generation: 2 <> 3"); empty when they agree.
-[[nodiscard]] std::string difference(const Answer& one, const Answer& other);
+// Where two answers differ, a line each ("/metadata/generation: 2 <> 3"); empty when they agree. Without what is
+// known to differ between minors where the two are not of the same.
+[[nodiscard]] std::string difference(const Answer& one, const Answer& other, bool same_minor);
 
 }  // namespace clops::contract
