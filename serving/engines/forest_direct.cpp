@@ -11,7 +11,7 @@ namespace {
 
 constexpr uint32_t kWordLeaves = 16, kByteLeaves = 8, kLanes = 64;
 constexpr uint32_t kRunLeast = 8, kRunMost = 64;  // thresholds; longer ones are ranked faster in two levels
-constexpr size_t kValuesMax = 1U << 24;
+constexpr size_t kTreesMax = 1024;                // of a small model
 
 // What nodes ask of one slot: thresholds by their ranks, in order, and where the slot's own begin.
 struct Asked {
@@ -202,7 +202,7 @@ class DirectMaker {
 
 bool fits_direct(const Ranked& ranked) {
   return !ranked.trees.empty() && !ranked.float_values.empty() && ranked.wide.empty() && ranked.categories.empty() &&
-         ranked.features <= kDirectFeatures && ranked.trees.size() * kWordLeaves <= kValuesMax &&
+         ranked.features <= kDirectFeatures && ranked.trees.size() <= kTreesMax &&
          std::ranges::none_of(ranked.shorts, &ShortSearch::zero_is_missing) &&
          std::ranges::none_of(ranked.searches, &Search::zero_is_missing) &&
          std::ranges::all_of(ranked.trees, [](const TreeView& tree) { return tree.leaves <= kWordLeaves; }) &&
