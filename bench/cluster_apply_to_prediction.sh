@@ -142,8 +142,8 @@ while IFS=$'\t' read -r name _ bytes _; do echo "image_bytes of ${name%:*}: $byt
 echo "PSS of a serving pod: $(pss app.kubernetes.io/name=clops-server bench) MB"
 echo "PSS of the leading operator: $(pss app.kubernetes.io/name=clops-operator clops-system) MB"
 for way in ${BENCH_PROFILE:+at-once default}; do
-  first=''; echo "milliseconds of the last round ($way): who asked what of the API server, writes only"
-  grep -F "round-$way-$rounds" "$CLOPS_CLUSTER_DIR/log/audit.log" | jq -r 'select(.verb | IN("create", "patch", "update", "delete")) |
+  first=''; echo "milliseconds of the last round ($way): who asked what of the API server: writes, and what clops reads"
+  grep -F "round-$way-$rounds" "$CLOPS_CLUSTER_DIR/log/audit.log" | jq -r 'select((.verb | IN("create", "patch", "update", "delete")) or (.verb == "get" and (.user.username | endswith("clops-operator")))) |
     select(.responseStatus.code < 300 and .objectRef.resource != "events") | [.stageTimestamp, .user.username, .verb, .objectRef.resource, .objectRef.subresource // "-", .objectRef.name // "-"] | @tsv' |
     sort | while IFS=$'\t' read -r at who rest; do
       ms=$(date -d "$at" +%s%3N); : "${first:=$ms}"; printf '%6d  %-50s %s\n' $((ms - first)) "${who##*:}" "$rest"

@@ -16,10 +16,7 @@ Status write_status(op::Context& context, const ResourceType& type, const Object
 }
 
 Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner) {
-  return judge_owner(context.client.get(type, {owner.ns, owner.name}), type, owner);
-}
-
-Status judge_owner(const Result<Json>& live, const ResourceType& type, const ObjectMeta& owner) {
+  const auto live = context.client.get(type, {owner.ns, owner.name});
   if (!live && live.error().code != Code::NotFound) return std::unexpected(live.error());
   if (live) {
     const ObjectMeta meta = kube::decode_meta(*live);

@@ -134,6 +134,18 @@ WantedChild deployment(const crds::ModelDeployment& object, const std::set<std::
   return seal(kDeployments, std::move(out));
 }
 
+WantedChild service(const crds::ModelDeployment& object, bool selects) {
+  // The pods' port keeps its name: a Service that asks for another would lose the pods of before at once.
+  const char* const port_name = object.spec.tls ? "https" : "http";
+  Json out = frame_of(kServices, object.meta.name, object);
+  out["spec"] = {
+      {"type", "ClusterIP"},
+      {"ports",
+       Json::array({{{"name", port_name}, {"port", crds::kHttpPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
+  if (selects) out["spec"]["selector"] = selector_of(object);
+  return seal(kServices, std::move(out));
+}
+
 }  // namespace
 
 std::string config_map_name(const crds::ModelDeployment& object) {
@@ -149,28 +161,19 @@ std::string selector_text(const crds::ModelDeployment& object) {
   return std::string(kNameLabel) + "=" + kServerName + "," + kDeploymentLabel + "=" + object.meta.name;
 }
 
-std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config,
-                                const std::set<std::string>& claims, const Options& options) {
+std::vector<WantedChild> render(const crds::ModelDeployment& object, const ChildInputs& inputs,
+                                const Options& options) {
   std::vector<WantedChild> out;
+  out.push_back(service(object, inputs.service_selects));
   if (object.spec.service_account_name.empty()) {
     Json account = frame_of(kServiceAccounts, service_account_name(object), object);
     account["automountServiceAccountToken"] = false;
     out.push_back(seal(kServiceAccounts, std::move(account)));
   }
   Json map = frame_of(kConfigMaps, config_map_name(object), object);
-  map["data"] = {{kConfigKey, crds::encode(config)}};
+  map["data"] = {{kConfigKey, crds::encode(inputs.config)}};
   out.push_back(seal(kConfigMaps, std::move(map)));
-  out.push_back(deployment(object, claims, options));
-
-  // The pods' port keeps its name: a Service that asks for another would lose the pods of before at once.
-  const char* const port_name = object.spec.tls ? "https" : "http";
-  Json service = frame_of(kServices, object.meta.name, object);
-  service["spec"] = {
-      {"type", "ClusterIP"},
-      {"selector", selector_of(object)},
-      {"ports",
-       Json::array({{{"name", port_name}, {"port", crds::kHttpPort}, {"targetPort", "http"}, {"protocol", "TCP"}}})}};
-  out.push_back(seal(kServices, std::move(service)));
+  out.push_back(deployment(object, inputs.claims, options));
 
   Json budget = frame_of(kBudgets, object.meta.name, object);
   budget["spec"] = {{"maxUnavailable", 1},

@@ -20,10 +20,19 @@ namespace clops::controllers::model_deployment {
 inline constexpr const char* kConfigKey = "serving.json";
 inline constexpr const char* kPushKey = "key";
 
-// In the order in which they are applied: what pods mount, then the pods, which take longest, then what leads to them.
-// The push key's Secret is not among them. `claims`: the volume claims that the models lie on.
-[[nodiscard]] std::vector<WantedChild> render(const crds::ModelDeployment& object, const crds::ServingConfig& config,
-                                              const std::set<std::string>& claims, const Options& options);
+// What the children follow besides the object and its options.
+struct ChildInputs {
+  crds::ServingConfig config;
+  std::set<std::string> claims;  // the volume claims that the models lie on
+  // The Service names its pods. It is made before there are any, as every node's proxy needs time for it, and selects
+  // them from the first ready one on: kube-proxy writes what it hears at once, but then hears of nothing for a second
+  // (minSyncPeriod), and pods that come and are not ready yet would be what it hears of.
+  bool service_selects = true;
+};
+// In the order in which they are applied: the Service, then what pods mount, then the pods. The push key's Secret is
+// not among them.
+[[nodiscard]] std::vector<WantedChild> render(const crds::ModelDeployment& object, const ChildInputs& inputs,
+                                              const Options& options);
 [[nodiscard]] Json render_push_key(const crds::ModelDeployment& object, const std::string& key);
 
 }  // namespace clops::controllers::model_deployment

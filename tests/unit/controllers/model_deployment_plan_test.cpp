@@ -22,10 +22,6 @@ World converged() {
   return world;
 }
 
-bool has_event(const World& world, crds::Reason reason) {
-  return std::any_of(world.events.begin(), world.events.end(), [&](const auto& e) { return e.reason == reason; });
-}
-
 TEST(ModelDeploymentPlan, first_status_is_unknown_and_reconciling) {
   World world;
   world.reconcile();
@@ -430,61 +426,6 @@ TEST(ModelDeploymentPlan, history_keeps_the_last_ten) {
   }
   EXPECT_EQ(world.seen.object.status.history.size(), 10u);
   EXPECT_EQ(world.seen.object.status.history[0].traffic[0].weight, 54);
-}
-
-TEST(ModelDeploymentPlan, a_taken_name_is_left_alone) {
-  World world;
-  LiveChild foreign{kServices, {}, Json{{"spec", {{"selector", {{"app", "other"}}}}}}};
-  foreign.meta.name = "fraud";
-  foreign.meta.ns = "risk";
-  foreign.meta.uid = "theirs";
-  world.seen.children.push_back(foreign);
-  world.settle();
-  EXPECT_EQ(world.seen.children, std::vector<LiveChild>{foreign});
-  EXPECT_EQ(world.condition_of(crds::kReady)->reason, "ChildConflict");
-  EXPECT_NE(world.condition_of(crds::kStalled)->message.find("Service fraud exists"), std::string::npos);
-  EXPECT_TRUE(has_event(world, crds::Reason::ChildConflict));
-}
-
-TEST(ModelDeploymentPlan, a_former_deployments_children_are_waited_for) {
-  World world = converged();
-  world.seen.object.meta.uid = "second-life";
-  world.seen.object.status = {};
-  world.seen.pods.clear();
-  const auto before = world.seen.children;
-  world.reconcile();
-  EXPECT_EQ(world.seen.children, before);
-  EXPECT_TRUE(crds::is_true(world.seen.object.status.conditions, crds::kReconciling));
-  EXPECT_EQ(world.condition_of(crds::kReady)->status, ConditionStatus::Unknown);
-}
-
-TEST(ModelDeploymentPlan, claims_become_read_only_volumes) {
-  World world;
-  world.seen.versions["fraud-7"] = verified("fraud-7", "7", "pvc://other/x");
-  world.settle();
-  const Json spec = world.child(kDeployments)->body["spec"]["template"]["spec"];
-  const std::string text = dump_json(spec["containers"][0]["args"]);
-  EXPECT_NE(text.find("--pvc=models=/mnt/pvc/models"), std::string::npos);
-  EXPECT_NE(text.find("--pvc=other=/mnt/pvc/other"), std::string::npos);
-  EXPECT_EQ(spec["volumes"].size(), 5u);
-  EXPECT_EQ(spec["volumes"][3]["persistentVolumeClaim"]["readOnly"], true);
-  EXPECT_EQ(world.child(kDeployments)->body["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], 0);
-}
-
-TEST(ModelDeploymentPlan, defaults_of_resources_yield_to_what_is_written) {
-  World world;
-  world.seen.object.spec.resources = {{{"memory", "1Gi"}}, {{"cpu", "50m"}}};
-  world.settle();
-  const Json resources = world.child(kDeployments)->body["spec"]["template"]["spec"]["containers"][0]["resources"];
-  EXPECT_EQ(resources, (Json{{"requests", {{"cpu", "50m"}, {"memory", "1Gi"}}}, {"limits", {{"cpu", "50m"}}}}));
-}
-
-TEST(ModelDeploymentPlan, addresses_follow_the_option) {
-  World world;
-  world.options.cluster_ip_urls = true;
-  world.settle();
-  EXPECT_EQ(world.seen.object.status.url, "http://10.0.0.7:8080");
-  EXPECT_EQ(world.seen.object.status.grpc_url, "grpc://10.0.0.7:8080");
 }
 
 TEST(ModelDeploymentPlan, input_order_is_irrelevant) {

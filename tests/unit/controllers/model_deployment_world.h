@@ -194,4 +194,8 @@ struct World {
   std::optional<crds::ServingConfig> pushed;
 };
 
+inline bool has_event(const World& world, crds::Reason reason) {
+  return std::any_of(world.events.begin(), world.events.end(), [&](const auto& e) { return e.reason == reason; });
+}
+
 }  // namespace clops::controllers::model_deployment
