@@ -98,7 +98,9 @@ class DirectMaker {
       for (size_t first = 0; first < count; first += each)
         runs_.push_back({slot, static_cast<uint32_t>(first), static_cast<uint32_t>(std::min(each, count - first))});
     }
-    std::ranges::stable_sort(runs_, std::ranges::greater{}, &Run::count);
+    std::ranges::sort(runs_, [](const Run& a, const Run& b) {
+      return std::tie(b.count, a.slot, a.first) < std::tie(a.count, b.slot, b.first);
+    });
     out_.features_of.resize(kDirectRuns);
     out_.missing.resize(kDirectRuns);
     for (size_t at = 0; at < runs_.size(); ++at) {
@@ -151,7 +153,8 @@ class DirectMaker {
         const RankedNode& node = *lanes[lane][step];
         std::tie(to[lane], to[kLanes + lane]) = place(node);
         const auto clear = static_cast<Word>((1U << node.leaf) - (1U << node.first_leaf));
-        std::copy_n(reinterpret_cast<const int8_t*>(&clear), sizeof clear, to + 2 * kLanes + lane * sizeof clear);
+        std::copy_n(reinterpret_cast<const int8_t*>(&clear), sizeof clear,
+                    to + size_t{2} * kLanes + size_t{lane} * sizeof clear);
       }
     }
   }
@@ -167,8 +170,9 @@ class DirectMaker {
     constexpr uint32_t kHalf = kLanes / 2;
     std::vector<uint32_t> order(group.trees);
     for (uint32_t i = 0; i < group.trees; ++i) order[i] = i;
-    std::ranges::stable_sort(order, std::ranges::greater{},
-                             [&](uint32_t i) { return ranked_.trees[group.tree_first + i].leaves; });
+    std::ranges::sort(order, std::ranges::greater{}, [&](uint32_t i) {
+      return std::pair(ranked_.trees[group.tree_first + i].leaves, group.trees - i);
+    });
     group.twice = std::min({group.trees, kLanes - group.trees, kHalf});
     std::vector<Nodes> lanes(kLanes);
     for (uint32_t i = 0; i < group.trees; ++i) {
