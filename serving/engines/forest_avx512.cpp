@@ -1,10 +1,11 @@
-// The kernels for AVX-512 with VBMI and GFNI (Ice Lake, Zen 4 and later): vectors of 64 bytes, mask registers, one
-// look-up for 64 slots. Compiled with flags of its own; without them this is nothing.
+// The kernels for AVX-512 with VBMI, BITALG and GFNI (Ice Lake, Zen 4 and later): vectors of 64 bytes, mask registers,
+// one look-up for 64 slots. Compiled with flags of its own; without them this is nothing.
 #include "serving/engines/forest_kernels.h"
 
 #ifdef __AVX512VBMI__
 #include <immintrin.h>
 
+#include "serving/engines/forest_direct_avx512.h"
 #include "serving/engines/forest_lanes_body.h"
 #include "serving/engines/forest_masks_body.h"
 #include "serving/engines/forest_planes_avx512.h"
@@ -370,6 +371,7 @@ bool fill_avx512(Kernels& kernels) {
   kernels.rank_row_float = rank_row_float;
   kernels.rank_block_float = rank_block_float;
   fill_lanes<Isa>(kernels);
+  kernels.direct = Direct::sum;
   fill_masks<Masks>(kernels);
   fill_planes<PlaneBits, 512>(kernels);
   kernels.bytewise_values = true;

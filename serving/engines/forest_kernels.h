@@ -33,6 +33,8 @@ struct Kernels {
   Single walk_small[kIntos] = {}, walk_large[kIntos] = {};  // WalkView
   Single heap[kIntos] = {};                                 // HeapView; null: this set has none
   Single bits[kIntos] = {};                                 // BitsView
+  // One row, not ranked, to sums. Null: this set has none.
+  void (*direct)(const DirectView& view, const float* row, float* sums) = nullptr;
 
   // A block of rows. `walk`: ranked rows, view.slots bytes apart. Sums: [output][kBlock]; leaves: [tree][kBlock].
   // `masks`: columns, and any number of blocks, one behind the other; each tree then is fetched once for all of them.
@@ -48,7 +50,7 @@ struct Kernels {
 
 [[nodiscard]] const Kernels& portable_kernels();
 [[nodiscard]] const Kernels* avx2_kernels();    // null: not built for, or not this processor
-[[nodiscard]] const Kernels* avx512_kernels();  // F, BW, VL, DQ, VBMI, GFNI
+[[nodiscard]] const Kernels* avx512_kernels();  // F, BW, VL, DQ, VBMI, BITALG, GFNI
 
 // Of the translation units themselves, which must not run on other processors; false: built without the set.
 bool fill_avx2(Kernels& kernels);

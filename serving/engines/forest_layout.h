@@ -140,4 +140,17 @@ struct BitsLayout {
 [[nodiscard]] bool fits_bits(const Ranked& ranked, uint32_t lookup_slots);
 [[nodiscard]] BitsLayout lay_out_bits(const Ranked& ranked, uint32_t lanes, bool numbers);
 
+struct DirectLayout {
+  std::vector<DirectGroup> groups;
+  Aligned<uint32_t> features_of, missing;
+  Aligned<float> thresholds, values;
+  Aligned<int8_t> nodes;
+  uint32_t levels[kDirectRuns / 16] = {};
+  [[nodiscard]] DirectView view(const Ranked& ranked, uint32_t outputs) const;
+  [[nodiscard]] size_t bytes() const;
+};
+// Rows and sums are float32, leaves are summed.
+[[nodiscard]] bool fits_direct(const Ranked& ranked);
+[[nodiscard]] DirectLayout lay_out_direct(const Ranked& ranked);
+
 }  // namespace clops::serving::forest

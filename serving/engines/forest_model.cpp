@@ -32,6 +32,8 @@ std::string_view to_string(ForestOptions::Single single) {
       return "heap";
     case ForestOptions::Single::Bits:
       return "bits";
+    case ForestOptions::Single::Direct:
+      return "direct";
     case ForestOptions::Single::Plain:
       return "plain";
   }
@@ -102,7 +104,7 @@ uint32_t Forest::block_unit() const {
 size_t Forest::bytes() const {
   return ranked_.bytes() + leaves_.bytes() + (walk_ ? walk_->bytes() : 0) + (masks_ ? masks_->bytes() : 0) +
          (planes_ ? planes_->bytes() : 0) + (heap_ ? heap_->bytes() : 0) + (bits_ ? bits_->bytes() : 0) +
-         (plain_ ? plain_->bytes() : 0);
+         (direct_ ? direct_->bytes() : 0) + (plain_ ? plain_->bytes() : 0);
 }
 
 void Forest::point_views() {
@@ -114,6 +116,7 @@ void Forest::point_views() {
   if (planes_) plane_view_ = planes_->view(ranked_, outputs_);
   if (heap_) heap_view_ = heap_->view(ranked_, outputs_);
   if (bits_) bits_view_ = bits_->view(ranked_, outputs_);
+  if (direct_) direct_view_ = direct_->view(ranked_, outputs_);
   blocks_ = chosen_.batch == ForestOptions::Batch::Masks && leaves_.plain()
                 ? std::clamp(kColumnBytes / std::max(ranked_.column_bytes, 1U), 1U, kBlocksMax)
                 : 1;
@@ -166,8 +169,18 @@ template <class Sum>
 constexpr forest::Into kSums = std::is_same_v<Sum, float> ? kFloatSums : kDoubleSums;
 }
 
+template <class In>
+void Forest::sum_direct(const In* row, float* sums) const {
+  if constexpr (std::is_same_v<In, float>) return kernels_->direct(direct_view_, row, sums);
+  float narrow[forest::kDirectFeatures];
+  std::transform(row, row + features_, narrow, [](In x) { return static_cast<float>(x); });
+  kernels_->direct(direct_view_, narrow, sums);
+}
+
 template <class Real, class Sum, class In>
 void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
+  if constexpr (std::is_same_v<Real, float> && std::is_same_v<Sum, float>)
+    if (chosen_.single == ForestOptions::Single::Direct) return sum_direct(row, sums);
   const auto as_model = [row](uint32_t feature) { return static_cast<Real>(row[feature]); };
   if (chosen_.single == ForestOptions::Single::Plain) return plain_->add<Real>(as_model, sums);
   rank_row<Real>(row, work.ranks_.data());

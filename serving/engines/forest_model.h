@@ -23,7 +23,7 @@ namespace clops::serving {
 
 struct ForestOptions {
   enum class Instructions : uint8_t { Best, Portable, Avx2, Avx512 };
-  enum class Single : uint8_t { Measured, Walk, WalkLarge, Heap, Bits, Plain };
+  enum class Single : uint8_t { Measured, Walk, WalkLarge, Heap, Bits, Direct, Plain };
   enum class Batch : uint8_t { Measured, Walk, WalkLarge, Masks, Planes, Plain };
   Instructions instructions = Instructions::Best;
   Single single = Single::Measured;
@@ -75,6 +75,8 @@ class Forest {
   void predict_as(const In* rows, size_t count, ForestWork& work, Out* out) const;
   template <class Real, class Sum, class In>
   void sum_row(const In* row, ForestWork& work, Sum* sums) const;
+  template <class In>
+  void sum_direct(const In* row, float* sums) const;
   template <class Real, class Sum, class In>
   void sum_blocks(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const;
   template <class Real, class In>
@@ -107,6 +109,7 @@ class Forest {
   std::unique_ptr<forest::PlaneLayout> planes_;
   std::unique_ptr<forest::HeapLayout> heap_;
   std::unique_ptr<forest::BitsLayout> bits_;
+  std::unique_ptr<forest::DirectLayout> direct_;
   std::unique_ptr<forest::PlainForest> plain_;
   forest::RankView rank_view_;
   forest::WalkView walk_view_;
@@ -114,6 +117,7 @@ class Forest {
   forest::PlaneView plane_view_;
   forest::HeapView heap_view_;
   forest::BitsView bits_view_;
+  forest::DirectView direct_view_;
   std::string explanation_;
   double row_us_ = 0;
 };

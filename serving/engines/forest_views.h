@@ -206,4 +206,29 @@ struct BitsView {
   uint32_t group_count = 0, outputs = 1, slots = 0;
 };
 
+// Kernel "direct": small trees, a row of float32 at once. It ranks for itself: runs of thresholds, as alike in length
+// as may be, each in a lane of up to four vectors, whose levels are compared one after the other. A tree's leaves are
+// bits as in "bits", but the first one in the lowest; 16 of up to 64 trees (`words`), or 8 of 64. Of words a tree may
+// have two lanes, 32 apart, each with half of its nodes. Step n of a group: a vector of runs, one of ranks, then the
+// bits to clear, one vector or, of words, two.
+inline constexpr uint32_t kDirectRuns = 64, kDirectFeatures = 64;
+struct DirectGroup {
+  uint32_t nodes_at = 0, steps = 0;  // nodes_at: in vectors
+  uint32_t trees = 0, tree_first = 0, values_at = 0;
+  uint32_t twice = 0;  // words: the lanes below that have a second one
+  bool words = false;
+  int8_t lanes[64] = {};  // words: of each tree
+};
+struct DirectView {
+  const DirectGroup* groups = nullptr;
+  const uint32_t* features_of = nullptr;  // of runs
+  const float* thresholds = nullptr;      // vector by vector, level by level; NaN where a run is shorter
+  const uint32_t* missing = nullptr;      // of runs: the rank
+  const int8_t* nodes = nullptr;
+  const float* values = nullptr;  // tree by tree, as many as it has bits
+  const TreeView* trees = nullptr;
+  uint32_t levels[4] = {};
+  uint32_t features = 0, group_count = 0, outputs = 1;
+};
+
 }  // namespace clops::serving::forest

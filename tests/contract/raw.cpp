@@ -1,5 +1,7 @@
 #include "tests/contract/raw.h"
 
+#include <cstdlib>
+
 #include <algorithm>
 #include <regex>
 
@@ -31,6 +33,10 @@ Answer Raw::send(const std::string& method, const std::string& path, const Json&
 Answer Raw::apply(const std::string& path, const std::string& manager, const Json& object, bool force) const {
   return send("PATCH", path + "?fieldManager=" + manager + (force ? "&force=true" : ""), object,
               "application/apply-patch+yaml");
+}
+
+int Raw::minor() const {
+  return std::atoi(string_at(get("/version").body, {"minor"}).c_str());
 }
 
 }  // namespace clops::contract

@@ -15,6 +15,9 @@ struct Answer {
   bool operator==(const Answer&) const = default;
 };
 
+// The minor of the Kubernetes whose answers the embedded plane gives. Other servers' differ in words and in fields.
+inline constexpr int kPlaneMinor = 34;
+
 class Raw {
  public:
   Raw(HttpClient& http, kube::Access access) : http_(http), access_(std::move(access)) {}
@@ -26,6 +29,7 @@ class Raw {
   }
   [[nodiscard]] Answer apply(const std::string& path, const std::string& manager, const Json& object,
                              bool force = false) const;
+  [[nodiscard]] int minor() const;  // of the server's Kubernetes; 0: it does not say
 
  private:
   HttpClient& http_;

@@ -130,17 +130,6 @@ bool Server::ready() const {
   return connection->client->list(kNamespaces, "").has_value();
 }
 
-int Server::minor() const {
-  const SystemClock clock;
-  const auto at = access();
-  auto connection = kube::connect(at, clock);
-  if (!connection) return -1;
-  const auto answer =
-      connection->http->send({.method = "GET", .url = at.server + "/version", .headers = {}, .body = ""}, {});
-  const Json told = answer ? Json::parse(answer->body, nullptr, false) : Json();
-  return told.is_object() ? static_cast<int>(std::strtol(string_at(told, {"minor"}, "-1").c_str(), nullptr, 10)) : -1;
-}
-
 kube::Access Server::access(const std::string& context) const {
   auto access = kube::load_kubeconfig(kubeconfig_, context);
   EXPECT_TRUE(access) << (access ? "" : access.error().message);

