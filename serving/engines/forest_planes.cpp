@@ -9,6 +9,7 @@ namespace {
 // Of one node and one vector of rows, about: of a full tree, of any.
 constexpr uint32_t kFullCost = 2, kAnyCost = 7;
 constexpr uint32_t kFullDepthMax = 8;
+constexpr uint32_t kStraightMax = 20;    // thresholds of a slot that cost less than ranks and planes of those
 constexpr uint32_t kPlanesMax = 12'000;  // at 64 bytes each they fit a second cache of 1 MiB
 constexpr size_t kTreesMax = 1U << 20;   // 2 KiB of values each, numbered by 32 bits
 constexpr uint32_t kSetBytes = 64;
@@ -47,6 +48,8 @@ class PlaneMaker {
           {.column = static_cast<uint32_t>(out_.slots.size()) * kBlock, .first = out_.plane_count, .count = count});
       out_.plane_count += count;
     }
+    for (const ShortSearch& search : ranked_.shorts)
+      out_.slots[search.slot].straight = out_.slots[search.slot].count <= kStraightMax;
     set_first_ = out_.plane_count;
     out_.plane_sets.resize(ranked_.sets.size() / kSetBytes);
     out_.plane_count += static_cast<uint32_t>(out_.plane_sets.size());

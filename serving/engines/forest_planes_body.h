@@ -87,10 +87,17 @@ CLOPS_INLINE void number_leaves(const PlaneView& view, const PlaneTree& tree, co
   }
 }
 
+// `ahead`: what is read after the trees, so many bytes; each tree calls for its share of that.
 template <class Set, class Value>
-void add_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes, Value* sums) {
-  make_planes<Set>(view, columns, planes);
+CLOPS_INLINE void add_trees(const PlaneView& view, const uint8_t* planes, Value* sums, const char* ahead = nullptr,
+                            size_t bytes = 0) {
+  constexpr size_t kLine = 64;
+  const char* const end = ahead + bytes;
+  const size_t share = view.tree_count == 0 ? 0 : bytes / view.tree_count / kLine * kLine + kLine;
   for (uint32_t t = 0; t < view.tree_count; ++t) {
+    for (const char* const until = end - ahead > static_cast<ptrdiff_t>(share) ? ahead + share : end; ahead < until;
+         ahead += kLine)
+      __builtin_prefetch(ahead, 0, 2);
     const PlaneTree& tree = view.trees[t];
     alignas(64) uint8_t numbers[Set::kRows];
     number_leaves<Set>(view, tree, planes, numbers);
@@ -98,6 +105,12 @@ void add_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes, V
                     sums + size_t{tree.output} * kPlaneRows);
   }
   for (uint32_t o = 0; o < view.outputs; ++o) Set::put_in_order(sums + size_t{o} * kPlaneRows);
+}
+
+template <class Set, class Value>
+void add_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes, Value* sums) {
+  make_planes<Set>(view, columns, planes);
+  add_trees<Set>(view, planes, sums);
 }
 
 // Of sets for 128, 256 and 512 rows: what a vector has too many of costs time too.

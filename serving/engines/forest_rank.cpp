@@ -183,18 +183,20 @@ class Ranker {
     out_.shorts.push_back(to);
   }
 
-  // A full search tree: the node `at` of `level` holds, in the order of all, the threshold in the middle of its part.
+  // A full search tree: the node `at` of `level` holds, in the order of all, the threshold in the middle of its part;
+  // as RankView::heaps has it.
   void add_heap(const std::vector<double>& thresholds, ShortSearch& to) {
     to.levels = 4;  // one block
     while ((size_t{1} << to.levels) <= thresholds.size()) ++to.levels;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
     to.heap = static_cast<uint32_t>(out_.heaps.size());
+    out_.heaps.push_back(kInfinity);  // the first of a block's 16, and never come to
     for (uint32_t level = 0; level < to.levels; ++level) {
       for (size_t at = 0; at < (size_t{1} << level); ++at) {
         const size_t place = ((2 * at + 1) << (to.levels - 1 - level)) - 1;
-        out_.heaps.push_back(place < thresholds.size() ? narrowed(thresholds[place])
-                                                       : std::numeric_limits<float>::quiet_NaN());
+        out_.heaps.push_back(
+            place < thresholds.size() ? std::nextafter(narrowed(thresholds[place]), -kInfinity) + 0.0F : kInfinity);
       }
-      if (level == 3) out_.heaps.push_back(std::numeric_limits<float>::quiet_NaN());  // 15 of a block's 16
     }
   }
 

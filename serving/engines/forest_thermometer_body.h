@@ -63,12 +63,14 @@ CLOPS_INLINE void thermometer(const typename Set::Bits* ranks, uint32_t count, u
   thermometer_of<Set, 8>(ranks, count, to);
 }
 
-template <class Set>
+// `straight`: planes of such slots are there already.
+template <class Set, bool straight = false>
 __attribute__((noinline)) void make_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes) {
   using Bits = typename Set::Bits;
   constexpr uint32_t kBlocks = Set::kRows / kBlock;
   for (uint32_t s = 0; s < view.slot_count; ++s) {
     const PlaneSlot& slot = view.slots[s];
+    if (straight && slot.straight) continue;
     alignas(64) uint64_t words[8][kBlocks];
     for (uint32_t block = 0; block < kBlocks; ++block)
       Set::rank_bits(columns + size_t{block} * view.column_bytes + slot.column, &words[0][block], kBlocks);

@@ -62,8 +62,9 @@ struct RankView {
   uint32_t short_count = 0, search_count = 0, category_count = 0, features = 0;
   const Slot* slots = nullptr;
   const float* narrow = nullptr;  // thresholds for float32 rows: the least float32 that is not below each
-  // ShortSearches' for float32 rows, in blocks of 16: levels 0 to 3 (one block, 15 of it), then each level's; NaN at
-  // the end of the order.
+  // ShortSearches' for float32 rows, in blocks of 16: levels 0 to 3 (one block, from its second on), then each level's.
+  // In a threshold's place stands the float32 before it, zero always as +0, so that `x >= threshold` is the sign of
+  // `before - x`, also of infinities; at the end of the order +infinity, of which only +infinity is right.
   const float* heaps = nullptr;
   const double* wide = nullptr;  // for float64 rows, where the model compares in float64
   const uint16_t* class_of = nullptr;
@@ -140,6 +141,7 @@ struct MaskView {
 inline constexpr uint32_t kPlaneRows = 512;
 struct PlaneSlot {
   uint32_t column = 0, first = 0, count = 0;  // column: of ranks, in bytes; its planes
+  bool straight = false;                      // a ShortSearch's, with so few thresholds that rows need no rank first
 };
 struct PlaneSet {
   uint32_t column = 0, set = 0;  // in bytes, of ranks and of the set pool
