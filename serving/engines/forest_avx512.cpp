@@ -217,8 +217,11 @@ void add_rows(const RankView& ranks, const PlaneView& view, const float* rows, u
   make_planes<PlaneBits<rows_most>, true>(view, columns, planes);
   const size_t row_bytes = ranks.features * sizeof(float);
   const size_t more = ahead < rows_most ? ahead : rows_most;
-  add_trees<PlaneBits<rows_most>>(view, planes, sums, reinterpret_cast<const char*>(rows) + rows_most * row_bytes,
-                                  more * row_bytes);
+  const char* next = reinterpret_cast<const char*>(rows) + rows_most * row_bytes;
+  if (view.few)
+    add_trees<PlaneBits<rows_most>, true>(view, planes, sums, next, more * row_bytes);
+  else
+    add_trees<PlaneBits<rows_most>, false>(view, planes, sums, next, more * row_bytes);
 }
 
 template <class Value>

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "serving/engines/forest_layout.h"
 
@@ -29,6 +30,10 @@ class PlaneMaker {
 
   PlaneLayout run() {
     number_planes();
+    const uint32_t few = ranked_.float_values.empty() ? kFewDoubles : kFewFloats;
+    out_.few = bytewise_ && std::ranges::all_of(ranked_.trees, [few](const TreeView& tree) {
+                 return (is_full(tree) ? 1U << tree.depth : tree.leaves) <= few;
+               });
     for (const TreeView& tree : ranked_.trees) {
       PlaneTree to{.leaves = tree.leaves, .output = tree.output, .full = is_full(tree)};
       to.full ? add_full(tree, to) : add_any(tree, to);
@@ -126,18 +131,22 @@ class PlaneMaker {
   template <class Value>
   void set_values(const TreeView& tree, PlaneTree& to, const Value* values) {
     values += tree.leaf_first;
-    const uint32_t room = to.leaves <= 64 ? 64 : to.leaves <= 128 ? 128 : 256;
+    const auto [room, part] = room_and_part(to.leaves, sizeof(Value));
     to.values_at = static_cast<uint32_t>(out_.values.size());
-    out_.values.resize(out_.values.size() + size_t{bytewise_ ? room : (to.leaves + 7) / 8 * 8} * sizeof(Value));
+    out_.values.resize(out_.values.size() + room * sizeof(Value));
     uint8_t* bytes = out_.values.data() + to.values_at;
     for (uint32_t leaf = 0; leaf < to.leaves; ++leaf) {
       uint8_t value[sizeof(Value)];
       std::memcpy(value, values + leaf_of_[leaf], sizeof value);
-      if (bytewise_)
-        for (uint32_t byte = 0; byte < sizeof value; ++byte) bytes[byte * room + leaf] = value[byte];
-      else
-        std::memcpy(bytes + leaf * sizeof value, value, sizeof value);
+      for (size_t at = 0; at < sizeof value; at += part) std::memcpy(bytes + at * room + leaf * part, value + at, part);
     }
+  }
+
+  // Of a tree's values: for how many there is room, and bytes of the parts they come in.
+  [[nodiscard]] std::pair<size_t, size_t> room_and_part(uint32_t leaves, size_t value) const {
+    if (!bytewise_) return {(leaves + 7) / 8 * 8, value};
+    if (!out_.few) return {leaves <= 64 ? 64 : leaves <= 128 ? 128 : 256, 1};
+    return {leaves <= 16 ? 16 : leaves <= 32 ? 32 : 64, leaves <= 32 ? 4 : 2};
   }
 
   const Ranked& ranked_;
@@ -173,6 +182,7 @@ PlaneView PlaneLayout::view(const Ranked& ranked, uint32_t outputs) const {
           .nodes = nodes.data(),
           .turns = turns.data(),
           .values = values.data(),
+          .few = few,
           .slot_count = static_cast<uint32_t>(slots.size()),
           .set_count = static_cast<uint32_t>(plane_sets.size()),
           .set_first = plane_count - static_cast<uint32_t>(plane_sets.size()),

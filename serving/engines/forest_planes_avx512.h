@@ -134,12 +134,88 @@ CLOPS_INLINE void add_room(const uint8_t* table, const uint8_t* numbers, Value* 
   }
 }
 
+// A tree's values as words of 32 bits in registers. The lowest bits of 16 words name entries.
+template <uint32_t room>
+struct Words {
+  __m512i low, high;
+  explicit CLOPS_INLINE Words(const uint8_t* table)
+      : low(_mm512_loadu_si512(table)), high(room > 16 ? _mm512_loadu_si512(table + 64) : low) {}
+  CLOPS_INLINE __m512i look_up(__m512i number) const {
+    return room > 16 ? _mm512_permutex2var_epi32(low, number, high) : _mm512_permutexvar_epi32(number, low);
+  }
+};
+template <uint32_t room, class Value>
+struct WordTable;
+template <uint32_t room>
+struct WordTable<room, float> {
+  Words<room> words;
+  explicit CLOPS_INLINE WordTable(const uint8_t* table) : words(table) {}
+  CLOPS_INLINE void add(__m512i number, float* sums) const { add_to(sums, words.look_up(number)); }
+};
+template <uint32_t room>
+struct WordTable<room, double> {
+  Words<room> low, high;
+  explicit CLOPS_INLINE WordTable(const uint8_t* table) : low(table), high(table + size_t{4} * room) {}
+  CLOPS_INLINE void add(__m512i number, double* sums) const {
+    const __m512i a = low.look_up(number), b = high.look_up(number);
+    add_to(sums, _mm512_unpacklo_epi32(a, b));
+    add_to(sums + 8, _mm512_unpackhi_epi32(a, b));
+  }
+};
+
+// Of 64 leaves: a value's halves looked up in 32 rows at once, then put together.
+template <uint32_t rows>
+CLOPS_INLINE void add_halves(const uint8_t* table, const uint8_t* numbers, float* sums) {
+  const __m512i low[2] = {_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64)};
+  const __m512i high[2] = {_mm512_loadu_si512(table + 128), _mm512_loadu_si512(table + 192)};
+  constexpr __mmask32 kUpper = 0xaaaaaaaa;
+  for (uint32_t first = 0; first < rows; first += 64) {
+    const __m512i number = _mm512_load_si512(numbers + first);
+#pragma GCC unroll 2
+    for (uint32_t i = 0; i < 2; ++i) {
+      const __m512i two = i == 0 ? number : _mm512_srli_epi16(number, 8);
+      const __m512i a = _mm512_permutex2var_epi16(low[0], two, low[1]);
+      const __m512i b = _mm512_permutex2var_epi16(high[0], two, high[1]);
+      float* const to = sums + first + size_t{16} * i;
+      add_to(to, _mm512_mask_blend_epi16(kUpper, a, _mm512_slli_epi32(b, 16)));
+      add_to(to + 32, _mm512_mask_blend_epi16(kUpper, _mm512_srli_epi32(a, 16), b));
+    }
+  }
+}
+
+// From the order of add_few() to that of add_values(): 64 values.
+CLOPS_INLINE void run_lanes(const float* from, float* to) {
+  __m512 a[4];
+  for (uint32_t i = 0; i < 4; ++i) a[i] = _mm512_loadu_ps(from + size_t{16} * i);
+  const __m512d ab = _mm512_castps_pd(_mm512_unpacklo_ps(a[0], a[1])),
+                cd = _mm512_castps_pd(_mm512_unpacklo_ps(a[2], a[3]));
+  const __m512d ab2 = _mm512_castps_pd(_mm512_unpackhi_ps(a[0], a[1])),
+                cd2 = _mm512_castps_pd(_mm512_unpackhi_ps(a[2], a[3]));
+  _mm512_storeu_ps(to, _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)));
+  _mm512_storeu_ps(to + 16, _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
+  _mm512_storeu_ps(to + 32, _mm512_castpd_ps(_mm512_unpacklo_pd(ab2, cd2)));
+  _mm512_storeu_ps(to + 48, _mm512_castpd_ps(_mm512_unpackhi_pd(ab2, cd2)));
+}
+CLOPS_INLINE void run_lanes(const double* from, double* to) {
+  for (uint32_t half = 0; half < 2; ++half)
+    for (uint32_t pair = 0; pair < 2; ++pair) {
+      const double* two = from + size_t{32} * pair + size_t{8} * half;
+      const __m512d a = _mm512_loadu_pd(two), b = _mm512_loadu_pd(two + 16);
+      double* const out = to + size_t{32} * half + size_t{8} * pair;
+      _mm512_storeu_pd(out, _mm512_unpacklo_pd(a, b));
+      _mm512_storeu_pd(out + 16, _mm512_unpackhi_pd(a, b));
+    }
+}
+
 template <uint32_t rows>
 struct PlaneBits : Wide<rows> {
   using W = Wide<rows>;
   using Bits = typename W::Bits;
   static constexpr uint32_t kRows = rows;
+  static constexpr bool kFew = true;
   static constexpr uint32_t kSixteens = rows / 128;  // that lie in one vector of numbers
+  static constexpr uint32_t kPartsOf = 512 / rows;   // vectors that are joined to one of 64 bytes
+  static constexpr uint32_t kSide = kPartsOf;        // planes that are made side by side
 
   static CLOPS_INLINE Bits none() { return W::set(0); }
   static CLOPS_INLINE Bits all() { return W::set(~0U); }
@@ -165,6 +241,29 @@ struct PlaneBits : Wide<rows> {
     return _cvtmask64_u64(_mm512_testn_epi8_mask(byte, _mm512_loadu_si512(bit)));
   }
 
+  // As the thermometer's widen(), with `step` old planes of which the last is nobody: that alone is what lies between.
+  static CLOPS_INLINE void widen(const Bits* old, uint32_t step, Bits low, Bits high, uint32_t count, uint8_t* to) {
+    using Z = Wide<512>;
+    Bits lows[kSide], highs[kSide];
+    for (uint32_t i = 0; i < kSide; ++i) lows[i] = low, highs[i] = high;
+    const __m512i l = W::joined(lows), h = W::joined(highs);
+    const auto quarter = [&](uint32_t first, const auto& made) __attribute__((always_inline)) {
+      for (uint32_t j = 0; j < step && first + j < count; j += kSide) {
+        const uint32_t there = count - first - j;
+        uint8_t* const at = to + size_t{first + j} * sizeof(Bits);
+        const __m512i planes = made(Z::load(old + j));
+        if (there >= kSide)
+          Z::store(at, planes);
+        else
+          _mm512_mask_storeu_epi64(at, static_cast<__mmask8>((1U << (there * rows / 64)) - 1), planes);
+      }
+    };
+    quarter(0, [l, h](__m512i x) __attribute__((always_inline)) { return Z::template logic<0xfe>(x, l, h); });
+    quarter(step, [l, h](__m512i x) __attribute__((always_inline)) { return Z::template logic<0xea>(x, l, h); });
+    quarter(2 * step, [l, h](__m512i x) __attribute__((always_inline)) { return Z::template logic<0xa8>(x, l, h); });
+    quarter(3 * step, [l, h](__m512i x) __attribute__((always_inline)) { return Z::template logic<0x80>(x, l, h); });
+  }
+
   // Bytes of eight planes side by side, the last plane first, each eight of them turned.
   static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
     Bits pairs[8], fours[8], eights[8];
@@ -185,8 +284,42 @@ struct PlaneBits : Wide<rows> {
       eights[i + 1] = W::high32(fours[i], fours[i + 1]);
     }
 #pragma GCC unroll 8
-    for (uint32_t i = 0; i < 2 * kSixteens; ++i)
-      _mm512_store_si512(numbers + size_t{64} * i, turned_reversed(W::joined(eights + i * 4 / kSixteens)));
+    for (uint32_t i = 0; i < 2 * kSixteens; ++i) {
+      Bits parts[kPartsOf];
+      for (uint32_t j = 0; j < kPartsOf; ++j) parts[j] = eights[2 * (kPartsOf * (i / 2) + j) + i % 2];
+      _mm512_store_si512(numbers + size_t{64} * i, turned_reversed(W::joined(parts)));
+    }
+  }
+
+  // Of four bits: where number() puts two vectors, one of both, the first in the low half of each byte.
+  static CLOPS_INLINE void number4(const Bits* bits, uint8_t* numbers) {
+    const Bits low[2] = {W::low8(bits[3], bits[2]), W::low8(bits[1], bits[0])};
+    const Bits high[2] = {W::high8(bits[3], bits[2]), W::high8(bits[1], bits[0])};
+    const Bits fours[4] = {W::low16(low[0], low[1]), W::high16(low[0], low[1]), W::low16(high[0], high[1]),
+                           W::high16(high[0], high[1])};
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < kSixteens; ++i)
+      _mm512_store_si512(
+          numbers + size_t{64} * i,
+          turned_reversed(_mm512_shuffle_epi32(W::joined(fours + i * kPartsOf), static_cast<_MM_PERM_ENUM>(0x72))));
+  }
+
+  // With few leaves: the numbers of a vector of words are shifted, one after the other, to where they name an entry.
+  template <uint32_t room, uint32_t bits, class Value>
+  static CLOPS_INLINE void add_words(const uint8_t* table, const uint8_t* numbers, Value* sums) {
+    const WordTable<room, Value> words(table);
+    for (uint32_t first = 0; first < rows; first += 512 / bits, numbers += 64) {
+      const __m512i number = _mm512_load_si512(numbers);
+#pragma GCC unroll 8
+      for (uint32_t i = 0; i < 32 / bits; ++i)
+        words.add(_mm512_srli_epi32(number, i % 4 * 8 + i / 4 * 4), sums + first + size_t{16} * i);
+    }
+  }
+  template <class Value>
+  static CLOPS_INLINE void add_few(const uint8_t* table, uint32_t leaves, const uint8_t* numbers, Value* sums) {
+    if (leaves <= 16) return add_words<16, 4>(table, numbers, sums);
+    if (leaves <= 32) return add_words<32, 8>(table, numbers, sums);
+    if constexpr (sizeof(Value) == 4) add_halves<rows>(table, numbers, sums);
   }
 
   template <class Value>
@@ -196,15 +329,19 @@ struct PlaneBits : Wide<rows> {
     add_room<64, rows>(bytes, numbers, sums);
   }
 
-  // From the order that add_values() leaves them in.
-  template <class Value>
+  // From the order that add_values() or add_few() leaves them in. The former: of each vector of numbers, all lanes'
+  // first 16 bytes of values, then their second.
+  template <bool few, class Value>
   static CLOPS_INLINE void put_in_order(Value* sums) {
     constexpr uint32_t kRun = 16 / sizeof(Value);  // that lie side by side
-    Value taken[rows];
-    __builtin_memcpy(taken, sums, sizeof taken);
+    alignas(64) Value taken[rows];
+    if constexpr (few)
+      for (uint32_t at = 0; at < rows; at += 64) run_lanes(sums + at, taken + at);
+    else
+      __builtin_memcpy(taken, sums, sizeof taken);
     for (uint32_t at = 0; at < rows; at += kRun) {
-      const uint32_t lane = at / kRun % 4, part = at % 64 / (4 * kRun);
-      const uint32_t sixteen = at / 64 * (4 / kSixteens) + lane / kSixteens;
+      const uint32_t lane = at / kRun % 4, part = at % 64 / (4 * kRun), vector = at / 64;
+      const uint32_t sixteen = 2 * (kPartsOf * (vector / 2) + lane / kSixteens) + vector % 2;
       __builtin_memcpy(sums + 128 * (lane % kSixteens) + 16 * sixteen + part * kRun, taken + at, 16);
     }
   }

@@ -32,6 +32,11 @@ float narrowed(double threshold) {
   return static_cast<double>(near) < threshold ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
 }
 
+// Of the least float32 the one before is an infinity, which RankView::heaps cannot tell from -infinity's own.
+bool before_is_infinite(double threshold) {
+  return narrowed(threshold) == std::numeric_limits<float>::lowest();
+}
+
 // One feature's thresholds. Frameworks that bin their features repeat a few hundred of them over all nodes, so those
 // met before are found by a hash, and only the distinct ones are sorted.
 class Thresholds {
@@ -157,7 +162,7 @@ class Ranker {
       add_slots(count, count);
     }
     search.slots = static_cast<uint32_t>(out_.slots.size()) - search.first_slot;
-    if (search.slots == 1) return add_short(values, search);
+    if (search.slots == 1 && !std::ranges::any_of(values, before_is_infinite)) return add_short(values, search);
     add_table(values, search);
     out_.searches.push_back(search);
   }
@@ -194,8 +199,8 @@ class Ranker {
     for (uint32_t level = 0; level < to.levels; ++level) {
       for (size_t at = 0; at < (size_t{1} << level); ++at) {
         const size_t place = ((2 * at + 1) << (to.levels - 1 - level)) - 1;
-        out_.heaps.push_back(
-            place < thresholds.size() ? std::nextafter(narrowed(thresholds[place]), -kInfinity) + 0.0F : kInfinity);
+        out_.heaps.push_back(place < thresholds.size() ? std::nextafter(narrowed(thresholds[place]), -kInfinity) + 0.0F
+                                                       : kInfinity);
       }
     }
   }

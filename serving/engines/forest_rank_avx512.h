@@ -28,8 +28,7 @@ constexpr uint32_t kParts = kBlock / 16;
 CLOPS_INLINE __mmask16 missing_of(__m512 x, bool zero_is_missing) {
   const __mmask16 none = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
   if (!zero_is_missing) return none;
-  return static_cast<__mmask16>(none |
-                                _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(1e-35F), _CMP_LE_OQ));
+  return static_cast<__mmask16>(none | _mm512_cmp_ps_mask(_mm512_abs_ps(x), _mm512_set1_ps(1e-35F), _CMP_LE_OQ));
 }
 
 // The entry of a level of 16 << more that the lowest bits of `at` name.

@@ -162,6 +162,7 @@ struct PlaneTree {
   uint32_t output = 0;
   bool full = false;
 };
+inline constexpr uint32_t kFewFloats = 64, kFewDoubles = 32;  // leaves of a tree
 struct PlaneView {
   const PlaneSlot* slots = nullptr;
   const PlaneSet* plane_sets = nullptr;
@@ -173,8 +174,11 @@ struct PlaneView {
   // right, and a row's number is turned from that of the first leaf to that of the right side's first one wherever it
   // goes right.
   const uint16_t* turns = nullptr;
-  // Of leaves; for kernels that look them up byte by byte: a tree's bytes by place in a value, 64, 128 or 256 of each.
+  // Of leaves; for kernels that look them up in registers: in parts by place in a value, as many of each part as the
+  // tree has room for. The parts are bytes (room 64, 128 or 256), or with `few` leaves in all trees halves (room 64) or
+  // whole words of 32 bits (room 16 or 32).
   const void* values = nullptr;
+  bool few = false;
   uint32_t slot_count = 0, set_count = 0, set_first = 0;  // set_first: the first one's plane
   uint32_t tree_count = 0, outputs = 1;
   uint32_t column_bytes = 0;  // of a block
