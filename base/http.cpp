@@ -1,12 +1,15 @@
 #include "base/http.h"
 
-#include <strings.h>
+#include <algorithm>
 
 namespace clops {
 namespace {
 
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 bool same_name(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+  return std::ranges::equal(a, b, {}, lower, lower);
 }
 int hex(char c) {
   if (c >= '0' && c <= '9') return c - '0';

@@ -149,7 +149,8 @@ class PlainReader {
       out.append(from, at_);
       if (at_ == end_) return false;
       if (*at_ == '"') break;
-      if (*at_ != '\\' || ++at_ == end_) return false;
+      if (*at_ != '\\') return false;
+      if (++at_; at_ == end_) return false;
       constexpr std::string_view kLetters = "\"\\/bfnrt", kMeant = "\"\\/\b\f\n\r\t";
       const size_t which = kLetters.find(*at_++);
       if (which == std::string_view::npos) return false;

@@ -70,8 +70,12 @@ std::pair<double, double> time_one(Peer& peer, const Rows& rows, double seconds)
   return {quantile(times, 0.5), quantile(times, 0.99)};
 }
 
-// How much faster two threads are with halves of the rows than one with all.
-double time_two_threads(const serving::Forest& forest, const Rows& rows) {
+// What two threads do in the time of one: with halves of the same rows, and, to know what the machine gives two at that
+// moment, each with all of them for itself.
+struct TwoThreads {
+  double halves = 0, apart = 0;
+};
+TwoThreads time_two_threads(const serving::Forest& forest, const Rows& rows) {
   // Each on a processor of its own from the beginning: within a few milliseconds the system may leave both on one.
   const auto pin = [](int cpu) {
     cpu_set_t one;
@@ -81,35 +85,35 @@ double time_two_threads(const serving::Forest& forest, const Rows& rows) {
   };
   const int here = sched_getcpu();
   const size_t count = rows.count(), half = count / 2;
-  std::vector<double> out(count * forest.out_columns());
   serving::ForestWork works[] = {forest.make_work(), forest.make_work()};
   // Each thread has memory of its own, as in a server; what the other one has written last would come from its cache.
-  const auto part = [&](size_t which, size_t thread) {
-    const size_t first = which * half;
-    forest.predict(rows.at(first), which == 0 ? half : count - half, works[thread],
-                   out.data() + first * forest.out_columns());
-  };
+  std::vector<double> outs[2];
+  for (auto& out : outs) out.resize(count * forest.out_columns());
   // Several batches on end: a processor that was idle takes a while to come to its speed.
   constexpr int kBatches = 8;
-  const auto halves = [&](std::initializer_list<size_t> which, size_t thread) {
+  const auto compute = [&](size_t first, size_t many, size_t thread) {
     for (int i = 0; i < kBatches; ++i)
-      for (const size_t one : which) part(one, thread);
+      forest.predict(rows.at(first), many, works[thread], outs[thread].data() + first * forest.out_columns());
   };
-  std::vector<double> ratios;
-  for (int round = 0; round < 5; ++round) {
-    auto before = Clock::now();
-    halves({0, 1}, 0);
-    const double alone = microseconds_since(before);
-    before = Clock::now();
+  const auto both = [&](size_t first, size_t many, size_t other_first, size_t other_many) {
+    const auto before = Clock::now();
     std::thread other([&] {
       pin(here == 0 ? 1 : 0);
-      halves({1}, 1);
+      compute(other_first, other_many, 1);
     });
-    halves({0}, 0);
+    compute(first, many, 0);
     other.join();
-    ratios.push_back(alone / microseconds_since(before));
+    return microseconds_since(before);
+  };
+  std::vector<double> halves, apart;
+  for (int round = 0; round < 9; ++round) {
+    const auto before = Clock::now();
+    compute(0, count, 0);
+    const double alone = microseconds_since(before);
+    halves.push_back(alone / both(0, half, half, count - half));
+    apart.push_back(2 * alone / both(0, count, 0, count));
   }
-  return quantile(ratios, 0.5);
+  return {quantile(halves, 0.5), quantile(apart, 0.5)};
 }
 
 int run(char** args) {
@@ -134,9 +138,11 @@ int run(char** args) {
   std::printf("{\"one\": %.4f, \"one_p99\": %.4f", one, late);
   for (const size_t size : {size_t{100}, size_t{1000}, size_t{100'000}})
     std::printf(", \"%zu\": %.5f", size, time_batches(*peer, rows, size, seconds, 3, 2000));
-  if (const auto* clops = dynamic_cast<const Clops*>(peer.get()))
-    std::printf(", \"two_threads\": %.3f, \"evaluator\": \"%s\"", time_two_threads(clops->forest(), rows),
+  if (const auto* clops = dynamic_cast<const Clops*>(peer.get())) {
+    const TwoThreads two = time_two_threads(clops->forest(), rows);
+    std::printf(", \"two_threads\": %.3f, \"two_apart\": %.3f, \"evaluator\": \"%s\"", two.halves, two.apart,
                 clops->forest().explanation().c_str());
+  }
   std::printf("}\n");
   std::fflush(stdout);
   std::_Exit(0);  // some peers' own threads do not like to end

@@ -177,7 +177,8 @@ def print_model(folder, name, rounds, about):
     ours = [each["clops"] for each in rounds]
     print(f"  nanoseconds a visit: {statistics.median(r['one'] for r in ours) * 1000 / about['visits']:.3f} alone, "
           f"{statistics.median(r['100000'] for r in ours) * 1000 / about['visits']:.3f} in 100,000; two threads are "
-          f"{statistics.median(r['two_threads'] for r in ours):.2f} times as fast" if not QUICK or 'two_threads' in ours[0] else "")
+          f"{statistics.median(r['two_threads'] for r in ours):.2f} times as fast (two apart: "
+          f"{statistics.median(r['two_apart'] for r in ours):.2f})" if not QUICK or 'two_threads' in ours[0] else "")
     print(f"  {ours[0]['evaluator']}")
     return {c: statistics.median(ratios[c]) for c in COLUMNS}
 

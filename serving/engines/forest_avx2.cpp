@@ -189,7 +189,8 @@ struct PlaneBits : PlaneSetOf<rows> {
   static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
     Vector pairs[8], fours[8];  // pairs: of planes 2 i and 2 i + 1, low halves, then high ones
     for (uint32_t i = 0; i < 4; ++i) {
-      const auto a = reinterpret_cast<Vector>(bits[2 * i]), b = reinterpret_cast<Vector>(bits[2 * i + 1]);
+      const auto a = reinterpret_cast<Vector>(bits[size_t{2} * i]),
+                 b = reinterpret_cast<Vector>(bits[size_t{2} * i + 1]);
       pairs[i] = low_bytes(a, b);
       pairs[4 + i] = high_bytes(a, b);
     }

@@ -67,7 +67,7 @@ void fill_heap(const Ranked& ranked, const TreeView& tree, const HeapGroup& grou
       out.leaves.put(ranked, tree, node.leaf, leaves + (place.at << (group.depth - place.level)));
       continue;
     }
-    const size_t level = size_t{2 * lanes} * ((1U << place.level) - 1);
+    const size_t level = size_t{2} * lanes * ((1U << place.level) - 1);
     const size_t slot = level + size_t{place.at} * lanes + lane;
     nodes[slot] = static_cast<int8_t>(node.slot);
     nodes[slot + (size_t{lanes} << place.level)] = node.rank;

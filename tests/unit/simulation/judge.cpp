@@ -327,6 +327,9 @@ void Judge::rest_of_deployment(const ApiKey& key, const Json& object) {
   }
   if (ready == "True" && pods.empty())
     broken("status_never_claims_what_is_not", what + " rests Ready without a ready pod");
+  const Snapshot service = api_.get({"services", key.ns, key.name});
+  if (ready == "True" && (service == nullptr || find_path(*service, {"spec", "selector"}) == nullptr))
+    broken("status_never_claims_what_is_not", what + " rests Ready and its Service leads nowhere");
   if (int_at(object, {"status", "readyReplicas"}) != static_cast<int64_t>(pods.size())) {
     broken("status_never_claims_what_is_not", what + " says " +
                                                   std::to_string(int_at(object, {"status", "readyReplicas"})) +
