@@ -9,22 +9,10 @@
 #include "serving/engines/forest_lanes_body.h"
 #include "serving/engines/forest_masks_body.h"
 #include "serving/engines/forest_planes_avx512.h"
+#include "serving/engines/forest_rank_avx512.h"
 
 namespace clops::serving::forest {
 namespace {
-
-struct Count {
-  static CLOPS_INLINE uint32_t of(const float* sixteen, float x) {
-    return static_cast<uint32_t>(
-        _mm_popcnt_u32(_mm512_cmp_ps_mask(_mm512_loadu_ps(sixteen), _mm512_set1_ps(x), _CMP_LE_OQ)));
-  }
-  static CLOPS_INLINE uint32_t of(const double* sixteen, double x) {
-    const __m512d value = _mm512_set1_pd(x);
-    const uint32_t low = _mm512_cmp_pd_mask(_mm512_loadu_pd(sixteen), value, _CMP_LE_OQ);
-    const uint32_t high = _mm512_cmp_pd_mask(_mm512_loadu_pd(sixteen + 8), value, _CMP_LE_OQ);
-    return static_cast<uint32_t>(_mm_popcnt_u32(low | high << 8));
-  }
-};
 
 struct Isa {
   using Bytes = __m512i;
@@ -81,150 +69,6 @@ struct Isa {
     }
   };
 };
-
-// ---- ranking of blocks: sixteen rows' numbers of one feature down a search tree whose levels are in registers
-// Entry `at` of 16 << more entries.
-template <uint32_t more>
-CLOPS_INLINE __m512 entry(const float* level, __m512i at) {
-  if constexpr (more == 0) {
-    return _mm512_permutexvar_ps(at, _mm512_loadu_ps(level));
-  } else if constexpr (more == 1) {
-    return _mm512_permutex2var_ps(_mm512_loadu_ps(level), at, _mm512_loadu_ps(level + 16));
-  } else {
-    const __m512 low = entry<more - 1>(level, at), high = entry<more - 1>(level + (8U << more), at);
-    return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_slli_epi32(at, 28 - static_cast<int>(more))), low, high);
-  }
-}
-
-CLOPS_INLINE __m512i step_down(__m512i at, __m512 threshold, __m512 x) {
-  const __m512i twice = _mm512_add_epi32(at, at);
-  const __mmask16 right = _mm512_cmp_ps_mask(threshold, x, _CMP_LE_OQ);
-  return _mm512_mask_add_epi32(twice, right, twice, _mm512_set1_epi32(1));
-}
-
-// All of a block's rows side by side, so that no step waits for the one before.
-template <uint32_t levels>
-void rank_column(const ShortSearch& search, const float* heap, const float* numbers, int8_t* column) {
-  constexpr uint32_t kParts = kBlock / 16;
-  const __m512 top = _mm512_loadu_ps(heap);
-  __m512 x[kParts];
-  __m512i at[kParts];
-#pragma GCC unroll 4
-  for (uint32_t i = 0; i < kParts; ++i) {
-    x[i] = _mm512_load_ps(numbers + size_t{16} * i);
-    at[i] = _mm512_setzero_si512();
-  }
-  const auto down = [&](const auto& threshold) __attribute__((always_inline)) {
-#pragma GCC unroll 4
-    for (uint32_t i = 0; i < kParts; ++i) at[i] = step_down(at[i], threshold(at[i]), x[i]);
-  };
-  const auto of_top = [top](int before) __attribute__((always_inline)) {
-    return [top, before](__m512i where) __attribute__((always_inline)) {
-      return _mm512_permutexvar_ps(_mm512_add_epi32(where, _mm512_set1_epi32(before)), top);
-    };
-  };
-  down([top](__m512i) { return _mm512_broadcastss_ps(_mm512_castps512_ps128(top)); });
-  down(of_top(1));
-  down(of_top(3));
-  down(of_top(7));
-  if constexpr (levels > 4) down([heap](__m512i where) { return entry<0>(heap + 16, where); });
-  if constexpr (levels > 5) down([heap](__m512i where) { return entry<1>(heap + 32, where); });
-  if constexpr (levels > 6) down([heap](__m512i where) { return entry<2>(heap + 64, where); });
-  if constexpr (levels > 7) down([heap](__m512i where) { return entry<3>(heap + 128, where); });
-  const __m512i missing = _mm512_set1_epi32(search.missing);
-#pragma GCC unroll 4
-  for (uint32_t i = 0; i < kParts; ++i) {
-    __mmask16 none = _mm512_cmp_ps_mask(x[i], x[i], _CMP_UNORD_Q);
-    if (search.zero_is_missing) {
-      const __m512 bound = _mm512_set1_ps(1e-35F);
-      none = static_cast<__mmask16>(none | _mm512_cmp_ps_mask(_mm512_abs_ps(x[i]), bound, _CMP_LE_OQ));
-    }
-    __m512i rank = _mm512_sub_epi32(at[i], _mm512_set1_epi32(128));
-    rank = _mm512_mask_blend_epi32(none, rank, missing);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(column + size_t{16} * i), _mm512_cvtepi32_epi8(rank));
-  }
-}
-
-// Sixteen features of sixteen rows, or of the first `rows` of them, turned into a vector of rows for each feature,
-// kBlock numbers apart. Of whole blocks the next one is called for: rows come from far away, and what comes by itself
-// ends with each page.
-template <bool whole>
-CLOPS_INLINE void turn(const float* from, size_t stride, uint32_t rows, __mmask16 features, float* to) {
-  __m512 a[16], b[16];
-#pragma GCC unroll 16
-  for (uint32_t i = 0; i < 16; ++i) {
-    a[i] = whole || i < rows ? _mm512_maskz_loadu_ps(features, from + i * stride) : _mm512_setzero_ps();
-    if (whole) _mm_prefetch(reinterpret_cast<const char*>(from + (i + kBlock) * stride), _MM_HINT_T0);
-  }
-#pragma GCC unroll 8
-  for (uint32_t i = 0; i < 16; i += 2) {
-    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
-    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
-  }
-  const auto low = [](__m512 x, __m512 y) {
-    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
-  };
-  const auto high = [](__m512 x, __m512 y) {
-    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(x), _mm512_castps_pd(y)));
-  };
-#pragma GCC unroll 4
-  for (uint32_t i = 0; i < 16; i += 4) {  // a[i + j]: of the four rows from i, features j, 4 + j, 8 + j, 12 + j
-    a[i] = low(b[i], b[i + 2]);
-    a[i + 1] = high(b[i], b[i + 2]);
-    a[i + 2] = low(b[i + 1], b[i + 3]);
-    a[i + 3] = high(b[i + 1], b[i + 3]);
-  }
-  constexpr int kEven = 0x88, kOdd = 0xdd;
-#pragma GCC unroll 4
-  for (uint32_t j = 0; j < 4; ++j) {
-    const __m512 even = _mm512_shuffle_f32x4(a[j], a[4 + j], kEven), odd = _mm512_shuffle_f32x4(a[j], a[4 + j], kOdd);
-    const __m512 even8 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], kEven),
-                 odd8 = _mm512_shuffle_f32x4(a[8 + j], a[12 + j], kOdd);
-    _mm512_store_ps(to + size_t{j} * kBlock, _mm512_shuffle_f32x4(even, even8, kEven));
-    _mm512_store_ps(to + size_t{4 + j} * kBlock, _mm512_shuffle_f32x4(odd, odd8, kEven));
-    _mm512_store_ps(to + size_t{8 + j} * kBlock, _mm512_shuffle_f32x4(even, even8, kOdd));
-    _mm512_store_ps(to + size_t{12 + j} * kBlock, _mm512_shuffle_f32x4(odd, odd8, kOdd));
-  }
-}
-
-void rank_column(const RankView& view, const ShortSearch& search, const float* numbers, int8_t* columns) {
-  const float* heap = view.heaps + search.heap;
-  int8_t* column = columns + size_t{search.slot} * kBlock;
-  switch (search.levels) {
-    case 8:
-      return rank_column<8>(search, heap, numbers, column);
-    case 7:
-      return rank_column<7>(search, heap, numbers, column);
-    case 6:
-      return rank_column<6>(search, heap, numbers, column);
-    case 5:
-      return rank_column<5>(search, heap, numbers, column);
-    default:
-      return rank_column<4>(search, heap, numbers, column);
-  }
-}
-
-// Features in sixteens, turned; they come in ascending order.
-void rank_block_float(const RankView& view, const float* rows, uint32_t count, int8_t* columns) {
-  constexpr uint32_t kTurned = 16;
-  alignas(64) float numbers[kTurned * kBlock];
-  for (uint32_t i = 0; i < view.short_count;) {
-    const uint32_t first = view.shorts[i].feature / kTurned * kTurned;
-    const uint32_t features = view.features - first < kTurned ? view.features - first : kTurned;
-    const auto present = static_cast<__mmask16>((1U << features) - 1);
-    for (uint32_t row = 0; row < kBlock; row += 16) {
-      const uint32_t there = row >= count ? 0 : count - row;
-      const float* from = rows + size_t{row < count ? row : 0} * view.features + first;
-      if (count == kBlock)
-        turn<true>(from, view.features, 16, present, numbers + row);
-      else
-        turn<false>(from, view.features, there, present, numbers + row);
-    }
-    for (; i < view.short_count && view.shorts[i].feature - first < kTurned; ++i)
-      rank_column(view, view.shorts[i], numbers + size_t{view.shorts[i].feature - first} * kBlock, columns);
-  }
-  rank_block_rest<Count, float>(view, rows, count, columns);
-}
 
 // A row without a missing number, the common case, needs no look at each.
 CLOPS_INLINE bool any_missing(const float* row, uint32_t features) {
@@ -362,6 +206,43 @@ struct Masks : Isa {
   }
 };
 
+// Kernel "planes" of rows: slots of few thresholds are compared, the others ranked first.
+template <uint32_t rows_most, class Value>
+void add_rows(const RankView& ranks, const PlaneView& view, const float* rows, uint32_t count, size_t ahead,
+              int8_t* columns, uint8_t* planes, Value* sums) {
+  constexpr size_t kPlaneBytes = rows_most / 8;
+  for (uint32_t first = 0, block = 0; first < count && first < rows_most; first += kBlock, ++block)
+    rank_turned<true>(ranks, rows + size_t{first} * ranks.features, count - first < kBlock ? count - first : kBlock,
+                      columns + size_t{block} * view.column_bytes,
+                      {.slots = view.slots, .planes = planes + size_t{block} * 8, .plane_bytes = kPlaneBytes});
+  make_planes<PlaneBits<rows_most>, true>(view, columns, planes);
+  const size_t row_bytes = ranks.features * sizeof(float);
+  const size_t more = ahead < rows_most ? ahead : rows_most;
+  const char* next = reinterpret_cast<const char*>(rows) + rows_most * row_bytes;
+  if (view.few)
+    add_trees<PlaneBits<rows_most>, true>(view, planes, sums, next, more * row_bytes);
+  else
+    add_trees<PlaneBits<rows_most>, false>(view, planes, sums, next, more * row_bytes);
+}
+
+template <class Value>
+void row_planes(const RankView& ranks, const PlaneView& view, const float* rows, uint32_t count, size_t ahead,
+                int8_t* columns, uint8_t* planes, void* out) {
+  auto* sums = static_cast<Value*>(out);
+  for (uint32_t row = 0; row < count;) {
+    const uint32_t left = count - row, now = left > 384 ? 512 : left > 128 ? 256 : 128;
+    const float* from = rows + size_t{row} * ranks.features;
+    const size_t later = left > now ? left - now + ahead : ahead;
+    if (now == 512)
+      add_rows<512>(ranks, view, from, left, later, columns, planes, sums + row);
+    else if (now == 256)
+      add_rows<256>(ranks, view, from, left, later, columns, planes, sums + row);
+    else
+      add_rows<128>(ranks, view, from, left, later, columns, planes, sums + row);
+    row += now;
+  }
+}
+
 }  // namespace
 
 bool fill_avx512(Kernels& kernels) {
@@ -374,6 +255,8 @@ bool fill_avx512(Kernels& kernels) {
   kernels.direct = Direct::sum;
   fill_masks<Masks>(kernels);
   fill_planes<PlaneBits, 512>(kernels);
+  kernels.row_planes[kFloatSums] = row_planes<float>;
+  kernels.row_planes[kDoubleSums] = row_planes<double>;
   kernels.bytewise_values = true;
   return true;
 }

@@ -5,6 +5,7 @@
 // Thread rule: pure functions on what is passed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "serving/engines/forest_views.h"
@@ -45,12 +46,17 @@ struct Kernels {
   // and 64 bytes aligned. Sums: [output][kPlaneRows], which begin alike for all rows of an output.
   using Planes = void (*)(const PlaneView& view, const int8_t* columns, uint8_t* planes, uint32_t count, void* sums);
   Planes planes[kLeaves] = {};
+  // The same of rows that are not ranked yet; `columns` is memory for what is ranked of them. `ahead`: rows that come
+  // behind these and will be asked for next. Null: there is none.
+  using RowPlanes = void (*)(const RankView& ranks, const PlaneView& view, const float* rows, uint32_t count,
+                             size_t ahead, int8_t* columns, uint8_t* planes, void* sums);
+  RowPlanes row_planes[kLeaves] = {};
   bool bytewise_values = false;  // `planes` looks values up byte by byte
 };
 
 [[nodiscard]] const Kernels& portable_kernels();
 [[nodiscard]] const Kernels* avx2_kernels();    // null: not built for, or not this processor
-[[nodiscard]] const Kernels* avx512_kernels();  // F, BW, VL, DQ, VBMI, BITALG, GFNI
+[[nodiscard]] const Kernels* avx512_kernels();  // F, BW, VL, DQ, VBMI, VBMI2, BITALG, GFNI
 
 // Of the translation units themselves, which must not run on other processors; false: built without the set.
 bool fill_avx2(Kernels& kernels);

@@ -102,6 +102,7 @@ struct PlaneLayout {
   std::vector<uint16_t> turns;
   Aligned<uint8_t> values;
   uint32_t plane_count = 0;
+  bool few = false;  // as PlaneView's
   [[nodiscard]] PlaneView view(const Ranked& ranked, uint32_t outputs) const;
   [[nodiscard]] size_t bytes() const;
 };

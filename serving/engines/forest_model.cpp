@@ -193,9 +193,12 @@ void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
 
 // `sums`: [block][output][kBlock], of planes [output][kPlaneRows].
 template <class Real, class Sum, class In>
-void Forest::sum_blocks(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const {
+void Forest::sum_blocks(const In* rows, uint32_t count, size_t ahead, ForestWork& work, Sum* sums) const {
   int8_t* ranks = work.ranks_.data();
   if (chosen_.batch == ForestOptions::Batch::Planes) {
+    if constexpr (std::is_same_v<In, float>)
+      if (const auto kernel = kernels_->row_planes[kSums<Sum>]; kernel != nullptr)
+        return kernel(rank_view_, plane_view_, rows, count, ahead, ranks, work.planes_.data(), sums);
     rank_blocks<Real>(rows, count, ranks);
     return kernels_->planes[kSums<Sum>](plane_view_, ranks, work.planes_.data(), count, sums);
   }
@@ -249,7 +252,11 @@ void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out
     Sum* to = sums;
     for (uint32_t row = 0; row < rows_now; row += run)
       for (uint32_t o = 0; o < outputs_; ++o) to = std::fill_n(to, run, margins[o]);
-    sum_blocks<Real>(rows + first * features_, rows_now, work, sums);
+    sum_blocks<Real>(rows + first * features_, rows_now, count - first - rows_now, work, sums);
+    if (outputs_ == 1 && divisor_ == 1 && transform_column(transform_, scale_, sums, rows_now, out + first)) {
+      first += rows_now;
+      continue;
+    }
     for (uint32_t row = 0; row < rows_now; ++row) {
       const Sum* from = sums + size_t{row / run} * outputs_ * run + row % run;
       for (uint32_t o = 0; o < outputs_; ++o) row_sums[o] = from[size_t{o} * run];

@@ -78,7 +78,7 @@ class Forest {
   template <class In>
   void sum_direct(const In* row, float* sums) const;
   template <class Real, class Sum, class In>
-  void sum_blocks(const In* rows, uint32_t count, ForestWork& work, Sum* sums) const;
+  void sum_blocks(const In* rows, uint32_t count, size_t ahead, ForestWork& work, Sum* sums) const;
   template <class Real, class In>
   void rank_row(const In* row, int8_t* slots) const;
   template <class Real, class In>

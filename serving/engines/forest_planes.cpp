@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "serving/engines/forest_layout.h"
 
@@ -9,6 +10,7 @@ namespace {
 // Of one node and one vector of rows, about: of a full tree, of any.
 constexpr uint32_t kFullCost = 2, kAnyCost = 7;
 constexpr uint32_t kFullDepthMax = 8;
+constexpr uint32_t kStraightMax = 20;    // thresholds of a slot that cost less than ranks and planes of those
 constexpr uint32_t kPlanesMax = 12'000;  // at 64 bytes each they fit a second cache of 1 MiB
 constexpr size_t kTreesMax = 1U << 20;   // 2 KiB of values each, numbered by 32 bits
 constexpr uint32_t kSetBytes = 64;
@@ -28,6 +30,10 @@ class PlaneMaker {
 
   PlaneLayout run() {
     number_planes();
+    const uint32_t few = ranked_.float_values.empty() ? kFewDoubles : kFewFloats;
+    out_.few = bytewise_ && std::ranges::all_of(ranked_.trees, [few](const TreeView& tree) {
+                 return (is_full(tree) ? 1U << tree.depth : tree.leaves) <= few;
+               });
     for (const TreeView& tree : ranked_.trees) {
       PlaneTree to{.leaves = tree.leaves, .output = tree.output, .full = is_full(tree)};
       to.full ? add_full(tree, to) : add_any(tree, to);
@@ -47,6 +53,8 @@ class PlaneMaker {
           {.column = static_cast<uint32_t>(out_.slots.size()) * kBlock, .first = out_.plane_count, .count = count});
       out_.plane_count += count;
     }
+    for (const ShortSearch& search : ranked_.shorts)
+      out_.slots[search.slot].straight = out_.slots[search.slot].count <= kStraightMax;
     set_first_ = out_.plane_count;
     out_.plane_sets.resize(ranked_.sets.size() / kSetBytes);
     out_.plane_count += static_cast<uint32_t>(out_.plane_sets.size());
@@ -123,18 +131,22 @@ class PlaneMaker {
   template <class Value>
   void set_values(const TreeView& tree, PlaneTree& to, const Value* values) {
     values += tree.leaf_first;
-    const uint32_t room = to.leaves <= 64 ? 64 : to.leaves <= 128 ? 128 : 256;
+    const auto [room, part] = room_and_part(to.leaves, sizeof(Value));
     to.values_at = static_cast<uint32_t>(out_.values.size());
-    out_.values.resize(out_.values.size() + size_t{bytewise_ ? room : (to.leaves + 7) / 8 * 8} * sizeof(Value));
+    out_.values.resize(out_.values.size() + room * sizeof(Value));
     uint8_t* bytes = out_.values.data() + to.values_at;
     for (uint32_t leaf = 0; leaf < to.leaves; ++leaf) {
       uint8_t value[sizeof(Value)];
       std::memcpy(value, values + leaf_of_[leaf], sizeof value);
-      if (bytewise_)
-        for (uint32_t byte = 0; byte < sizeof value; ++byte) bytes[byte * room + leaf] = value[byte];
-      else
-        std::memcpy(bytes + leaf * sizeof value, value, sizeof value);
+      for (size_t at = 0; at < sizeof value; at += part) std::memcpy(bytes + at * room + leaf * part, value + at, part);
     }
+  }
+
+  // Of a tree's values: for how many there is room, and bytes of the parts they come in.
+  [[nodiscard]] std::pair<size_t, size_t> room_and_part(uint32_t leaves, size_t value) const {
+    if (!bytewise_) return {(leaves + 7) / 8 * 8, value};
+    if (!out_.few) return {leaves <= 64 ? 64 : leaves <= 128 ? 128 : 256, 1};
+    return {leaves <= 16 ? 16 : leaves <= 32 ? 32 : 64, leaves <= 32 ? 4 : 2};
   }
 
   const Ranked& ranked_;
@@ -170,6 +182,7 @@ PlaneView PlaneLayout::view(const Ranked& ranked, uint32_t outputs) const {
           .nodes = nodes.data(),
           .turns = turns.data(),
           .values = values.data(),
+          .few = few,
           .slot_count = static_cast<uint32_t>(slots.size()),
           .set_count = static_cast<uint32_t>(plane_sets.size()),
           .set_first = plane_count - static_cast<uint32_t>(plane_sets.size()),

@@ -29,15 +29,19 @@ CLOPS_INLINE void full_ways(const uint32_t* nodes, const uint8_t* planes, typena
   }
 }
 
-template <class Set, uint32_t depth>
+// `few`: see PlaneView; of 16 leaves or less, numbers of four bits then are enough.
+template <class Set, bool few, uint32_t depth>
 __attribute__((noinline)) void full_number(const uint32_t* nodes, const uint8_t* planes, uint8_t* numbers) {
   typename Set::Bits ways[depth + 1], bits[8];
   full_ways<Set, depth, 0>(nodes, planes, ways);
   for (uint32_t b = 0; b < 8; ++b) bits[b] = b < depth ? ways[depth - 1 - b] : Set::none();
-  Set::number(bits, numbers);
+  if constexpr (few && depth <= 4)
+    Set::number4(bits, numbers);
+  else
+    Set::number(bits, numbers);
 }
 
-template <class Set>
+template <class Set, bool few>
 __attribute__((noinline)) void any_number(const PlaneView& view, const PlaneTree& tree, const uint8_t* planes,
                                           uint8_t* numbers) {
   using Bits = typename Set::Bits;
@@ -58,46 +62,67 @@ __attribute__((noinline)) void any_number(const PlaneView& view, const PlaneTree
       for (uint32_t i = 0; i < kTurns; ++i) bit = Set::xor_(bit, parts[turn[i]]);
     bits[b] = bit;
   }
+  if constexpr (few)
+    if (tree.leaves <= 16) return Set::number4(bits, numbers);
   Set::number(bits, numbers);
 }
 
-template <class Set>
+template <class Set, bool few>
 CLOPS_INLINE void number_leaves(const PlaneView& view, const PlaneTree& tree, const uint8_t* planes, uint8_t* numbers) {
-  if (!tree.full) return any_number<Set>(view, tree, planes, numbers);
+  if (!tree.full) return any_number<Set, few>(view, tree, planes, numbers);
   const uint32_t* nodes = view.full + tree.first;
   switch (tree.count) {
     case 0:
-      return full_number<Set, 0>(nodes, planes, numbers);
+      return full_number<Set, few, 0>(nodes, planes, numbers);
     case 1:
-      return full_number<Set, 1>(nodes, planes, numbers);
+      return full_number<Set, few, 1>(nodes, planes, numbers);
     case 2:
-      return full_number<Set, 2>(nodes, planes, numbers);
+      return full_number<Set, few, 2>(nodes, planes, numbers);
     case 3:
-      return full_number<Set, 3>(nodes, planes, numbers);
+      return full_number<Set, few, 3>(nodes, planes, numbers);
     case 4:
-      return full_number<Set, 4>(nodes, planes, numbers);
+      return full_number<Set, few, 4>(nodes, planes, numbers);
     case 5:
-      return full_number<Set, 5>(nodes, planes, numbers);
+      return full_number<Set, few, 5>(nodes, planes, numbers);
     case 6:
-      return full_number<Set, 6>(nodes, planes, numbers);
+      return full_number<Set, few, 6>(nodes, planes, numbers);
     case 7:
-      return full_number<Set, 7>(nodes, planes, numbers);
+      return full_number<Set, few, 7>(nodes, planes, numbers);
     default:
-      return full_number<Set, 8>(nodes, planes, numbers);
+      return full_number<Set, few, 8>(nodes, planes, numbers);
   }
+}
+
+// `ahead`: what is read after the trees, so many bytes; each tree calls for its share of that.
+template <class Set, bool few, class Value>
+CLOPS_INLINE void add_trees(const PlaneView& view, const uint8_t* planes, Value* sums, const char* ahead = nullptr,
+                            size_t bytes = 0) {
+  constexpr size_t kLine = 64;
+  const char* const end = ahead + bytes;
+  const size_t share = view.tree_count == 0 ? 0 : bytes / view.tree_count / kLine * kLine + kLine;
+  for (uint32_t t = 0; t < view.tree_count; ++t) {
+    for (const char* const until = end - ahead > static_cast<ptrdiff_t>(share) ? ahead + share : end; ahead < until;
+         ahead += kLine)
+      __builtin_prefetch(ahead, 0, 2);
+    const PlaneTree& tree = view.trees[t];
+    alignas(64) uint8_t numbers[Set::kRows];
+    number_leaves<Set, few>(view, tree, planes, numbers);
+    const uint8_t* values = static_cast<const uint8_t*>(view.values) + tree.values_at;
+    Value* to = sums + size_t{tree.output} * kPlaneRows;
+    if constexpr (few)
+      Set::add_few(values, tree.leaves, numbers, to);
+    else
+      Set::add_values(values, tree.leaves, numbers, to);
+  }
+  for (uint32_t o = 0; o < view.outputs; ++o) Set::template put_in_order<few>(sums + size_t{o} * kPlaneRows);
 }
 
 template <class Set, class Value>
 void add_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes, Value* sums) {
   make_planes<Set>(view, columns, planes);
-  for (uint32_t t = 0; t < view.tree_count; ++t) {
-    const PlaneTree& tree = view.trees[t];
-    alignas(64) uint8_t numbers[Set::kRows];
-    number_leaves<Set>(view, tree, planes, numbers);
-    Set::add_values(static_cast<const uint8_t*>(view.values) + tree.values_at, tree.leaves, numbers,
-                    sums + size_t{tree.output} * kPlaneRows);
-  }
-  for (uint32_t o = 0; o < view.outputs; ++o) Set::put_in_order(sums + size_t{o} * kPlaneRows);
+  if constexpr (Set::kFew)
+    if (view.few) return add_trees<Set, true>(view, planes, sums);
+  add_trees<Set, false>(view, planes, sums);
 }
 
 // Of sets for 128, 256 and 512 rows: what a vector has too many of costs time too.
@@ -141,6 +166,8 @@ CLOPS_INLINE Words turned(Words x) {
 template <uint32_t rows>
 struct PlaneSetOf {
   static constexpr uint32_t kRows = rows;
+  static constexpr bool kFew = false;
+  static constexpr uint32_t kSide = 1;  // planes that are made side by side
   typedef uint64_t Bits __attribute__((vector_size(rows / 8)));
   static CLOPS_INLINE Bits load(const uint8_t* from) {
     Bits bits;
@@ -194,7 +221,7 @@ struct PlaneSetOf {
       for (uint32_t i = 0; i < 16; ++i) sums[first + i] += found[i];
     }
   }
-  template <class Value>
+  template <bool, class Value>
   static CLOPS_INLINE void put_in_order(Value*) {}
 };
 

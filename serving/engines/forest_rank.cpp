@@ -32,6 +32,11 @@ float narrowed(double threshold) {
   return static_cast<double>(near) < threshold ? std::nextafter(near, std::numeric_limits<float>::infinity()) : near;
 }
 
+// Of the least float32 the one before is an infinity, which RankView::heaps cannot tell from -infinity's own.
+bool before_is_infinite(double threshold) {
+  return narrowed(threshold) == std::numeric_limits<float>::lowest();
+}
+
 // One feature's thresholds. Frameworks that bin their features repeat a few hundred of them over all nodes, so those
 // met before are found by a hash, and only the distinct ones are sorted.
 class Thresholds {
@@ -157,7 +162,7 @@ class Ranker {
       add_slots(count, count);
     }
     search.slots = static_cast<uint32_t>(out_.slots.size()) - search.first_slot;
-    if (search.slots == 1) return add_short(values, search);
+    if (search.slots == 1 && !std::ranges::any_of(values, before_is_infinite)) return add_short(values, search);
     add_table(values, search);
     out_.searches.push_back(search);
   }
@@ -183,18 +188,20 @@ class Ranker {
     out_.shorts.push_back(to);
   }
 
-  // A full search tree: the node `at` of `level` holds, in the order of all, the threshold in the middle of its part.
+  // A full search tree: the node `at` of `level` holds, in the order of all, the threshold in the middle of its part;
+  // as RankView::heaps has it.
   void add_heap(const std::vector<double>& thresholds, ShortSearch& to) {
     to.levels = 4;  // one block
     while ((size_t{1} << to.levels) <= thresholds.size()) ++to.levels;
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
     to.heap = static_cast<uint32_t>(out_.heaps.size());
+    out_.heaps.push_back(kInfinity);  // the first of a block's 16, and never come to
     for (uint32_t level = 0; level < to.levels; ++level) {
       for (size_t at = 0; at < (size_t{1} << level); ++at) {
         const size_t place = ((2 * at + 1) << (to.levels - 1 - level)) - 1;
-        out_.heaps.push_back(place < thresholds.size() ? narrowed(thresholds[place])
-                                                       : std::numeric_limits<float>::quiet_NaN());
+        out_.heaps.push_back(place < thresholds.size() ? std::nextafter(narrowed(thresholds[place]), -kInfinity) + 0.0F
+                                                       : kInfinity);
       }
-      if (level == 3) out_.heaps.push_back(std::numeric_limits<float>::quiet_NaN());  // 15 of a block's 16
     }
   }
 

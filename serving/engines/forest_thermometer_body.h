@@ -8,13 +8,14 @@ namespace {
 
 // The planes of a slot are a thermometer: the one of threshold j says "rank > j". Those of a rank's two lowest bits are
 // three; each two bits more make four times as many and three: in quarter q of the new ones, the upper bits are q, and
-// the old ones decide.
+// the old ones decide. Behind the old planes lies one of nobody.
 template <class Set>
 CLOPS_INLINE void widen(const typename Set::Bits* old, uint32_t olds, typename Set::Bits low, typename Set::Bits high,
                         uint32_t count, uint8_t* to) {
   using Bits = typename Set::Bits;
   constexpr size_t kBytes = Set::kRows / 8;
   const uint32_t step = olds + 1;
+  if constexpr (Set::kSide > 1) return Set::widen(old, step, low, high, count, to);
   const Bits between[3] = {Set::or_(low, high), high, Set::and_(low, high)};
   for (uint32_t i = 0; i < 3; ++i)
     if (i * step + olds < count) Set::store(to + (i * step + olds) * kBytes, between[i]);
@@ -40,16 +41,18 @@ CLOPS_INLINE void thermometer_of(const typename Set::Bits* ranks, uint32_t count
   Bits bit[bits], beyond = Set::none();
   for (uint32_t b = bits; b < 8; ++b) beyond = Set::or_(beyond, ranks[b]);
   for (uint32_t b = 0; b < bits; ++b) bit[b] = Set::or_(ranks[b], beyond);
-  const Bits one[3] = {Set::or_(bit[0], bit[1]), bit[1], Set::and_(bit[0], bit[1])};
+  const Bits one[4] = {Set::or_(bit[0], bit[1]), bit[1], Set::and_(bit[0], bit[1]), Set::none()};
   if constexpr (bits == 2) {
     for (uint32_t j = 0; j < count; ++j) Set::store(to + j * sizeof(Bits), one[j]);
   } else if constexpr (bits == 4) {
     widen<Set>(one, 3, bit[2], bit[3], count, to);
   } else {
-    Bits two[15];
+    Bits two[16];
+    two[15] = Set::none();
     widen<Set>(one, 3, bit[2], bit[3], 15, reinterpret_cast<uint8_t*>(two));
     if constexpr (bits == 6) return widen<Set>(two, 15, bit[4], bit[5], count, to);
-    Bits three[63];
+    Bits three[64];
+    three[63] = Set::none();
     widen<Set>(two, 15, bit[4], bit[5], 63, reinterpret_cast<uint8_t*>(three));
     widen<Set>(three, 63, bit[bits - 2], bit[bits - 1], count, to);
   }
@@ -63,12 +66,14 @@ CLOPS_INLINE void thermometer(const typename Set::Bits* ranks, uint32_t count, u
   thermometer_of<Set, 8>(ranks, count, to);
 }
 
-template <class Set>
+// `straight`: planes of such slots are there already.
+template <class Set, bool straight = false>
 __attribute__((noinline)) void make_planes(const PlaneView& view, const int8_t* columns, uint8_t* planes) {
   using Bits = typename Set::Bits;
   constexpr uint32_t kBlocks = Set::kRows / kBlock;
   for (uint32_t s = 0; s < view.slot_count; ++s) {
     const PlaneSlot& slot = view.slots[s];
+    if (straight && slot.straight) continue;
     alignas(64) uint64_t words[8][kBlocks];
     for (uint32_t block = 0; block < kBlocks; ++block)
       Set::rank_bits(columns + size_t{block} * view.column_bytes + slot.column, &words[0][block], kBlocks);

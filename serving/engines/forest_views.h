@@ -62,8 +62,9 @@ struct RankView {
   uint32_t short_count = 0, search_count = 0, category_count = 0, features = 0;
   const Slot* slots = nullptr;
   const float* narrow = nullptr;  // thresholds for float32 rows: the least float32 that is not below each
-  // ShortSearches' for float32 rows, in blocks of 16: levels 0 to 3 (one block, 15 of it), then each level's; NaN at
-  // the end of the order.
+  // ShortSearches' for float32 rows, in blocks of 16: levels 0 to 3 (one block, from its second on), then each level's.
+  // In a threshold's place stands the float32 before it, zero always as +0, so that `x >= threshold` is the sign of
+  // `before - x`, also of infinities; at the end of the order +infinity, of which only +infinity is right.
   const float* heaps = nullptr;
   const double* wide = nullptr;  // for float64 rows, where the model compares in float64
   const uint16_t* class_of = nullptr;
@@ -140,6 +141,7 @@ struct MaskView {
 inline constexpr uint32_t kPlaneRows = 512;
 struct PlaneSlot {
   uint32_t column = 0, first = 0, count = 0;  // column: of ranks, in bytes; its planes
+  bool straight = false;                      // a ShortSearch's, with so few thresholds that rows need no rank first
 };
 struct PlaneSet {
   uint32_t column = 0, set = 0;  // in bytes, of ranks and of the set pool
@@ -160,6 +162,7 @@ struct PlaneTree {
   uint32_t output = 0;
   bool full = false;
 };
+inline constexpr uint32_t kFewFloats = 64, kFewDoubles = 32;  // leaves of a tree
 struct PlaneView {
   const PlaneSlot* slots = nullptr;
   const PlaneSet* plane_sets = nullptr;
@@ -171,8 +174,11 @@ struct PlaneView {
   // right, and a row's number is turned from that of the first leaf to that of the right side's first one wherever it
   // goes right.
   const uint16_t* turns = nullptr;
-  // Of leaves; for kernels that look them up byte by byte: a tree's bytes by place in a value, 64, 128 or 256 of each.
+  // Of leaves; for kernels that look them up in registers: in parts by place in a value, as many of each part as the
+  // tree has room for. The parts are bytes (room 64, 128 or 256), or with `few` leaves in all trees halves (room 64) or
+  // whole words of 32 bits (room 16 or 32).
   const void* values = nullptr;
+  bool few = false;
   uint32_t slot_count = 0, set_count = 0, set_first = 0;  // set_first: the first one's plane
   uint32_t tree_count = 0, outputs = 1;
   uint32_t column_bytes = 0;  // of a block

@@ -156,6 +156,32 @@ TEST(Forest, small_models_are_summed_directly) {
   }
 }
 
+// Planes of 512, 256 and 128 rows; leaves that are looked up as words, as halves of words, as bytes; slots of so few
+// thresholds that rows are compared with them, and others, with missing values of both sides.
+TEST(Forest, planes_hold_for_every_width_and_every_way_to_look_up) {
+  for (const uint32_t leaves : {4U, 16U, 32U, 64U, 200U})
+    for (const Number sums : {Number::Float32, Number::Float64})
+      for (const uint32_t values : {6U, 60U, 4000U}) {
+        SCOPED_TRACE(std::to_string(leaves) + " leaves, " + std::to_string(values) + " values");
+        ForestShape shape{.features = 20, .trees = 12, .leaves_max = leaves};
+        shape.sums = sums;
+        shape.values = values;
+        shape.zeros_in_ten = leaves == 16 ? 5 : 0;
+        ForestMaker maker(leaves + values, shape);
+        const Ensemble model = maker.model();
+        const auto rows = maker.rows<float>(512 + 256 + 100, model);
+        for (const ForestOptions& options : test::kinds()) {
+          if (options.batch != ForestOptions::Batch::Planes) continue;
+          SCOPED_TRACE(test::name(options));
+          const auto forest = Forest::make(model, options);
+          ASSERT_TRUE(forest) << forest.error().message;
+          expect_equal<float, float>(*forest, model, rows);
+          const std::vector<float> some(rows.begin(), rows.begin() + ptrdiff_t{700} * 20);
+          expect_equal<float, double>(*forest, model, some);
+        }
+      }
+}
+
 // Where each kernel's numbers run out: leaves of a byte and of a word of bits, thresholds of a slot, slots of a
 // look-up.
 TEST(Forest, kernels_hold_at_their_limits) {
