@@ -16,7 +16,10 @@ Status write_status(op::Context& context, const ResourceType& type, const Object
 }
 
 Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner) {
-  const auto live = context.client.get(type, {owner.ns, owner.name});
+  return judge_owner(context.client.get(type, {owner.ns, owner.name}), type, owner);
+}
+
+Status judge_owner(const Result<Json>& live, const ResourceType& type, const ObjectMeta& owner) {
   if (!live && live.error().code != Code::NotFound) return std::unexpected(live.error());
   if (live) {
     const ObjectMeta meta = kube::decode_meta(*live);
@@ -42,8 +45,8 @@ Status create_children(op::Context& context, const std::vector<WantedChild>& wan
     // An apply makes what is not there and cannot be told to do only that: one that arrives late would overwrite the
     // serving.json or the key of the next leader. Whoever creates is told AlreadyExists. (The other children are
     // applied from the first write on, so that fields left out later go; they say nothing that cannot be applied
-    // again.)
-    const bool only_create = child.type == kConfigMaps || child.type == kSecrets;
+    // again. A Service leaves nothing out later, and is what must be there first: a creation is done sooner.)
+    const bool only_create = child.type == kConfigMaps || child.type == kSecrets || child.type == kServices;
     calls.push_back(only_create ? kube::create_call(child.type, child.object, kFieldManager)
                                 : kube::apply_call(child.type, child.object, kAsManager));
   }

@@ -14,6 +14,7 @@ namespace clops::controllers {
 // a cache that is behind may still show an owner that is gone, whose children the garbage collector takes as fast as
 // they are made.
 [[nodiscard]] Status owner_still_there(op::Context& context, const ResourceType& type, const ObjectMeta& owner);
+[[nodiscard]] Status judge_owner(const Result<Json>& live, const ResourceType& type, const ObjectMeta& owner);
 // Those that are not there yet, all in one round: a new deployment's pods start a few round trips earlier, and what
 // they need is there long before them. The first error in their order; the others may have been made.
 [[nodiscard]] Status create_children(op::Context& context, const std::vector<WantedChild>& wanted);

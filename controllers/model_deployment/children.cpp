@@ -174,6 +174,7 @@ std::vector<WantedChild> render(const crds::ModelDeployment& object, const Child
   map["data"] = {{kConfigKey, crds::encode(inputs.config)}};
   out.push_back(seal(kConfigMaps, std::move(map)));
   out.push_back(deployment(object, inputs.claims, options));
+  if (!inputs.budget) return out;
 
   Json budget = frame_of(kBudgets, object.meta.name, object);
   budget["spec"] = {{"maxUnavailable", 1},

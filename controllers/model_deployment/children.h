@@ -28,6 +28,7 @@ struct ChildInputs {
   // them from the first ready one on: kube-proxy writes what it hears at once, but then hears of nothing for a second
   // (minSyncPeriod), and pods that come and are not ready yet would be what it hears of.
   bool service_selects = true;
+  bool budget = true;  // of disruptions: once somebody may be served, so that it is not in the first pod's way
 };
 // In the order in which they are applied: the Service, then what pods mount, then the pods. The push key's Secret is
 // not among them.

@@ -123,19 +123,25 @@ std::set<std::string> claims_of(const Observed& observed, const crds::ServingCon
   return claims;
 }
 
-// From the first ready pod on, whatever comes after: see ChildInputs.
 bool service_selects(const Observed& observed) {
   const LiveChild* service = find(observed.children, kServices, observed.object.meta.name);
-  if (service && find_path(service->body, {"spec", "selector"})) return true;
+  return service && find_path(service->body, {"spec", "selector"});
+}
+
+bool any_ready(const Observed& observed) {
   return std::ranges::any_of(observed.pods, [](const ServingPod& pod) { return pod.ready && !pod.deleting; });
 }
 
 ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& config, const Options& options) {
   ChildrenPlan out;
   const ObjectMeta& owner = observed.object.meta;
-  std::vector<WantedChild> wanted = render(
-      observed.object,
-      {.config = config, .claims = claims_of(observed, config), .service_selects = service_selects(observed)}, options);
+  const bool selects = service_selects(observed);
+  std::vector<WantedChild> wanted = render(observed.object,
+                                           {.config = config,
+                                            .claims = claims_of(observed, config),
+                                            .service_selects = selects || any_ready(observed),
+                                            .budget = selects},
+                                           options);
   const std::string secret = secret_name(observed.object);
   const LiveChild* key = find(observed.children, kSecrets, secret);
   if (ours_or_free(key, owner, out.trouble)) {

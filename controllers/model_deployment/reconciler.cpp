@@ -97,36 +97,22 @@ Observed observe(crds::ModelDeployment object, const op::Cache& cache, const Pod
   return out;
 }
 
-// Refused for what it says, not for when it came: telling people helps, trying at once again does not.
-bool is_refusal(const Error& error) {
-  return error.code == Code::InvalidArgument || error.code == Code::PermissionDenied ||
-         error.code == Code::Unsupported || error.code == Code::TooLarge;
-}
-
 // The cache holds only what carries our label. Before the first write of a name, whoever else may have it is asked for.
-// The Service is made with the same round trip, once it is known that its owner is there: from it on, every node's
-// proxy takes a second to the next thing it hears. A name that is taken is answered so. By itself it leads nowhere.
 Result<bool> look_for_others(Observed& observed, const Plan& next, op::Context& context) {
   const ObjectMeta& meta = observed.object.meta;
-  std::vector<kube::Call> calls;
   std::vector<std::pair<ResourceType, ObjectKey>> names;
-  const auto ask = [&](const ResourceType& type, const std::string& name, const Json* made_at_once) {
-    if (has(observed.children, type, name)) return;
-    names.push_back({type, {meta.ns, name}});
-    calls.push_back(made_at_once ? kube::create_call(type, *made_at_once, kFieldManager)
-                                 : kube::get_call(type, names.back().second));
-  };
-  if (next.create_push_key) ask(kSecrets, secret_name(observed.object), nullptr);
+  if (next.create_push_key) names.push_back({kSecrets, {meta.ns, secret_name(observed.object)}});
   for (const auto& child : next.apply)
-    ask(child.type, string_at(child.object, {"metadata", "name"}), child.type == kServices ? &child.object : nullptr);
+    names.push_back({child.type, {meta.ns, string_at(child.object, {"metadata", "name"})}});
+  std::erase_if(names, [&](const auto& name) { return has(observed.children, name.first, name.second.name); });
   if (names.empty()) return false;
-  CLOPS_TRY(owner_still_there(context, crds::kModelDeploymentType, meta));
-  std::vector<Result<Json>> answers = context.client.objects_of_all(calls);
+  names.push_back({crds::kModelDeploymentType, {meta.ns, meta.name}});
+  std::vector<Result<Json>> answers = context.client.get_all(names);
+  CLOPS_TRY(judge_owner(answers.back(), crds::kModelDeploymentType, meta));
   bool found = false;
-  for (size_t i = 0; i < names.size(); ++i) {
+  for (size_t i = 0; i + 1 < names.size(); ++i) {
     Result<Json>& live = answers[i];
-    if (!live && live.error().code == Code::AlreadyExists) live = context.client.get(names[i].first, names[i].second);
-    if (!live && (live.error().code == Code::NotFound || is_refusal(live.error()))) continue;  // the write will say so
+    if (!live && live.error().code == Code::NotFound) continue;
     if (!live) return std::unexpected(live.error());
     observed.children.push_back({names[i].first, kube::decode_meta(*live), std::move(*live)});
     found = true;
@@ -140,6 +126,12 @@ const ObjectMeta* live_meta(const Observed& observed, const WantedChild& wanted)
       return &child.meta;
   }
   return nullptr;
+}
+
+// Refused for what it says, not for when it came: telling people helps, trying at once again does not.
+bool is_refusal(const Error& error) {
+  return error.code == Code::InvalidArgument || error.code == Code::PermissionDenied ||
+         error.code == Code::Unsupported || error.code == Code::TooLarge;
 }
 
 }  // namespace

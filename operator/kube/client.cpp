@@ -172,15 +172,21 @@ class HttpKubeClient final : public Client {
 
 }  // namespace
 
+namespace {
+
 Call get_call(const ResourceType& type, const ObjectKey& key) {
   return {.verb = Verb::Get, .type = type, .key = key, .subresource = "", .query = {}, .content_type = "", .body = ""};
 }
+
+}  // namespace
 
 Result<Json> Client::get(const ResourceType& type, const ObjectKey& key) {
   return as_object(call(get_call(type, key)));
 }
 
-std::vector<Result<Json>> Client::objects_of_all(std::span<const Call> calls) {
+std::vector<Result<Json>> Client::get_all(std::span<const std::pair<ResourceType, ObjectKey>> names) {
+  std::vector<Call> calls;
+  for (const auto& [type, key] : names) calls.push_back(get_call(type, key));
   std::vector<Result<Json>> out;
   for (auto& answer : call_all(calls)) out.push_back(as_object(std::move(answer)));
   return out;

@@ -84,7 +84,6 @@ struct LogOptions {
   bool previous = false;
 };
 
-[[nodiscard]] Call get_call(const ResourceType& type, const ObjectKey& key);
 [[nodiscard]] Call list_call(const ResourceType& type, const std::string& ns, const ListOptions& options);
 [[nodiscard]] Call create_call(const ResourceType& type, const Json& object, const std::string& field_manager);
 [[nodiscard]] Call apply_call(const ResourceType& type, const Json& object, const ApplyOptions& options);
@@ -94,6 +93,8 @@ class Client {
   virtual ~Client() = default;
 
   [[nodiscard]] Result<Json> get(const ResourceType& type, const ObjectKey& key);
+  // Several at once; the answers in the order of the names.
+  [[nodiscard]] std::vector<Result<Json>> get_all(std::span<const std::pair<ResourceType, ObjectKey>> names);
   [[nodiscard]] Result<ListPage> list(const ResourceType& type, const std::string& ns, const ListOptions& options = {});
   [[nodiscard]] Result<Json> create(const ResourceType& type, const Json& object,
                                     const std::string& field_manager = "");
@@ -109,7 +110,6 @@ class Client {
   // What the verbs above are made of: the answer's body, or its error.
   [[nodiscard]] virtual Result<std::string> call(const Call& call) = 0;
   // Calls that do not depend on each other, side by side where that is possible; the answers in the order of the calls.
-  [[nodiscard]] std::vector<Result<Json>> objects_of_all(std::span<const Call> calls);
   [[nodiscard]] virtual std::vector<Result<std::string>> call_all(std::span<const Call> calls) {
     std::vector<Result<std::string>> answers;
     for (const Call& each : calls) answers.push_back(call(each));
