@@ -204,7 +204,7 @@ case_users_get_the_kinds_with_view_edit_and_admin() {
 }
 
 children_there() {
-  there deployment/$1 service/$1 pdb/$1 configmap/$1-serving secret/$1-push serviceaccount/$1-serving -n models
+  there deployment/$1 service/$1 configmap/$1-serving secret/$1-push serviceaccount/$1-serving -n models
 }
 case_the_operator_reconciles_the_samples() {
   start_operator clops-system
@@ -227,6 +227,15 @@ case_the_operator_reconciles_the_samples() {
   until_true 15 children_there churn
   serving_pods() { [ "$(kubectl get pods -n models -l app.kubernetes.io/name=clops-server -o name | wc -l)" = 4 ]; }
   until_true 15 serving_pods
+  refuse there pdb/breast-cancer -n models
+  # No node runs them here. Of a pod that is ready the operator makes more: what leads to it, and what keeps it.
+  local pod
+  for pod in $(kubectl get pods -n models -l app.kubernetes.io/name=clops-server -o name); do
+    k patch "$pod" -n models --subresource=status --type=merge -p '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}'
+  done
+  until_true 15 there pdb/breast-cancer pdb/diabetes pdb/wine pdb/churn -n models
+  selects() { kubectl get service breast-cancer -n models -o json | jq -e '.spec.selector["clops.dev/model-deployment"] == "breast-cancer"'; }
+  until_true 15 selects
   note_health
 }
 
@@ -269,7 +278,6 @@ granted() { kubectl get "$@" -o json | jq -r '(.items // [.])[].rules[] | .verbs
 explained() {
   sed 's/ *#.*//' <<'LIST' | sort
 create serviceaccounts                          # server-side apply is a PATCH in the log; making what is not there takes create
-create services                                 # as above
 create apps/deployments                         # as above
 create policy/poddisruptionbudgets              # as above
 update clops.dev/modelversions/finalizers       # asked by the admission OwnerReferencesPermissionEnforcement, which is on here
