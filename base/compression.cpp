@@ -7,6 +7,8 @@
 #include <array>
 #include <limits>
 
+#include "base/http.h"
+
 namespace clops {
 namespace {
 
@@ -56,9 +58,8 @@ std::optional<Coding> coding_from(std::string_view name) {
                                                   {"x-gzip", Coding::Gzip},
                                                   {"deflate", Coding::Deflate},
                                                   {"zstd", Coding::Zstd}}};
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
   for (const Name& known : kNames)
-    if (std::ranges::equal(name, known.text, {}, lower)) return known.coding;
+    if (std::ranges::equal(name, known.text, {}, ascii_lower)) return known.coding;
   return std::nullopt;
 }
 

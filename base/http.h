@@ -9,6 +9,11 @@
 
 namespace clops {
 
+// HTTP's names (of header fields, of codings) are the same in either case.
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
 struct Headers {
   std::vector<std::pair<std::string, std::string>> items;  // in order; names compare without case
   [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;

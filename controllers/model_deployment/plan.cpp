@@ -128,10 +128,6 @@ bool service_selects(const Observed& observed) {
   return service && find_path(service->body, {"spec", "selector"});
 }
 
-bool any_ready(const Observed& observed) {
-  return std::ranges::any_of(observed.pods, [](const ServingPod& pod) { return pod.ready && !pod.deleting; });
-}
-
 ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& config, const Options& options) {
   ChildrenPlan out;
   const ObjectMeta& owner = observed.object.meta;
@@ -139,7 +135,7 @@ ChildrenPlan plan_children(const Observed& observed, const crds::ServingConfig& 
   std::vector<WantedChild> wanted = render(observed.object,
                                            {.config = config,
                                             .claims = claims_of(observed, config),
-                                            .service_selects = selects || any_ready(observed),
+                                            .service_selects = selects || any_ready(observed.pods),
                                             .budget = selects},
                                            options);
   const std::string secret = secret_name(observed.object);
@@ -315,6 +311,10 @@ ConfigId id_of(const crds::ServingConfig& config) {
 bool follows(const ServingPod& pod, const ConfigId& config) {
   return pod.state && pod.state->generation == config.generation &&
          (pod.state->content.empty() || pod.state->content == config.content);
+}
+
+bool any_ready(const std::vector<ServingPod>& pods) {
+  return std::ranges::any_of(pods, [](const ServingPod& pod) { return pod.ready && !pod.deleting; });
 }
 
 bool acknowledged(const std::vector<ServingPod>& pods, const ConfigId& config) {

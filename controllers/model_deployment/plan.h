@@ -109,6 +109,7 @@ struct ConfigId {
 [[nodiscard]] ConfigId id_of(const crds::ServingConfig& config);
 // What the pod last said of itself is about this configuration. A server of an older version names no content.
 [[nodiscard]] bool follows(const ServingPod& pod, const ConfigId& config);
+[[nodiscard]] bool any_ready(const std::vector<ServingPod>& pods);
 // Every ready pod follows it, and there is one.
 [[nodiscard]] bool acknowledged(const std::vector<ServingPod>& pods, const ConfigId& config);
 [[nodiscard]] crds::ScalingStatus scaling_decision(const crds::ScalingStatus& before,

@@ -51,8 +51,7 @@ Endpoint endpoint_of(const Observed& observed, EndpointCheck& check) {
   const ObjectKey key{object.meta.ns, object.meta.name};
   // Who has no certificate gets no answer, through the Service or not: the pods are believed.
   const bool unheard = needs_client_certificate(object.spec);
-  const bool any_ready = std::ranges::any_of(observed.pods, [](const auto& pod) { return pod.ready && !pod.deleting; });
-  if (unheard || !any_ready || crds::is_true(object.status.conditions, crds::kReady)) {
+  if (unheard || !any_ready(observed.pods) || crds::is_true(object.status.conditions, crds::kReady)) {
     check.forget(key);
     return Endpoint::Answers;
   }

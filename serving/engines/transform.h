@@ -10,12 +10,17 @@
 
 namespace clops::serving {
 
+// 1 / (1 + sigmoid_power) is the sigmoid.
+template <class Sum>
+Sum sigmoid_power(Sum x, double scale) {
+  if constexpr (sizeof(Sum) == 4)
+    return std::exp(std::min(-x, 88.7F));  // XGBoost: e^88.7 is the last that float32 holds
+  else
+    return std::exp(-scale * x);  // LightGBM; scikit-learn (scipy's expit) with a scale of 1
+}
 template <class Sum>
 Sum sigmoid(Sum x, double scale) {
-  if constexpr (sizeof(Sum) == 4)
-    return 1.0F / (std::exp(std::min(-x, 88.7F)) + 1.0F);  // XGBoost: e^88.7 is the last that float32 holds
-  else
-    return 1.0 / (1.0 + std::exp(-scale * x));  // LightGBM; scikit-learn (scipy's expit) with a scale of 1
+  return Sum{1} / (Sum{1} + sigmoid_power(x, scale));
 }
 
 // Of rows side by side.
@@ -27,16 +32,8 @@ void sigmoids(Sum* x, uint32_t count, double scale) {
     const uint32_t some = std::min(kSide, count - first);
     std::copy_n(x + first, some, each);
     std::fill(each + some, each + kSide, Sum{0});
-    for (Sum& e : each)
-      if constexpr (sizeof(Sum) == 4)
-        e = std::exp(std::min(-e, 88.7F));
-      else
-        e = std::exp(-scale * e);
-    for (Sum& e : each)
-      if constexpr (sizeof(Sum) == 4)
-        e = 1.0F / (e + 1.0F);
-      else
-        e = 1.0 / (1.0 + e);
+    for (Sum& e : each) e = sigmoid_power(e, scale);
+    for (Sum& e : each) e = Sum{1} / (Sum{1} + e);
     std::copy_n(each, some, x + first);
   }
 }

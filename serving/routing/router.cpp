@@ -2,18 +2,15 @@
 
 #include <algorithm>
 
+#include "base/http.h"
 #include "serving/routing/hash.h"
 
 namespace clops::serving {
 namespace {
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
+  std::ranges::transform(out, out.begin(), ascii_lower);
   return out;
 }
 
@@ -52,7 +49,7 @@ uint32_t bucket_of(std::string_view salt, std::string_view key) {
 
 bool same_header_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return lower(x) == lower(y); });
+         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 Result<Router> Router::make(const crds::ServingModel& model) {

@@ -8,12 +8,6 @@ namespace {
 
 using crds::ConditionStatus;
 
-World converged() {
-  World world;
-  EXPECT_GE(world.settle(), 0);
-  return world;
-}
-
 bool service_selects(World& world) {
   const LiveChild* service = world.child(kServices);
   return service && find_path(service->body, {"spec", "selector", kDeploymentLabel});
@@ -43,14 +37,8 @@ TEST(ModelDeploymentChildren, the_service_is_there_first_and_selects_from_the_fi
 TEST(ModelDeploymentChildren, a_pod_that_is_going_makes_no_service_select) {
   World world;
   world.reconcile();
-  world.seen.pods.push_back({.name = "old",
-                             .instance = "old/0",
-                             .ip = "10.1.0.1",
-                             .ready = true,
-                             .deleting = true,
-                             .trouble = "",
-                             .state = {},
-                             .hint = {}});
+  ServingPod& old = world.seen.pods.emplace_back();
+  old.ready = old.deleting = true;
   world.reconcile();
   EXPECT_FALSE(service_selects(world));
 }
@@ -70,7 +58,8 @@ TEST(ModelDeploymentChildren, a_taken_name_is_left_alone) {
 }
 
 TEST(ModelDeploymentChildren, a_former_deployments_children_are_waited_for) {
-  World world = converged();
+  World world;
+  ASSERT_GE(world.settle(), 0);
   world.seen.object.meta.uid = "second-life";
   world.seen.object.status = {};
   world.seen.pods.clear();
