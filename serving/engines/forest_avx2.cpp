@@ -168,15 +168,17 @@ template <uint32_t rows>
 struct PlaneBits : PlaneSetOf<rows> {
   using Bits = typename PlaneSetOf<rows>::Bits;
   using Vector = typename VectorOf<rows>::Type;
-  static CLOPS_INLINE void rank_bits(const int8_t* column, uint64_t* words, uint32_t stride) {
+  static CLOPS_INLINE void rank_bits(const int8_t* column, size_t column_bytes, Bits* bits) {
+    constexpr uint32_t kHalves = rows / 32;
     const __m256i sign = _mm256_set1_epi8(-128);
-    __m256i low = _mm256_xor_si256(Isa::load(column), sign), high = _mm256_xor_si256(Isa::load(column + 32), sign);
-    for (uint32_t b = 8; b-- > 0;) {
-      words[size_t{b} * stride] = static_cast<uint32_t>(_mm256_movemask_epi8(low)) |
-                                  uint64_t{static_cast<uint32_t>(_mm256_movemask_epi8(high))} << 32;
-      low = _mm256_add_epi8(low, low);
-      high = _mm256_add_epi8(high, high);
+    uint32_t halves[8][kHalves];
+    for (uint32_t half = 0; half < kHalves; ++half) {
+      __m256i ranks = _mm256_xor_si256(Isa::load(column + half / 2 * column_bytes + size_t{32} * (half % 2)), sign);
+#pragma GCC unroll 8
+      for (uint32_t b = 0; b < 8; ++b, ranks = _mm256_add_epi8(ranks, ranks))
+        halves[7 - b][half] = static_cast<uint32_t>(_mm256_movemask_epi8(ranks));
     }
+    for (uint32_t b = 0; b < 8; ++b) __builtin_memcpy(bits + b, halves[b], sizeof(Bits));
   }
   static CLOPS_INLINE uint64_t outside(const uint8_t* set, const int8_t* high, const int8_t* bit) {
     const auto half = [&](uint32_t first) {
@@ -188,17 +190,21 @@ struct PlaneBits : PlaneSetOf<rows> {
   // Bytes of eight planes side by side, each eight of them turned.
   static CLOPS_INLINE void number(const Bits* bits, uint8_t* numbers) {
     Vector pairs[8], fours[8];  // pairs: of planes 2 i and 2 i + 1, low halves, then high ones
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < 4; ++i) {
       const auto a = reinterpret_cast<Vector>(bits[size_t{2} * i]),
                  b = reinterpret_cast<Vector>(bits[size_t{2} * i + 1]);
       pairs[i] = low_bytes(a, b);
       pairs[4 + i] = high_bytes(a, b);
     }
+#pragma GCC unroll 2
     for (uint32_t half = 0; half < 8; half += 4)
+#pragma GCC unroll 2
       for (uint32_t i = 0; i < 2; ++i) {
         fours[half + i] = low_pairs(pairs[half + 2 * i], pairs[half + 2 * i + 1]);
         fours[half + 2 + i] = high_pairs(pairs[half + 2 * i], pairs[half + 2 * i + 1]);
       }
+#pragma GCC unroll 4
     for (uint32_t i = 0; i < 8; i += 2) {
       put(turned(reinterpret_cast<Bits>(low_fours(fours[i], fours[i + 1]))), i, numbers);
       put(turned(reinterpret_cast<Bits>(high_fours(fours[i], fours[i + 1]))), i + 1, numbers);

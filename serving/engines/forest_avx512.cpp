@@ -10,6 +10,7 @@
 #include "serving/engines/forest_masks_body.h"
 #include "serving/engines/forest_planes_avx512.h"
 #include "serving/engines/forest_rank_avx512.h"
+#include "serving/engines/forest_sigmoid_avx512.h"
 
 namespace clops::serving::forest {
 namespace {
@@ -257,6 +258,8 @@ bool fill_avx512(Kernels& kernels) {
   fill_planes<PlaneBits, 512>(kernels);
   kernels.row_planes[kFloatSums] = row_planes<float>;
   kernels.row_planes[kDoubleSums] = row_planes<double>;
+  kernels.exp = vector_exp;
+  kernels.sigmoid = vector_sigmoid;
   kernels.bytewise_values = true;
   return true;
 }

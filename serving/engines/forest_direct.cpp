@@ -107,9 +107,9 @@ class DirectMaker {
       const Run& run = runs_[at];
       const Asked& asked = asked_[run.slot];
       if (at % 16 == 0) {  // the longest of its vector
-        out_.levels[at / 16] = run.count;
+        out_.levels[at / 16] = run.count + run.count % 2;
         level_at_ = out_.thresholds.size();
-        out_.thresholds.resize(level_at_ + size_t{16} * run.count, std::numeric_limits<float>::quiet_NaN());
+        out_.thresholds.resize(level_at_ + size_t{16} * out_.levels[at / 16], std::numeric_limits<float>::quiet_NaN());
       }
       out_.features_of[at] = asked.feature;
       for (uint32_t i = 0; i < run.count; ++i) {

@@ -43,9 +43,12 @@ struct Direct {
     for (uint32_t v = 0; v < 4; ++v) {
       const __m512 x = numbers.pick(_mm512_load_si512(view.features_of + size_t{16} * v));
       __m512i rank = _mm512_setzero_si512();
-      for (uint32_t level = 0; level < view.levels[v]; ++level, thresholds += 16)
-        rank = _mm512_mask_add_epi32(rank, _mm512_cmp_ps_mask(_mm512_load_ps(thresholds), x, _CMP_LE_OQ), rank,
-                                     _mm512_set1_epi32(1));
+      const __m512i less = _mm512_set1_epi32(-1);
+      for (const float* const end = thresholds + size_t{16} * view.levels[v]; thresholds != end; thresholds += 32) {
+        rank = _mm512_mask_sub_epi32(rank, _mm512_cmp_ps_mask(x, _mm512_load_ps(thresholds), _CMP_GE_OQ), rank, less);
+        rank =
+            _mm512_mask_sub_epi32(rank, _mm512_cmp_ps_mask(x, _mm512_load_ps(thresholds + 16), _CMP_GE_OQ), rank, less);
+      }
       rank = _mm512_mask_loadu_epi32(rank, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), view.missing + size_t{16} * v);
       ranks[v] = _mm512_cvtepi32_epi8(rank);
     }
@@ -69,7 +72,10 @@ struct Direct {
 
   static CLOPS_INLINE __m512i leaves_of_words(const DirectGroup& group, const int8_t* step, __m512i ranks) {
     __m512i low = _mm512_set1_epi8(-1), high = low;
-    for (uint32_t i = 0; i < group.steps; ++i, step += 256) {
+    const uint32_t steps = group.steps;
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < 15; ++i, step += 256) {
+      if (i == steps) break;
       const __mmask64 clears = right(step, ranks);
       low = _mm512_andnot_si512(_mm512_maskz_loadu_epi16(static_cast<__mmask32>(clears), step + 128), low);
       high = _mm512_andnot_si512(_mm512_maskz_loadu_epi16(static_cast<__mmask32>(clears >> 32), step + 192), high);
@@ -83,8 +89,12 @@ struct Direct {
 
   static CLOPS_INLINE __m512i leaves_of_bytes(const DirectGroup& group, const int8_t* step, __m512i ranks) {
     __m512i open = _mm512_set1_epi8(-1);
-    for (uint32_t i = 0; i < group.steps; ++i, step += 192)
+    const uint32_t steps = group.steps;
+#pragma GCC unroll 8
+    for (uint32_t i = 0; i < 7; ++i, step += 192) {
+      if (i == steps) break;
       open = _mm512_andnot_si512(_mm512_maskz_loadu_epi8(right(step, ranks), step + 128), open);
+    }
     return first_of_bytes(open);
   }
 
@@ -94,9 +104,15 @@ struct Direct {
     _mm512_store_si512(leaves, numbers);
     const float* values = view.values + group.values_at;
     Sink local = sink;
+    // Few instructions, so that much of what comes behind fits into the processor's window beside the chain: of a tree
+    // one that loads the leaf's number and one that adds.
+    constexpr uint32_t kRun = 8;
+    uint32_t i = 0;
+    for (; i + kRun <= group.trees; i += kRun, values += kRun * bits)
 #pragma GCC unroll 8
-    for (uint32_t i = 0; i < group.trees; ++i)
-      local.add(view.trees, group.tree_first + i, values[size_t{i} * bits + leaves[i]]);
+      for (uint32_t j = 0; j < kRun; ++j)
+        local.add(view.trees, group.tree_first + i + j, (values + j * bits)[leaves[i + j]]);
+    for (; i < group.trees; ++i, values += bits) local.add(view.trees, group.tree_first + i, values[leaves[i]]);
     sink = local;
   }
 

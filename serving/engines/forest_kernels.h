@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "serving/engines/forest_views.h"
+#include "serving/engines/vector_exp.h"
 
 namespace clops::serving::forest {
 
@@ -51,6 +52,8 @@ struct Kernels {
   using RowPlanes = void (*)(const RankView& ranks, const PlaneView& view, const float* rows, uint32_t count,
                              size_t ahead, int8_t* columns, uint8_t* planes, void* sums);
   RowPlanes row_planes[kLeaves] = {};
+  // Of any numbers, see vector_exp.h; null: this set has none.
+  VectorExp exp = nullptr, sigmoid = nullptr;
   bool bytewise_values = false;  // `planes` looks values up byte by byte
 };
 

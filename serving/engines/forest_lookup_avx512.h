@@ -23,46 +23,84 @@ CLOPS_INLINE __m512i byte_of(const uint8_t* table, __m512i number) {
   }
 }
 
-CLOPS_INLINE void add_to(float* sums, __m512i values) {
-  _mm512_storeu_ps(sums, _mm512_add_ps(_mm512_loadu_ps(sums), _mm512_castsi512_ps(values)));
-}
-CLOPS_INLINE void add_to(double* sums, __m512i values) {
-  _mm512_storeu_pd(sums, _mm512_add_pd(_mm512_loadu_pd(sums), _mm512_castsi512_pd(values)));
-}
+// Where values go: a vector of them at a time, numbered. To sums in memory, or to sums that stay in registers for many
+// trees: of so many rows that there are registers for all of them.
+constexpr uint32_t kSumVectors = 16;
+template <uint32_t rows, class Value, bool fit = rows * sizeof(Value) / 64 <= kSumVectors>
+struct Sums {
+  Value* sums;
+  explicit CLOPS_INLINE Sums(Value* to) : sums(to) {}
+  CLOPS_INLINE void add(uint32_t vector, __m512i values) {
+    if constexpr (sizeof(Value) == 4) {
+      float* const to = sums + size_t{16} * vector;
+      _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), _mm512_castsi512_ps(values)));
+    } else {
+      double* const to = sums + size_t{8} * vector;
+      _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), _mm512_castsi512_pd(values)));
+    }
+  }
+  CLOPS_INLINE void put() const {}
+};
+template <uint32_t rows, class Value>
+struct Sums<rows, Value, true> {
+  static constexpr uint32_t kVectors = rows * sizeof(Value) / 64;
+  Value* sums;
+  __m512i vectors[kVectors];
+  explicit CLOPS_INLINE Sums(Value* to) : sums(to) {
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < kVectors; ++i) vectors[i] = _mm512_loadu_si512(sums + i * (64 / sizeof(Value)));
+  }
+  CLOPS_INLINE void add(uint32_t vector, __m512i values) {
+    if constexpr (sizeof(Value) == 4)
+      vectors[vector] =
+          _mm512_castps_si512(_mm512_add_ps(_mm512_castsi512_ps(vectors[vector]), _mm512_castsi512_ps(values)));
+    else
+      vectors[vector] =
+          _mm512_castpd_si512(_mm512_add_pd(_mm512_castsi512_pd(vectors[vector]), _mm512_castsi512_pd(values)));
+  }
+  CLOPS_INLINE void put() const {
+#pragma GCC unroll 16
+    for (uint32_t i = 0; i < kVectors; ++i) _mm512_storeu_si512(sums + i * (64 / sizeof(Value)), vectors[i]);
+  }
+};
 
 // Bytes of 64 values, the lowest of all first, to values; each vector has some of all four sixteens of rows.
-CLOPS_INLINE void add_bytes(const __m512i (&bytes)[4], float* sums) {
+template <class To>
+CLOPS_INLINE void add_bytes(const __m512i (&bytes)[4], To& sums, uint32_t first) {
   using W = Wide<512>;
   const __m512i a = W::low8(bytes[0], bytes[1]), b = W::low8(bytes[2], bytes[3]);
   const __m512i c = W::high8(bytes[0], bytes[1]), d = W::high8(bytes[2], bytes[3]);
-  add_to(sums, W::low16(a, b));
-  add_to(sums + 16, W::high16(a, b));
-  add_to(sums + 32, W::low16(c, d));
-  add_to(sums + 48, W::high16(c, d));
+  sums.add(first, W::low16(a, b));
+  sums.add(first + 1, W::high16(a, b));
+  sums.add(first + 2, W::low16(c, d));
+  sums.add(first + 3, W::high16(c, d));
 }
-CLOPS_INLINE void add_bytes(const __m512i (&bytes)[8], double* sums) {
+template <class To>
+CLOPS_INLINE void add_bytes(const __m512i (&bytes)[8], To& sums, uint32_t first) {
   using W = Wide<512>;
-  const auto add_half = [sums](__m512i a, __m512i b, __m512i c, __m512i d, uint32_t first) {
+  const auto add_half = [&sums](__m512i a, __m512i b, __m512i c, __m512i d,
+                                uint32_t at) __attribute__((always_inline)) {
     const __m512i ab = W::low16(a, b), cd = W::low16(c, d), ab2 = W::high16(a, b), cd2 = W::high16(c, d);
-    add_to(sums + first, W::low32(ab, cd));
-    add_to(sums + first + 8, W::high32(ab, cd));
-    add_to(sums + first + 16, W::low32(ab2, cd2));
-    add_to(sums + first + 24, W::high32(ab2, cd2));
+    sums.add(at, W::low32(ab, cd));
+    sums.add(at + 1, W::high32(ab, cd));
+    sums.add(at + 2, W::low32(ab2, cd2));
+    sums.add(at + 3, W::high32(ab2, cd2));
   };
   add_half(W::low8(bytes[0], bytes[1]), W::low8(bytes[2], bytes[3]), W::low8(bytes[4], bytes[5]),
-           W::low8(bytes[6], bytes[7]), 0);
+           W::low8(bytes[6], bytes[7]), first);
   add_half(W::high8(bytes[0], bytes[1]), W::high8(bytes[2], bytes[3]), W::high8(bytes[4], bytes[5]),
-           W::high8(bytes[6], bytes[7]), 32);
+           W::high8(bytes[6], bytes[7]), first + 4);
 }
 
-template <uint32_t room, uint32_t rows, class Value>
-CLOPS_INLINE void add_room(const uint8_t* table, const uint8_t* numbers, Value* sums) {
+template <uint32_t room, uint32_t rows, class Value, class To>
+CLOPS_INLINE void add_room(const uint8_t* table, const uint8_t* numbers, To& sums) {
+#pragma GCC unroll 8
   for (uint32_t first = 0; first < rows; first += 64) {
     const __m512i number = _mm512_load_si512(numbers + first);
     __m512i bytes[sizeof(Value)];
 #pragma GCC unroll 8
     for (uint32_t byte = 0; byte < sizeof(Value); ++byte) bytes[byte] = byte_of<room>(table + byte * room, number);
-    add_bytes(bytes, sums + first);
+    add_bytes(bytes, sums, first * sizeof(Value) / 64);
   }
 }
 
@@ -82,25 +120,30 @@ template <uint32_t room>
 struct WordTable<room, float> {
   Words<room> words;
   explicit CLOPS_INLINE WordTable(const uint8_t* table) : words(table) {}
-  CLOPS_INLINE void add(__m512i number, float* sums) const { add_to(sums, words.look_up(number)); }
+  template <class To>
+  CLOPS_INLINE void add(__m512i number, To& sums, uint32_t sixteen) const {
+    sums.add(sixteen, words.look_up(number));
+  }
 };
 template <uint32_t room>
 struct WordTable<room, double> {
   Words<room> low, high;
   explicit CLOPS_INLINE WordTable(const uint8_t* table) : low(table), high(table + size_t{4} * room) {}
-  CLOPS_INLINE void add(__m512i number, double* sums) const {
+  template <class To>
+  CLOPS_INLINE void add(__m512i number, To& sums, uint32_t sixteen) const {
     const __m512i a = low.look_up(number), b = high.look_up(number);
-    add_to(sums, _mm512_unpacklo_epi32(a, b));
-    add_to(sums + 8, _mm512_unpackhi_epi32(a, b));
+    sums.add(2 * sixteen, _mm512_unpacklo_epi32(a, b));
+    sums.add(2 * sixteen + 1, _mm512_unpackhi_epi32(a, b));
   }
 };
 
 // Of 64 leaves: a value's halves looked up in 32 rows at once, then put together.
-template <uint32_t rows>
-CLOPS_INLINE void add_halves(const uint8_t* table, const uint8_t* numbers, float* sums) {
+template <uint32_t rows, class To>
+CLOPS_INLINE void add_halves(const uint8_t* table, const uint8_t* numbers, To& sums) {
   const __m512i low[2] = {_mm512_loadu_si512(table), _mm512_loadu_si512(table + 64)};
   const __m512i high[2] = {_mm512_loadu_si512(table + 128), _mm512_loadu_si512(table + 192)};
   constexpr __mmask32 kUpper = 0xaaaaaaaa;
+#pragma GCC unroll 8
   for (uint32_t first = 0; first < rows; first += 64) {
     const __m512i number = _mm512_load_si512(numbers + first);
 #pragma GCC unroll 2
@@ -108,9 +151,8 @@ CLOPS_INLINE void add_halves(const uint8_t* table, const uint8_t* numbers, float
       const __m512i two = i == 0 ? number : _mm512_srli_epi16(number, 8);
       const __m512i a = _mm512_permutex2var_epi16(low[0], two, low[1]);
       const __m512i b = _mm512_permutex2var_epi16(high[0], two, high[1]);
-      float* const to = sums + first + size_t{16} * i;
-      add_to(to, _mm512_mask_blend_epi16(kUpper, a, _mm512_slli_epi32(b, 16)));
-      add_to(to + 32, _mm512_mask_blend_epi16(kUpper, _mm512_srli_epi32(a, 16), b));
+      sums.add(first / 16 + i, _mm512_mask_blend_epi16(kUpper, a, _mm512_slli_epi32(b, 16)));
+      sums.add(first / 16 + i + 2, _mm512_mask_blend_epi16(kUpper, _mm512_srli_epi32(a, 16), b));
     }
   }
 }

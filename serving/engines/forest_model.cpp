@@ -72,6 +72,8 @@ Forest::Forest(const formats::Ensemble& model, forest::Ranked ranked, const fore
       ranked_(std::move(ranked)),
       leaves_(model, ranked_) {
   for (const double margin : model.margins) float_margins_.push_back(static_cast<float>(margin));
+  if (transform_ == formats::Transform::Sigmoid && sums_ == Number::Float32 && forest::if_exact(kernels.exp) != nullptr)
+    sigmoid_ = kernels.sigmoid;
 }
 
 Result<Forest> Forest::make(const formats::Ensemble& model, const ForestOptions& options) {
@@ -228,32 +230,63 @@ void Forest::finish(Sum* sums, Out* out) const {
   transform_row(transform_, scale_, sums, outputs_, out);
 }
 
+template <class Sum, class Out>
+bool Forest::finish_column(Sum* sums, uint32_t rows, Out* out) const {
+  if constexpr (std::is_same_v<Sum, float>)
+    if (sigmoid_ != nullptr) {
+      sigmoid_(forest::exp_table(), sums, rows);
+      std::transform(sums, sums + rows, out, [](Sum x) { return static_cast<Out>(x); });
+      return true;
+    }
+  return transform_column(transform_, scale_, sums, rows, out);
+}
+
+namespace {
+// Of whole blocks: a number known to the compiler, so that it fills several at once.
+template <class Sum>
+void fill_blocks(Sum* to, uint32_t count, Sum margin) {
+  for (uint32_t first = 0; first < count; first += kBlock)
+    for (uint32_t i = 0; i < kBlock; ++i) to[first + i] = margin;
+}
+}  // namespace
+
+template <class Sum>
+const Sum* Forest::margins() const {
+  if constexpr (std::is_same_v<Sum, float>)
+    return float_margins_.data();
+  else
+    return double_margins_.data();
+}
+
+template <class Real, class Sum, class In, class Out>
+void Forest::predict_alone(const In* rows, size_t count, ForestWork& work, Out* out) const {
+  Sum* sums = reinterpret_cast<Sum*>(work.sums_.data());
+  const Sum* from = margins<Sum>();
+  for (; count != 0; --count, rows += features_, out += out_columns_) {
+    for (uint32_t o = 0; o < outputs_; ++o) sums[o] = from[o];
+    sum_row<Real>(rows, work, sums);
+    finish(sums, out);
+  }
+}
+
 template <class Real, class Sum, class In, class Out>
 void Forest::predict_as(const In* rows, size_t count, ForestWork& work, Out* out) const {
+  if (count < block_from_) return predict_alone<Real, Sum>(rows, count, work, out);
   Sum* row_sums = reinterpret_cast<Sum*>(work.sums_.data());
   Sum* sums = row_sums + outputs_;
-  const Sum* margins = nullptr;
-  if constexpr (std::is_same_v<Sum, float>)
-    margins = float_margins_.data();
-  else
-    margins = double_margins_.data();
+  const uint32_t unit = block_unit();
   const uint32_t run = chosen_.batch == ForestOptions::Batch::Planes ? forest::kPlaneRows : kBlock;  // of sums
   for (size_t first = 0; first < count;) {
     auto rows_now = static_cast<uint32_t>(std::min<size_t>(count - first, size_t{kBlock} * blocks_));
-    if (const uint32_t rest = rows_now % block_unit(); rest < block_from_) rows_now -= rest;
-    if (rows_now == 0 || block_from_ > block_unit()) {
-      for (; first < count; ++first) {
-        std::copy_n(margins, outputs_, row_sums);
-        sum_row<Real>(rows + first * features_, work, row_sums);
-        finish(row_sums, out + first * out_columns_);
-      }
-      return;
-    }
+    if (const uint32_t rest = rows_now % unit; rest < block_from_) rows_now -= rest;
+    if (rows_now == 0 || block_from_ > unit)
+      return predict_alone<Real, Sum>(rows + first * features_, count - first, work, out + first * out_columns_);
+    const uint32_t asked = (std::min(rows_now, run) + unit - 1) / unit * unit;
     Sum* to = sums;
     for (uint32_t row = 0; row < rows_now; row += run)
-      for (uint32_t o = 0; o < outputs_; ++o) to = std::fill_n(to, run, margins[o]);
+      for (uint32_t o = 0; o < outputs_; ++o, to += run) fill_blocks(to, asked, margins<Sum>()[o]);
     sum_blocks<Real>(rows + first * features_, rows_now, count - first - rows_now, work, sums);
-    if (outputs_ == 1 && divisor_ == 1 && transform_column(transform_, scale_, sums, rows_now, out + first)) {
+    if (outputs_ == 1 && divisor_ == 1 && finish_column(sums, rows_now, out + first)) {
       first += rows_now;
       continue;
     }

@@ -71,6 +71,10 @@ class Forest {
 
   template <class In, class Out>
   void predict_any(const In* rows, size_t count, ForestWork& work, Out* out) const;
+  template <class Sum>
+  const Sum* margins() const;
+  template <class Real, class Sum, class In, class Out>
+  void predict_alone(const In* rows, size_t count, ForestWork& work, Out* out) const;
   template <class Real, class Sum, class In, class Out>
   void predict_as(const In* rows, size_t count, ForestWork& work, Out* out) const;
   template <class Real, class Sum, class In>
@@ -85,6 +89,8 @@ class Forest {
   void rank_blocks(const In* rows, uint32_t count, int8_t* columns) const;
   template <class Sum, class Out>
   void finish(Sum* sums, Out* out) const;  // of one row
+  template <class Sum, class Out>
+  bool finish_column(Sum* sums, uint32_t rows, Out* out) const;  // of models of one output; false: not of these
 
   [[nodiscard]] size_t row_stride() const;    // of ranked rows
   [[nodiscard]] uint32_t block_unit() const;  // rows that cost a block's kernel as much as a few of them
@@ -99,6 +105,7 @@ class Forest {
   std::vector<float> float_margins_;
   std::vector<double> double_margins_;
   const forest::Kernels* kernels_;
+  forest::VectorExp sigmoid_ = nullptr;  // of sums side by side, where the model asks for it and it is exact
   forest::Ranked ranked_;
   forest::LeafTable leaves_;
   ForestOptions chosen_;

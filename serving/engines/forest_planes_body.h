@@ -8,6 +8,7 @@ namespace clops::serving::forest {
 namespace {
 
 // ---- trees: the bits of a leaf's number, the lowest first
+// Loops over arrays of vectors are told to unroll: at -O2 GCC 12 else keeps the arrays in memory.
 // Which way each row goes at the node it reaches on this level: earlier decisions choose first, so that the latest,
 // which is waited for, has only one choice left. `low` is what the J latest decisions are taken to be.
 template <class Set, uint32_t level, uint32_t J>
@@ -34,6 +35,7 @@ template <class Set, bool few, uint32_t depth>
 __attribute__((noinline)) void full_number(const uint32_t* nodes, const uint8_t* planes, uint8_t* numbers) {
   typename Set::Bits ways[depth + 1], bits[8];
   full_ways<Set, depth, 0>(nodes, planes, ways);
+#pragma GCC unroll 8
   for (uint32_t b = 0; b < 8; ++b) bits[b] = b < depth ? ways[depth - 1 - b] : Set::none();
   if constexpr (few && depth <= 4)
     Set::number4(bits, numbers);
@@ -55,6 +57,7 @@ __attribute__((noinline)) void any_number(const PlaneView& view, const PlaneTree
     parts[i + 1] = Set::and_(here, side);
   }
   const uint16_t* turn = view.turns + tree.turns_at;
+#pragma GCC unroll 8
   for (uint32_t b = 0; b < 8; ++b) {
     Bits bit = Set::none();
     for (uint32_t many = *turn++; many != 0; --many, turn += kTurns)
@@ -93,26 +96,30 @@ CLOPS_INLINE void number_leaves(const PlaneView& view, const PlaneTree& tree, co
   }
 }
 
+// All leaves' numbers of some trees are made, then their values are added: no tree waits for the one before.
 // `ahead`: what is read after the trees, so many bytes; each tree calls for its share of that.
 template <class Set, bool few, class Value>
 CLOPS_INLINE void add_trees(const PlaneView& view, const uint8_t* planes, Value* sums, const char* ahead = nullptr,
                             size_t bytes = 0) {
   constexpr size_t kLine = 64;
+  constexpr uint32_t kTrees = Set::kTrees;
   const char* const end = ahead + bytes;
   const size_t share = view.tree_count == 0 ? 0 : bytes / view.tree_count / kLine * kLine + kLine;
-  for (uint32_t t = 0; t < view.tree_count; ++t) {
-    for (const char* const until = end - ahead > static_cast<ptrdiff_t>(share) ? ahead + share : end; ahead < until;
-         ahead += kLine)
-      __builtin_prefetch(ahead, 0, 2);
-    const PlaneTree& tree = view.trees[t];
-    alignas(64) uint8_t numbers[Set::kRows];
-    number_leaves<Set, few>(view, tree, planes, numbers);
-    const uint8_t* values = static_cast<const uint8_t*>(view.values) + tree.values_at;
-    Value* to = sums + size_t{tree.output} * kPlaneRows;
-    if constexpr (few)
-      Set::add_few(values, tree.leaves, numbers, to);
-    else
-      Set::add_values(values, tree.leaves, numbers, to);
+  alignas(64) uint8_t numbers[kTrees * Set::kRows];
+  for (uint32_t first = 0; first < view.tree_count; first += kTrees) {
+    const uint32_t some = view.tree_count - first < kTrees ? view.tree_count - first : kTrees;
+    const PlaneTree* trees = view.trees + first;
+    for (uint32_t t = 0; t < some; ++t) {
+      for (const char* const until = end - ahead > static_cast<ptrdiff_t>(share) ? ahead + share : end; ahead < until;
+           ahead += kLine)
+        __builtin_prefetch(ahead, 0, 2);
+      number_leaves<Set, few>(view, trees[t], planes, numbers + size_t{t} * Set::kRows);
+    }
+    for (uint32_t t = 0, run = 0; t < some; t += run) {
+      for (run = 1; t + run < some && trees[t + run].output == trees[t].output;) ++run;
+      Set::template add_run<few>(trees + t, run, static_cast<const uint8_t*>(view.values),
+                                 numbers + size_t{t} * Set::kRows, sums + size_t{trees[t].output} * kPlaneRows);
+    }
   }
   for (uint32_t o = 0; o < view.outputs; ++o) Set::template put_in_order<few>(sums + size_t{o} * kPlaneRows);
 }
@@ -167,7 +174,8 @@ template <uint32_t rows>
 struct PlaneSetOf {
   static constexpr uint32_t kRows = rows;
   static constexpr bool kFew = false;
-  static constexpr uint32_t kSide = 1;  // planes that are made side by side
+  static constexpr uint32_t kTrees = 4096 / rows;  // that are numbered before their values are added
+  static constexpr uint32_t kSide = 1;             // planes that are made side by side
   typedef uint64_t Bits __attribute__((vector_size(rows / 8)));
   static CLOPS_INLINE Bits load(const uint8_t* from) {
     Bits bits;
@@ -184,16 +192,23 @@ struct PlaneSetOf {
   static CLOPS_INLINE Bits or_and(Bits a, Bits b, Bits c) { return (a | b) & c; }
   static CLOPS_INLINE Bits choose(Bits by, Bits left, Bits right) { return left ^ ((left ^ right) & by); }
   static CLOPS_INLINE Bits xor_(Bits a, Bits b) { return a ^ b; }
-  // The bits of 64 ranks, as unsigned numbers: a word of each, `stride` words apart.
-  static CLOPS_INLINE void rank_bits(const int8_t* column, uint64_t* words, uint32_t stride) {
-    uint8_t bytes[8][8];
-    for (uint32_t group = 0; group < 8; ++group) {
+  // Planes of the ranks' bits, as unsigned numbers; `column` is the first block's, the others lie behind it.
+  static CLOPS_INLINE void rank_bits(const int8_t* column, size_t column_bytes, Bits* bits) {
+    uint8_t bytes[8][rows / 8];
+    for (uint32_t group = 0; group < rows / 8; ++group) {
       uint64_t ranks;
-      __builtin_memcpy(&ranks, column + size_t{8} * group, sizeof ranks);
+      __builtin_memcpy(&ranks, column + group / 8 * column_bytes + size_t{8} * (group % 8), sizeof ranks);
       ranks = turned(ranks ^ 0x8080808080808080U);
       for (uint32_t b = 0; b < 8; ++b) bytes[b][group] = static_cast<uint8_t>(ranks >> (8 * b));
     }
-    for (uint32_t b = 0; b < 8; ++b) __builtin_memcpy(words + size_t{b} * stride, bytes[b], 8);
+    for (uint32_t b = 0; b < 8; ++b) bits[b] = load(bytes[b]);
+  }
+  // The planes of a rank's two lowest bits, and that of nobody.
+  static CLOPS_INLINE void keep(Bits a, Bits b, Bits c, Bits* planes) {
+    planes[0] = a;
+    planes[1] = b;
+    planes[2] = c;
+    planes[3] = none();
   }
   // Who of 64 rows is not in the set: byte class / 8 of it has not bit class % 8. Rows that are not there: any class.
   static CLOPS_INLINE uint64_t outside(const uint8_t* set, const int8_t* high, const int8_t* bit) {
@@ -220,6 +235,11 @@ struct PlaneSetOf {
         __builtin_memcpy(&found[i], bytes + size_t{numbers[first + i]} * sizeof(Value), sizeof(Value));
       for (uint32_t i = 0; i < 16; ++i) sums[first + i] += found[i];
     }
+  }
+  template <bool, class Value>
+  static CLOPS_INLINE void add_run(const PlaneTree* trees, uint32_t count, const uint8_t* values,
+                                   const uint8_t* numbers, Value* sums) {
+    for (uint32_t t = 0; t < count; ++t) add_values(values + trees[t].values_at, 0, numbers + size_t{t} * rows, sums);
   }
   template <bool, class Value>
   static CLOPS_INLINE void put_in_order(Value*) {}

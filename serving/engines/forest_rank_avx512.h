@@ -22,7 +22,7 @@ struct Count {
   }
 };
 
-constexpr uint32_t kParts = kBlock / 16;
+constexpr uint32_t kTurned = 16;  // features at once
 
 // Which of sixteen numbers are missing.
 CLOPS_INLINE __mmask16 missing_of(__m512 x, bool zero_is_missing) {
@@ -44,21 +44,21 @@ CLOPS_INLINE __m512 entry(const float* level, __m512i at) {
   }
 }
 
-// All of a block's rows side by side, so that no step waits for the one before. The place in a tree is its node's,
-// counted from 1, as a heap is; a step down draws in the sign of a difference: see RankView::heaps.
-template <uint32_t levels>
+// All of a block's rows side by side, in `parts` sixteens, so that no step waits for the one before. The place in a
+// tree is its node's, counted from 1, as a heap is; a step down draws in the sign of a difference: see RankView::heaps.
+template <uint32_t levels, uint32_t parts>
 void rank_column(const ShortSearch& search, const float* heap, const float* numbers, int8_t* column) {
   const __m512 top = _mm512_loadu_ps(heap);
-  __m512 x[kParts];
-  __m512i at[kParts];
+  __m512 x[parts];
+  __m512i at[parts];
 #pragma GCC unroll 4
-  for (uint32_t i = 0; i < kParts; ++i) {
+  for (uint32_t i = 0; i < parts; ++i) {
     x[i] = _mm512_load_ps(numbers + size_t{16} * i);
     at[i] = _mm512_set1_epi32(1);
   }
   const auto down = [&](const auto& below) __attribute__((always_inline)) {
 #pragma GCC unroll 4
-    for (uint32_t i = 0; i < kParts; ++i)
+    for (uint32_t i = 0; i < parts; ++i)
       at[i] = _mm512_shldi_epi32(at[i], _mm512_castps_si512(_mm512_sub_ps(below(at[i]), x[i])), 1);
   };
   const auto of_top = [top](__m512i where) __attribute__((always_inline)) { return _mm512_permutexvar_ps(where, top); };
@@ -73,7 +73,7 @@ void rank_column(const ShortSearch& search, const float* heap, const float* numb
   // The place is the rank and 1 << levels; of that and of the 128 that a rank is less by the lowest byte counts.
   const __m512i less = _mm512_set1_epi32((1 << levels) + 128), missing = _mm512_set1_epi32(search.missing);
 #pragma GCC unroll 4
-  for (uint32_t i = 0; i < kParts; ++i) {
+  for (uint32_t i = 0; i < parts; ++i) {
     const __m512i rank = _mm512_sub_epi32(at[i], less);
     _mm_storeu_si128(
         reinterpret_cast<__m128i*>(column + size_t{16} * i),
@@ -123,20 +123,21 @@ CLOPS_INLINE void turn(const float* from, size_t stride, uint32_t rows, __mmask1
   }
 }
 
+template <uint32_t parts>
 void rank_column(const RankView& view, const ShortSearch& search, const float* numbers, int8_t* columns) {
   const float* heap = view.heaps + search.heap;
   int8_t* column = columns + size_t{search.slot} * kBlock;
   switch (search.levels) {
     case 8:
-      return rank_column<8>(search, heap, numbers, column);
+      return rank_column<8, parts>(search, heap, numbers, column);
     case 7:
-      return rank_column<7>(search, heap, numbers, column);
+      return rank_column<7, parts>(search, heap, numbers, column);
     case 6:
-      return rank_column<6>(search, heap, numbers, column);
+      return rank_column<6, parts>(search, heap, numbers, column);
     case 5:
-      return rank_column<5>(search, heap, numbers, column);
+      return rank_column<5, parts>(search, heap, numbers, column);
     default:
-      return rank_column<4>(search, heap, numbers, column);
+      return rank_column<4, parts>(search, heap, numbers, column);
   }
 }
 
@@ -149,62 +150,74 @@ struct StraightTo {
 
 // The few thresholds of a slot against a block's rows: no ranks are needed then. A missing number is above as many of
 // them as its rank says.
+template <uint32_t parts>
 void compare_column(const ShortSearch& search, const float* thresholds, uint32_t count, const float* numbers,
                     uint8_t* planes, size_t plane_bytes) {
-  __m512 x[kParts];
+  __m512 x[parts];
 #pragma GCC unroll 4
-  for (uint32_t i = 0; i < kParts; ++i) {
+  for (uint32_t i = 0; i < parts; ++i) {
     x[i] = _mm512_load_ps(numbers + size_t{16} * i);
     if (search.zero_is_missing)
       x[i] = _mm512_mask_blend_ps(missing_of(x[i], true), x[i], _mm512_set1_ps(__builtin_nanf("")));
   }
+  // Each mask is stored by itself: the compiler else joins them in a general register first, which takes twice as long.
+  const auto store = [&](const auto& is_above) __attribute__((always_inline)) {
+    auto* to = reinterpret_cast<volatile __mmask16*>(planes);
+    __mmask16 masks[parts];
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < parts; ++i) masks[i] = is_above(x[i]);
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < parts; ++i) to[i] = masks[i];
+  };
   const auto above = static_cast<uint32_t>(search.missing + 128);
   uint32_t j = 0;
-  for (const uint32_t end = above < count ? above : count; j < end; ++j, planes += plane_bytes) {
-    const __m512 threshold = _mm512_set1_ps(thresholds[j]);
-#pragma GCC unroll 4
-    for (uint32_t i = 0; i < kParts; ++i)
-      _store_mask16(reinterpret_cast<__mmask16*>(planes + size_t{2} * i),
-                    _mm512_cmp_ps_mask(x[i], threshold, _CMP_NLT_UQ));
-  }
-  for (; j < count; ++j, planes += plane_bytes) {
-    const __m512 threshold = _mm512_set1_ps(thresholds[j]);
-#pragma GCC unroll 4
-    for (uint32_t i = 0; i < kParts; ++i)
-      _store_mask16(reinterpret_cast<__mmask16*>(planes + size_t{2} * i),
-                    _mm512_cmp_ps_mask(x[i], threshold, _CMP_GE_OQ));
-  }
+  for (const uint32_t end = above < count ? above : count; j < end; ++j, planes += plane_bytes)
+    store([threshold = _mm512_set1_ps(thresholds[j])](__m512 number)
+              __attribute__((always_inline)) { return _mm512_cmp_ps_mask(number, threshold, _CMP_NLT_UQ); });
+  for (; j < count; ++j, planes += plane_bytes)
+    store([threshold = _mm512_set1_ps(thresholds[j])](__m512 number)
+              __attribute__((always_inline)) { return _mm512_cmp_ps_mask(number, threshold, _CMP_GE_OQ); });
 }
 
-// Features in sixteens, turned; they come in ascending order.
+// Slots of turned features, of which `first` is the first one, from slot search `i` on.
+template <bool straight, uint32_t parts>
+uint32_t rank_columns(const RankView& view, uint32_t i, uint32_t first, const float* numbers, int8_t* columns,
+                      const StraightTo& to) {
+  for (; i < view.short_count && view.shorts[i].feature - first < kTurned; ++i) {
+    const ShortSearch& search = view.shorts[i];
+    const float* column = numbers + size_t{search.feature - first} * kBlock;
+    if (straight && to.slots[search.slot].straight) {
+      const PlaneSlot& slot = to.slots[search.slot];
+      compare_column<parts>(search, view.narrow + search.low, slot.count, column,
+                            to.planes + slot.first * to.plane_bytes, to.plane_bytes);
+    } else {
+      rank_column<parts>(view, search, column, columns);
+    }
+  }
+  return i;
+}
+
+// Features in sixteens, turned; they come in ascending order. Of rows that are not there nothing is said.
 template <bool straight>
 CLOPS_INLINE void rank_turned(const RankView& view, const float* rows, uint32_t count, int8_t* columns,
                               const StraightTo& to) {
-  constexpr uint32_t kTurned = 16;
   alignas(64) float numbers[kTurned * kBlock];
+  const uint32_t parts = (count + 15) / 16;
   for (uint32_t i = 0; i < view.short_count;) {
     const uint32_t first = view.shorts[i].feature / kTurned * kTurned;
     const uint32_t features = view.features - first < kTurned ? view.features - first : kTurned;
     const auto present = static_cast<__mmask16>((1U << features) - 1);
-    for (uint32_t row = 0; row < kBlock; row += 16) {
-      const uint32_t there = row >= count ? 0 : count - row;
-      const float* from = rows + size_t{row < count ? row : 0} * view.features + first;
+    for (uint32_t row = 0; row < 16 * parts; row += 16) {
+      const float* from = rows + size_t{row} * view.features + first;
       if (count == kBlock)
         turn<true>(from, view.features, 16, present, numbers + row);
       else
-        turn<false>(from, view.features, there, present, numbers + row);
+        turn<false>(from, view.features, count - row, present, numbers + row);
     }
-    for (; i < view.short_count && view.shorts[i].feature - first < kTurned; ++i) {
-      const ShortSearch& search = view.shorts[i];
-      const float* column = numbers + size_t{search.feature - first} * kBlock;
-      if (straight && to.slots[search.slot].straight) {
-        const PlaneSlot& slot = to.slots[search.slot];
-        compare_column(search, view.narrow + search.low, slot.count, column, to.planes + slot.first * to.plane_bytes,
-                       to.plane_bytes);
-      } else {
-        rank_column(view, search, column, columns);
-      }
-    }
+    i = parts == 4   ? rank_columns<straight, 4>(view, i, first, numbers, columns, to)
+        : parts == 3 ? rank_columns<straight, 3>(view, i, first, numbers, columns, to)
+        : parts == 2 ? rank_columns<straight, 2>(view, i, first, numbers, columns, to)
+                     : rank_columns<straight, 1>(view, i, first, numbers, columns, to);
   }
   rank_block_rest<Count, float>(view, rows, count, columns);
 }

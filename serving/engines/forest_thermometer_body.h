@@ -33,6 +33,18 @@ CLOPS_INLINE void widen(const typename Set::Bits* old, uint32_t olds, typename S
   for (uint32_t j = 0; j < many; ++j) Set::store(to + j * kBytes, Set::and_(old[j], between[2]));
 }
 
+// All of the new ones, to be old ones next.
+template <class Set>
+CLOPS_INLINE void widen_all(const typename Set::Bits* old, uint32_t olds, typename Set::Bits low,
+                            typename Set::Bits high, typename Set::Bits* to) {
+  const uint32_t count = 4 * olds + 3;
+  auto* bytes = reinterpret_cast<uint8_t*>(to);
+  if constexpr (Set::kSide > 1)
+    return Set::widen(old, olds + 1, low, high, count + 1, bytes);  // nobody comes of itself
+  widen<Set>(old, olds, low, high, count, bytes);
+  to[count] = Set::none();
+}
+
 // `ranks`: their bits, the lowest first. A rank may be beyond the slot's last plane: with the upper bits that tell so
 // drawn into those that are asked, it is above all of them.
 template <class Set, uint32_t bits>
@@ -41,19 +53,17 @@ CLOPS_INLINE void thermometer_of(const typename Set::Bits* ranks, uint32_t count
   Bits bit[bits], beyond = Set::none();
   for (uint32_t b = bits; b < 8; ++b) beyond = Set::or_(beyond, ranks[b]);
   for (uint32_t b = 0; b < bits; ++b) bit[b] = Set::or_(ranks[b], beyond);
-  const Bits one[4] = {Set::or_(bit[0], bit[1]), bit[1], Set::and_(bit[0], bit[1]), Set::none()};
+  alignas(64) Bits one[4];
+  Set::keep(Set::or_(bit[0], bit[1]), bit[1], Set::and_(bit[0], bit[1]), one);
   if constexpr (bits == 2) {
     for (uint32_t j = 0; j < count; ++j) Set::store(to + j * sizeof(Bits), one[j]);
   } else if constexpr (bits == 4) {
     widen<Set>(one, 3, bit[2], bit[3], count, to);
   } else {
-    Bits two[16];
-    two[15] = Set::none();
-    widen<Set>(one, 3, bit[2], bit[3], 15, reinterpret_cast<uint8_t*>(two));
+    alignas(64) Bits two[16], three[64];
+    widen_all<Set>(one, 3, bit[2], bit[3], two);
     if constexpr (bits == 6) return widen<Set>(two, 15, bit[4], bit[5], count, to);
-    Bits three[64];
-    three[63] = Set::none();
-    widen<Set>(two, 15, bit[4], bit[5], 63, reinterpret_cast<uint8_t*>(three));
+    widen_all<Set>(two, 15, bit[4], bit[5], three);
     widen<Set>(three, 63, bit[bits - 2], bit[bits - 1], count, to);
   }
 }
@@ -74,11 +84,8 @@ __attribute__((noinline)) void make_planes(const PlaneView& view, const int8_t* 
   for (uint32_t s = 0; s < view.slot_count; ++s) {
     const PlaneSlot& slot = view.slots[s];
     if (straight && slot.straight) continue;
-    alignas(64) uint64_t words[8][kBlocks];
-    for (uint32_t block = 0; block < kBlocks; ++block)
-      Set::rank_bits(columns + size_t{block} * view.column_bytes + slot.column, &words[0][block], kBlocks);
-    Bits bit[8];
-    for (uint32_t b = 0; b < 8; ++b) bit[b] = Set::load(reinterpret_cast<const uint8_t*>(words[b]));
+    alignas(64) Bits bit[8];
+    Set::rank_bits(columns + slot.column, view.column_bytes, bit);
     thermometer<Set>(bit, slot.count, planes + slot.first * sizeof(Bits));
   }
   for (uint32_t s = 0; s < view.set_count; ++s) {

@@ -213,10 +213,10 @@ struct BitsView {
 };
 
 // Kernel "direct": small trees, a row of float32 at once. It ranks for itself: runs of thresholds, as alike in length
-// as may be, each in a lane of up to four vectors, whose levels are compared one after the other. A tree's leaves are
-// bits as in "bits", but the first one in the lowest; 16 of up to 64 trees (`words`), or 8 of 64. Of words a tree may
-// have two lanes, 32 apart, each with half of its nodes. Step n of a group: a vector of runs, one of ranks, then the
-// bits to clear, one vector or, of words, two.
+// as may be, each in a lane of up to four vectors, whose levels are compared one after the other, two at a time. A
+// tree's leaves are bits as in "bits", but the first one in the lowest; 16 of up to 64 trees (`words`), or 8 of 64. Of
+// words a tree may have two lanes, 32 apart, each with half of its nodes. Step n of a group: a vector of runs, one of
+// ranks, then the bits to clear, one vector or, of words, two.
 inline constexpr uint32_t kDirectRuns = 64, kDirectFeatures = 64;
 struct DirectGroup {
   uint32_t nodes_at = 0, steps = 0;  // nodes_at: in vectors
@@ -233,7 +233,7 @@ struct DirectView {
   const int8_t* nodes = nullptr;
   const float* values = nullptr;  // tree by tree, as many as it has bits
   const TreeView* trees = nullptr;
-  uint32_t levels[4] = {};
+  uint32_t levels[4] = {};  // even
   uint32_t features = 0, group_count = 0, outputs = 1;
 };
 
