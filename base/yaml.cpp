@@ -106,10 +106,17 @@ std::string key_text(const Json& key, const YAML::Mark& mark) {
 // Builds Json straight from the parser's events: nothing is built that has not been counted.
 class Builder final : public YAML::EventHandler {
  public:
+  // `before`: where the document before this one began, -1 if there is none.
+  explicit Builder(int before) : before_(before) {}
+  [[nodiscard]] int begins() const { return begins_; }
   Json take() { return std::move(root_); }
   bool empty() const { return !started_ || root_.is_null(); }
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  // A token that begins no value (a comma) is left where it is, and the same document would begin there for ever.
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (mark.pos == before_) throw Stop{{Code::InvalidArgument, at(mark) + "no value begins with this character"}};
+    begins_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(nullptr, mark, anchor); }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -228,6 +235,7 @@ class Builder final : public YAML::EventHandler {
     }
   }
 
+  int before_, begins_ = -1;
   Json root_;
   bool started_ = false;
   std::vector<Level> levels_;
@@ -347,9 +355,10 @@ Result<std::vector<Json>> parse_yaml(std::string_view text, size_t bytes_max) {
   try {
     std::istringstream in{std::string(text)};
     YAML::Parser parser(in);
-    for (;;) {
-      Builder builder;
+    for (int begins = -1;;) {
+      Builder builder(begins);
       if (!parser.HandleNextDocument(builder)) break;
+      begins = builder.begins();
       if (!builder.empty()) documents.push_back(builder.take());
     }
   } catch (const Stop& stop) {

@@ -202,7 +202,8 @@ lane_asan() {
     case $name in
       xgboost_json | ubjson | lightgbm) corpus+=(tests/data/golden tests/data/refused) ;;
       onnx) corpus+=(tests/data/onnx) ;;
-      skops) corpus+=(tests/data/golden-sklearn tests/data/refused-skops) ;;
+      skops) corpus+=(tests/data/golden tests/data/golden-sklearn tests/data/refused-skops) ;;
+      mlmodel) corpus+=(tests/data/mlflow) ;;
       *) [ ! -d "tests/data/fuzz/$name" ] || corpus+=("tests/data/fuzz/$name") ;;
     esac
     mkdir -p "$found/$name"

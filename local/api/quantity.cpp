@@ -25,9 +25,14 @@ std::string printed(Whole value) {
   return {out.rbegin(), out.rend()};
 }
 
+// What is printed must be read again.
+bool too_large(Whole value) {
+  return value > kMost || value < -kMost;
+}
+
 bool times(Whole& value, int factor, int64_t how_often) {
   for (int64_t i = 0; i < how_often; ++i) {
-    if (value > kMost || value < -kMost) return false;
+    if (too_large(value)) return false;
     value *= factor;
   }
   return true;
@@ -41,7 +46,7 @@ bool read_digits(std::string_view& text, Whole& value, int64_t& behind) {
     if (c == '.' && !point) {
       point = true;
     } else if (c >= '0' && c <= '9') {
-      if (value > kMost) return false;
+      if (too_large(value)) return false;
       value = value * 10 + (c - '0');
       behind += point;
       any = true;
@@ -62,12 +67,12 @@ std::string in_decimal(Whole nanos) {
 // In 10^-9: finer parts are rounded up, away from nothing.
 std::optional<Whole> nanos_of(Whole value, int64_t exponent) {
   exponent += 9;
-  if (exponent >= 0) return times(value, 10, exponent) ? std::optional(value) : std::nullopt;
+  if (exponent > 0 && !times(value, 10, exponent)) return {};
   for (; exponent < 0 && value != 0; ++exponent) {
     const bool rest = value % 10 != 0;
     value = value / 10 + (rest ? (value > 0 ? 1 : -1) : 0);
   }
-  return value;
+  return too_large(value) ? std::nullopt : std::optional(value);
 }
 
 std::optional<std::string> in_binary(Whole value, int64_t behind, int64_t power) {
@@ -80,6 +85,7 @@ std::optional<std::string> in_binary(Whole value, int64_t behind, int64_t power)
     return nanos ? std::optional(in_decimal(*nanos)) : std::nullopt;
   }
   value /= scale;
+  if (too_large(value)) return {};
   size_t suffix = 0;
   while (value % 1024 == 0 && suffix + 1 < kBinary.size()) value /= 1024, ++suffix;
   return printed(value) + std::string(kBinary[suffix]);

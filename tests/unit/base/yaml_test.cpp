@@ -108,6 +108,8 @@ TEST(Yaml, errors_name_the_place) {
       {"strange tag", "a: !!binary aGk=\n", Code::InvalidArgument, "tag"},
       {"mapping as key", "{a: 1}: 2\n", Code::InvalidArgument, "line 1"},
       {"alias bomb", bomb, Code::TooLarge, "aliases"},
+      {"comma first", ",\n", Code::InvalidArgument, "line 1, column 1: no value begins"},  // yaml-cpp asks for ever
+      {"comma in the second", "a: 1\n---\n,b: 2\n", Code::InvalidArgument, "no value begins"},
       {"too deep", deep, Code::InvalidArgument, "nested deeper"},
       {"too long", std::string(5u << 20, 'x'), Code::TooLarge, "limit"},
   };

@@ -22,7 +22,8 @@ TEST(MlModel, every_flavour_that_is_served) {
     const char *folder, *file, *format;
   };
   for (const Case& c : {Case{"xgboost", "model.ubj", "xgboost-ubj"}, Case{"lightgbm", "model.lgb", "lightgbm"},
-                        Case{"onnx", "model.onnx", "onnx"}, Case{"sklearn-skops", "model.skops", "skops"}}) {
+                        Case{"lightgbm-skops", "model.skops", "skops"}, Case{"onnx", "model.onnx", "onnx"},
+                        Case{"sklearn-skops", "model.skops", "skops"}}) {
     SCOPED_TRACE(c.folder);
     const auto file = find_model_file(folder(c.folder));
     ASSERT_TRUE(file) << file.error().message;

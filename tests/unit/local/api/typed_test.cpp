@@ -41,7 +41,7 @@ TEST(Quantities, have_one_form) {
                                                       {"2Ei", "2Ei"},
                                                       {".5", "500m"}};
   for (const auto& [text, want] : rows) EXPECT_EQ(canonical_quantity(text).value_or("none"), want) << text;
-  for (const char* text : {"", "x", "1x", "1 Gi", "Gi", "--1", "1e", "1e99", "."})
+  for (const char* text : {"", "x", "1x", "1 Gi", "Gi", "--1", "1e", "1e99", ".", "999999999.999999999Pi"})
     EXPECT_FALSE(canonical_quantity(text)) << text;
 }
 

@@ -203,7 +203,9 @@ TEST_F(BatcherTest, clients_that_leave_meanwhile_take_nothing_with_them) {
   holding->let_go();
   EXPECT_EQ(held->answer().status, 400);
   for (const auto& one : open)
-    if (one != nullptr) EXPECT_EQ(value_of(one->answer()), 5);
+    if (one != nullptr) {
+      EXPECT_EQ(value_of(one->answer()), 5);
+    }
   EXPECT_EQ(ask(request("m", body(6)))->answer().status, 200);
   const std::string labels = R"({model="m",version="1",variant="a"})";
   EXPECT_TRUE(eventually([&] { return metric("nv_inference_pending_request_count" + labels) == 0; }));
