@@ -1,8 +1,10 @@
 #include "cli/inspect.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iomanip>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <sstream>
 
@@ -11,6 +13,7 @@
 #include "registry/inspection.h"
 #include "serving/engines/factories.h"
 #include "serving/lifecycle/model_loader.h"
+#include "serving/lifecycle/trial.h"
 
 namespace clops::cli {
 namespace {
@@ -54,6 +57,20 @@ void print_text(std::ostream& out, std::string_view heading, const std::string& 
   print_wrapped(out, heading, pieces);
 }
 
+// What the codes that a request brings stand for.
+void print_categories(std::ostream& out, const formats::Summary& model) {
+  constexpr size_t kShown = 50;
+  for (size_t i = 0; i < model.category_names.size(); ++i) {
+    const std::vector<std::string>& names = model.category_names[i];
+    if (names.empty()) continue;
+    std::string text = (model.feature_names.empty() ? "column " + std::to_string(i) : model.feature_names[i]) + ":";
+    for (size_t code = 0; code < std::min(names.size(), kShown); ++code)
+      text += (code == 0 ? " " : ", ") + std::to_string(code) + " = " + dump_json(names[code]);
+    if (names.size() > kShown) text += ", ... (" + std::to_string(names.size()) + ")";
+    print_text(out, "codes", text);
+  }
+}
+
 void print(std::ostream& out, const formats::Summary& model, const Json& document) {
   out << "format     " << model.format << " (" << model.framework << ")\n"
       << "digest     " << string_at(document, {"digest"}) << "\n"
@@ -65,7 +82,36 @@ void print(std::ostream& out, const formats::Summary& model, const Json& documen
   for (const auto& output : model.outputs) out << "output     " << tensor(output) << "\n";
   for (const auto& [what, text] : model.details) out << std::left << std::setw(11) << what << text << "\n";
   if (!model.feature_names.empty()) print_columns(out, model.feature_names);
+  print_categories(out, model);
   for (const std::string& note : model.notes) out << "note       " << note << "\n";
+}
+
+// Microseconds a row of `count` rows of zeros and empty texts, at best of several calls; nothing where the model does
+// not take such rows.
+std::optional<double> row_us(const serving::Engine& engine, int64_t count) {
+  for (const serving::TensorSpec& spec : engine.info().required())
+    if (spec.any_shape || (!spec.shape.empty() && spec.shape[0] >= 0 && spec.shape[0] != count)) return {};
+  serving::Trial trial(engine);
+  trial.fill(count, serving::Trial::Rows::Zeros);
+  std::chrono::duration<double, std::micro> best{1e12};
+  for (int call = 0; call < 20; ++call) {
+    const auto began = std::chrono::steady_clock::now();
+    if (!trial.infer()) return {};
+    best = std::min<decltype(best)>(best, std::chrono::steady_clock::now() - began);
+  }
+  return best.count() / static_cast<double>(count);
+}
+
+// Where the engine itself measured nothing: trees did, over rows that differ.
+void print_cost(std::ostream& out, const serving::Engine& engine) {
+  constexpr int64_t kRows = 256;
+  const std::optional<double> alone = row_us(engine, 1), beside = row_us(engine, kRows);
+  std::ostringstream text;
+  text << std::setprecision(3);
+  if (alone) text << "a row alone " << *alone << " us";
+  if (beside) text << (alone ? "; " : "") << "a row of " << kRows << " " << *beside << " us";
+  text << (alone || beside ? " (measured now, one thread, rows of zeros)" : "not measured: it takes no rows of zeros");
+  print_text(out, "cost", text.str());
 }
 
 // What evaluates it on this machine, and what a row costs: measured as a server does when it loads the model.
@@ -73,6 +119,7 @@ void print_engine(std::ostream& out, const Context& context, const std::string& 
   const auto factories = serving::make_engine_factories(context.env("CLOPS_ONNXRUNTIME").value_or(""));
   const auto engine = serving::load_engine(factories, path, format);
   print_text(out, "engine", engine ? (*engine)->info().evaluator : "none here: " + engine.error().message);
+  if (engine && (*engine)->info().trees == 0) print_cost(out, **engine);
   if (engine && (*engine)->info().bytes != 0) out << "memory     " << (*engine)->info().bytes << " bytes\n";
 }
 

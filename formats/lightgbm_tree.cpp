@@ -196,10 +196,15 @@ Status read_linear(const Fields& fields, uint32_t features, Tree& tree) {
   return {};
 }
 
-// Old files and those of other tools may lack the counts: predictions don't need them.
+// Old files and those of other tools may lack the counts: predictions don't need them. Before 4.0 a tree without a
+// split has the name and nothing behind it.
 Status read_covers(const Fields& fields, Tree& tree) {
   const size_t inner = tree.nodes.size() / 2;
   if (!fields.present[LeafCount] || (inner != 0 && !fields.present[InternalCount])) return {};
+  if (inner == 0 && fields.values[LeafCount].empty()) {
+    tree.covers = {1};  // all rows, however many
+    return {};
+  }
   CLOPS_ASSIGN(const auto inner_counts, list<int32_t>(fields, InternalCount, inner));
   CLOPS_ASSIGN(const auto leaf_counts, list<int32_t>(fields, LeafCount, inner + 1));
   tree.covers.assign(inner_counts.begin(), inner_counts.end());

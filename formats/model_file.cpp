@@ -26,13 +26,23 @@ constexpr std::string_view kSupported =
     "supported: XGBoost models (.json or .ubj) and LightGBM models (.txt), as save_model writes them, ONNX models, and "
     "scikit-learn "
     "models as skops.io.dump writes them";
+constexpr std::string_view kUncompressed =
+    "give the model uncompressed; if joblib.dump wrote it, there is a Python pickle inside, which is never loaded: "
+    "tools/convert turns it into a file that is";
+constexpr std::string_view kSaveXgboost = "write the model with booster.save_model('model.ubj')";
 constexpr Known kKnown[] = {
-    {"\x1f\x8b"sv, "a gzip file", "give the model uncompressed"},
-    {"BZh"sv, "a bzip2 file", "give the model uncompressed"},
+    {"\x1f\x8b"sv, "a gzip file", kUncompressed},
+    {"BZh"sv, "a bzip2 file", kUncompressed},
     {"\xfd"
      "7zXZ"sv,
-     "an xz file", "give the model uncompressed"},
-    {"\x28\xb5\x2f\xfd"sv, "a zstd file", "give the model uncompressed"},
+     "an xz file", kUncompressed},
+    {"\x5d\0\0"sv, "an lzma file", kUncompressed},
+    {"\x78\x01"sv, "a zlib file", kUncompressed},  // by level, what joblib.dump(compress=LEVEL) writes
+    {"\x78\x5e"sv, "a zlib file", kUncompressed},
+    {"\x78\x9c"sv, "a zlib file", kUncompressed},
+    {"\x78\xda"sv, "a zlib file", kUncompressed},
+    {"\x28\xb5\x2f\xfd"sv, "a zstd file", kUncompressed},
+    {"booster["sv, "a text dump of an XGBoost model, which XGBoost itself cannot load", kSaveXgboost},
     {"\x89HDF"sv, "an HDF5 file (Keras)", kSupported},
     {"binf"sv, "an old XGBoost binary model", kSave},
     {"bs64"sv, "an old XGBoost binary model", kSave},
@@ -67,6 +77,11 @@ bool is_lightgbm_dump(std::string_view text) {
   return opening.starts_with(R"({"name":"tree","version":")");
 }
 
+// booster.dump_model(dump_format='json') opens with [ { "nodeid": 0.
+bool is_xgboost_dump(std::string_view text) {
+  return text.starts_with('[') && text.substr(0, 60).find(R"("nodeid")") != std::string_view::npos;
+}
+
 std::unexpected<Error> not_a_model(std::string_view is, std::string_view way_out) {
   return fail(Code::Unsupported, "this is " + std::string(is) + ": " + std::string(way_out));
 }
@@ -82,7 +97,12 @@ std::unexpected<Error> refuse(std::string_view bytes) {
   for (const Known& known : kKnown)
     if (bytes.starts_with(known.magic)) return not_a_model(known.is, known.way_out);
   if (is_raw_binary(bytes)) return not_a_model("an old XGBoost binary model", kSave);
-  if (skip_space(bytes).starts_with('<'))
+  const std::string_view text = skip_space(bytes.substr(0, std::min<size_t>(bytes.size(), 4096)));
+  if (is_xgboost_dump(text))
+    return not_a_model("a JSON dump of an XGBoost model, which XGBoost itself cannot load", kSaveXgboost);
+  if (text.starts_with('<') && text.find("<PMML") != std::string_view::npos)
+    return not_a_model("a PMML document", kSupported);
+  if (text.starts_with('<'))
     return not_a_model("a web page or XML",
                        "the address gave a page instead of the model: check the URI, and whether it needs credentials");
   return not_a_model("no model format that is known here", kSupported);
@@ -162,7 +182,7 @@ Result<std::filesystem::path> find_model_file(const std::filesystem::path& path)
     return fail(Code::Unsupported, path.string() + ": is neither a file nor a folder");
   CLOPS_ASSIGN(const auto folder, mlmodel_of(path));
   if (folder) {
-    const fs::path file = path / folder->file;
+    fs::path file = path / folder->file;
     if (fs::is_regular_file(file, error)) return file;
     return fail(Code::InvalidArgument, path.string() + ": MLmodel names " + folder->file + ", which is not there");
   }

@@ -9,8 +9,8 @@
 namespace clops::formats {
 namespace {
 
-constexpr std::string_view kWayOut =
-    "export the model to ONNX instead: skl2onnx.to_onnx(model, X[:1], options={'zipmap': False})";
+// Without the option `zipmap`, which skl2onnx refuses for what is no classifier; the ZipMap that it leaves is read.
+constexpr std::string_view kWayOut = "export the model to ONNX instead: skl2onnx.to_onnx(model, X[:1])";
 
 enum class Kind : uint8_t { Tree, Forest, Boosting, Histogram, Linear };
 struct Estimator {
@@ -39,6 +39,24 @@ constexpr auto kEstimators = std::to_array<Estimator>({
     {"ElasticNetCV", Kind::Linear},
     {"SGDRegressor", Kind::Linear},
     {"HuberRegressor", Kind::Linear},
+    {"Lars", Kind::Linear},
+    {"LarsCV", Kind::Linear},
+    {"LassoLars", Kind::Linear},
+    {"LassoLarsCV", Kind::Linear},
+    {"LassoLarsIC", Kind::Linear},
+    {"OrthogonalMatchingPursuit", Kind::Linear},
+    {"OrthogonalMatchingPursuitCV", Kind::Linear},
+    {"BayesianRidge", Kind::Linear},
+    {"ARDRegression", Kind::Linear},
+    {"TheilSenRegressor", Kind::Linear},
+    {"QuantileRegressor", Kind::Linear},
+    {"MultiTaskLasso", Kind::Linear},
+    {"MultiTaskLassoCV", Kind::Linear},
+    {"MultiTaskElasticNet", Kind::Linear},
+    {"MultiTaskElasticNetCV", Kind::Linear},
+    {"PoissonRegressor", Kind::Linear},
+    {"GammaRegressor", Kind::Linear},
+    {"TweedieRegressor", Kind::Linear},
     {"LogisticRegression", Kind::Linear},
     {"LogisticRegressionCV", Kind::Linear},
     {"SGDClassifier", Kind::Linear},
@@ -63,12 +81,14 @@ Result<Any> begin(const SkopsObject& model) {
       return fail(Code::InvalidArgument, "feature_names_in_ has another size than n_features_in_");
   }
   if (!classifier) return out;
+  if (model.has("n_outputs_")) {
+    CLOPS_ASSIGN(const SkopsObject outputs_at, model.get("n_outputs_"));
+    CLOPS_ASSIGN(const int64_t outputs, outputs_at.integer());
+    if (outputs > 1) return refused("a classifier of several outputs");
+  }
   CLOPS_ASSIGN(const SkopsObject classes_at, model.get("classes_"));
   CLOPS_ASSIGN(const auto classes, classes_at.labels());
-  std::string note = "columns of predict are the probabilities of the classes";
-  constexpr size_t kShown = 50;
-  for (size_t i = 0; i < std::min(classes.size(), kShown); ++i) note += (i == 0 ? " " : ", ") + classes[i];
-  out.notes.push_back(note + (classes.size() > kShown ? ", ..." : ""));
+  out.notes.push_back("columns of predict are the probabilities of the classes " + listed(classes));
   return out;
 }
 
@@ -86,6 +106,13 @@ Result<Model> read_kind(const SkopsObject& model, Kind kind) {
 }
 
 }  // namespace
+
+std::string listed(const std::vector<std::string>& classes) {
+  constexpr size_t kShown = 50;
+  std::string out;
+  for (size_t i = 0; i < std::min(classes.size(), kShown); ++i) out += (i == 0 ? "" : ", ") + classes[i];
+  return out + (classes.size() > kShown ? ", ..." : "");
+}
 
 std::unexpected<Error> refused(std::string_view what) {
   return fail(
@@ -117,7 +144,8 @@ Result<Model> read_skops(std::string_view bytes) {
   const SkopsObject model = file.root();
   const std::string type = model.type();
   if (type == "Pipeline") return refused("a Pipeline");
-  if (model.module().starts_with("xgboost") || model.module().starts_with("lightgbm"))
+  if (model.module().starts_with("lightgbm.")) return read_skops_lightgbm(model);
+  if (model.module().starts_with("xgboost"))
     return fail(Code::Unsupported,
                 "a " + type + " in a skops file: give the framework's own file, as its save_model writes");
   const auto* const known = std::ranges::find(kEstimators, type, &Estimator::type);

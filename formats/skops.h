@@ -5,8 +5,9 @@
 // in the notes), in scikit-learn's own arithmetic: forests add their trees' float64 probabilities in order and divide,
 // as scikit-learn does with n_jobs=None; a threshold's `<=` becomes `<` the next number up. Two things are within
 // rounding only, as they are from one machine to the next in scikit-learn itself: dot products (BLAS) and NumPy's exp.
-// Everything else is refused with the reason and the way out. Thread rule: pure. Errors: InvalidArgument (damaged),
-// TooLarge, Unsupported.
+// LightGBM's own estimators and Boosters (MLflow 3 saves them so) come out as Booster.predict gives them, see
+// lightgbm.h. Everything else is refused with the reason and the way out. Thread rule: pure. Errors: InvalidArgument
+// (damaged), TooLarge, Unsupported.
 #pragma once
 
 #include <string_view>

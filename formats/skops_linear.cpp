@@ -29,12 +29,26 @@ Status read_weights(const SkopsObject& model, LinearModel& out) {
   return {};
 }
 
+// What a generalized linear model's sum becomes: the loss that it was trained with has its link.
+Status read_link(const SkopsObject& model, LinearModel& out) {
+  if (!model.module().starts_with("sklearn.linear_model._glm")) return {};
+  CLOPS_TRY(need_version(model, 1, 1));
+  CLOPS_ASSIGN(const SkopsObject loss_at, model.get("_base_loss"));
+  const std::string loss = loss_at.type();
+  if (loss == "HalfTweedieLossIdentity") return {};
+  if (loss != "HalfPoissonLoss" && loss != "HalfGammaLoss" && loss != "HalfTweedieLoss")
+    return refused("a " + model.type() + " of the loss " + loss);
+  out.transform = Transform::Exp;
+  return {};
+}
+
 }  // namespace
 
 Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out) {
   out.rows = out.sums = Number::Float64;
   out.order = LinearModel::Order::Dot;
   CLOPS_TRY(read_weights(model, out));
+  CLOPS_TRY(read_link(model, out));
   if (!model.has("classes_")) return out;
   CLOPS_ASSIGN(const SkopsObject classes_at, model.get("classes_"));
   CLOPS_ASSIGN(const auto classes, classes_at.labels());

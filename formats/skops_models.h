@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "formats/model.h"
 #include "formats/skops_object.h"
@@ -15,6 +16,10 @@ namespace clops::formats {
 [[nodiscard]] Result<Model> read_skops_boosting(const SkopsObject& model, Ensemble out);
 [[nodiscard]] Result<Model> read_skops_histogram(const SkopsObject& model, Ensemble out);
 [[nodiscard]] Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out);
+[[nodiscard]] Result<Model> read_skops_lightgbm(const SkopsObject& model);  // an estimator's, or the Booster itself
+
+// "a, b, c", for a note; of very many the first ones.
+[[nodiscard]] std::string listed(const std::vector<std::string>& classes);
 
 // Unsupported: "this model has WHAT, which ...", with the way out.
 [[nodiscard]] std::unexpected<Error> refused(std::string_view what);

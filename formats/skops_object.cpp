@@ -60,7 +60,7 @@ Result<SkopsObject> SkopsObject::get(std::string_view attribute) const {
 
 Result<Json> SkopsObject::scalar() const {
   if (string_at(*node_, {"__loader__"}) != "JsonNode") return wrong("is not a plain value");
-  return parse_json(string_at(*node_, {"content"}));
+  return parse_json(string_at(*node_, {"content"}), kSchemaLimits);
 }
 
 bool SkopsObject::is_none() const {

@@ -178,7 +178,6 @@ Result<std::vector<double>> start_of_boosting(const SkopsObject& model, uint32_t
 Result<Model> read_skops_forest(const SkopsObject& model, Ensemble out, bool single) {
   const bool classifier = model.type().ends_with("Classifier");
   CLOPS_ASSIGN(const uint32_t targets, small_count(model, "n_outputs_"));
-  if (classifier && targets != 1) return refused("a classifier of several outputs");
   // Before, trees kept counts, and what predict_proba divided by was of the file's reader.
   if (classifier) CLOPS_TRY(need_version(model, 1, 3));
   out.outputs = targets;

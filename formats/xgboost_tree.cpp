@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 namespace clops::formats {
@@ -193,7 +194,9 @@ class Converter {
       return fail(Code::Unsupported,
                   "node " + std::to_string(i) + ": its split is of a type that is not known, " + std::to_string(type));
     } else {
-      if (!std::isfinite(raw_.condition[i])) return damaged(i, "its split condition is not a finite number");
+      // 3.4 writes -inf where constraints leave nothing but to split the missing from the rest: no number is below it.
+      if (!std::isfinite(raw_.condition[i]) && raw_.condition[i] != -std::numeric_limits<float>::infinity())
+        return damaged(i, "its split condition is not a finite number");
       node.value = static_cast<double>(raw_.condition[i]);
     }
     // XGBoost sends the members of a set right, all else left; here members go left: the children change places.

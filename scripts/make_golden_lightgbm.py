@@ -384,6 +384,7 @@ def old():
     golden("poisson", train({"objective": "poisson"}, 3, x, y), xt, 4, 4)
     if MAJOR >= 3:
         golden("linear", train({"objective": "regression", "linear_tree": True}, 3, x, y), xt, 4, 4)
+        golden("no-split", train({"objective": "regression", "min_data_in_leaf": 1000}, 3, x, y), xt, 2, 2)
     x, y, _ = table(300, 1, (4, 12, 60))
     golden("categorical", train({"objective": "binary", "min_data_per_group": 5, "cat_smooth": 1.0}, 5, x, y, [0, 1, 2]), table(30, 2, (4, 12, 60))[0], 4, 4,
            categorical=[0, 1, 2])

@@ -33,6 +33,8 @@ def main():
     mlflow.xgboost.save_model(model, FOLDER / "xgboost", signature=signature)
     booster = lightgbm.train(dict(objective="binary", verbose=-1), lightgbm.Dataset(x, label), 2)
     mlflow.lightgbm.save_model(booster, FOLDER / "lightgbm", signature=signature)
+    classifier = lightgbm.LGBMClassifier(n_estimators=3, num_leaves=4, verbose=-1).fit(x, label)
+    mlflow.lightgbm.save_model(classifier, FOLDER / "lightgbm-skops", signature=signature)
     mlflow.onnx.save_model(onnx.load(ROOT / "tests/data/onnx/two-inputs.onnx"), FOLDER / "onnx")
     forest = RandomForestRegressor(3, max_depth=2, random_state=1).fit(x.to_numpy(), y)
     mlflow.sklearn.save_model(forest, FOLDER / "sklearn-skops", signature=infer_signature(x, y), serialization_format="skops",

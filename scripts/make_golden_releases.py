@@ -151,6 +151,18 @@ def read_rows(path):
     return np.array([[int(word, 16) for word in row] for row in rows], np.uint32).view(F32)
 
 
+def missing_only(prefix):
+    """Splits of what is missing against all that is not: 3.4 gives them the threshold -inf where a feature is constrained."""
+    rng = np.random.default_rng(9)
+    x = rng.normal(size=(200, 3)).astype(F32)
+    x[rng.random(x.shape) < 0.4] = np.nan
+    y = np.isnan(x[:, 0]) * 2.0 - np.isnan(x[:, 1]) + np.nan_to_num(x[:, 0] - x[:, 1])
+    booster = train({**SMALL, "tree_method": "hist", "objective": "reg:squarederror", "monotone_constraints": "(-1,1,0)"}, 6, x, y)
+    golden(prefix + "missing-only", booster, x, 20, 12)
+    text = (GOLDEN / f"{prefix}missing-only.json").read_text()
+    assert "-Infinity" in text, "no such split"
+
+
 def release_3_4():
     dart("v3.4-", golden)
     dart_multiclass("v3.4-", golden)
@@ -170,7 +182,8 @@ def release_3_4():
     expectiles("v3.4-")
     labels("v3.4-")
     linear("v3.4-")
-    contributions("v3.4-dart", "v3.4-categorical", "v3.4-two-labels")
+    missing_only("v3.4-")
+    contributions("v3.4-dart", "v3.4-missing-only", "v3.4-categorical", "v3.4-two-labels")
 
 
 def release_3_3():

@@ -142,6 +142,19 @@ def main():
     write("logistic-classes", linear_model.LogisticRegression().fit(x3, label3), x3, F64, ulps=512)
     write("sgd-regressor", linear_model.SGDRegressor(random_state=1).fit(x, y), x, F64, ulps=512)
     write("sgd-classifier", linear_model.SGDClassifier(loss="log_loss", random_state=1).fit(x, label), x, F64, ulps=512)
+    write("lars", linear_model.Lars(n_nonzero_coefs=3).fit(x, y), x, F64, ulps=512)
+    write("lasso-lars-ic", linear_model.LassoLarsIC().fit(x, y), x, F64, ulps=512)
+    write("matching-pursuit", linear_model.OrthogonalMatchingPursuit(n_nonzero_coefs=2).fit(xt, yt), xt, F64, ulps=512)
+    write("bayesian-ridge", linear_model.BayesianRidge().fit(x, y), x, F64, ulps=512)
+    write("relevance", linear_model.ARDRegression().fit(x, y), x, F64, ulps=512)
+    write("theil-sen", linear_model.TheilSenRegressor(random_state=1).fit(x, y), x, F64, ulps=512)
+    write("median", linear_model.QuantileRegressor(alpha=0.01).fit(x, y), x, F64, ulps=512)
+    write("multi-task-lasso", linear_model.MultiTaskLasso(0.05, fit_intercept=False).fit(xt, yt), xt, F64, ulps=512)
+    # exp makes of what is rounded in a sum of hundreds as many times that.
+    write("poisson", linear_model.PoissonRegressor().fit(x, np.exp(y)), x, F64, ulps=8192)
+    write("gamma", linear_model.GammaRegressor().fit(x, np.exp(y)), x, F64, ulps=8192)
+    write("tweedie", linear_model.TweedieRegressor(power=1.5).fit(x, np.exp(y)), x, F64, ulps=8192)
+    write("tweedie-identity", linear_model.TweedieRegressor(power=0).fit(x, y), x, F64, ulps=512)
     refused(x, y, label, x3, label3)
 
 
@@ -159,6 +172,7 @@ def refused(x, y, label, x3, label3):
         "neighbours": neighbors.KNeighborsClassifier().fit(x[:20], label[:20]),
         "one-vs-rest": linear_model.SGDClassifier(loss="log_loss", random_state=1).fit(x3, label3),
         "hinge": linear_model.SGDClassifier(random_state=1).fit(x, label),
+        "two-labels": tree.DecisionTreeClassifier(max_depth=1).fit(x, np.column_stack([label, 1 - label])),
     }
     for name, model in models.items():
         skops.io.dump(model, folder / (name + ".skops"), compression=zipfile.ZIP_DEFLATED)

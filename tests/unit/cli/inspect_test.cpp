@@ -36,6 +36,7 @@ Outcome inspect(std::vector<std::string> arguments) {
 }
 
 const std::string kSamples = clops::test::source_dir() + "/samples/models";
+const std::string kGolden = clops::test::source_dir() + "/tests/data/golden";
 
 TEST(Inspect, tells_people_what_a_model_takes) {
   const Outcome outcome = inspect({kSamples + "/diabetes/1"});
@@ -45,6 +46,21 @@ TEST(Inspect, tells_people_what_a_model_takes) {
         "trees      60, up to 4 deep", "input      input-0 FP32 [rows, 10]\n", "output     predict FP32 [rows]\n",
         "columns    age, sex, bmi", "engine     ", "single rows: ", "measured at load"})
     EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
+}
+
+TEST(Inspect, tells_what_the_codes_of_categories_stand_for) {
+  const Outcome xgboost = inspect({kGolden + "/named-categories.json"});
+  EXPECT_NE(xgboost.out.find("codes      colour: 0 = \"blue\", 1 = \"green\", 2 = \"red\" \n"), std::string::npos)
+      << xgboost.out;
+  const Outcome lightgbm = inspect({kGolden + "/lightgbm-pandas.txt"});
+  EXPECT_NE(lightgbm.out.find("codes      "), std::string::npos) << lightgbm.out;
+}
+
+TEST(Inspect, tells_what_a_row_of_a_model_without_trees_costs) {
+  const Outcome outcome = inspect({kGolden + "/gblinear.json"});
+  for (const char* text : {"cost       a row alone ", "a row of 256 ", "engine     features in order"})
+    EXPECT_NE(outcome.out.find(text), std::string::npos) << text << "\n" << outcome.out;
+  EXPECT_EQ(inspect({kGolden + "/named-categories.json"}).out.find("\ncost "), std::string::npos);
 }
 
 TEST(Inspect, prints_the_document_for_programs) {
