@@ -24,7 +24,15 @@ double resident_kib() {
   return resident * 4;
 }
 
-serving::Forest load_forest(const std::string& path, const serving::ForestOptions& options = {}) {
+// BENCH_INSTRUCTIONS=avx2: as on a processor without AVX-512. The peers go on as they are.
+serving::ForestOptions options_asked() {
+  const char* asked = std::getenv("BENCH_INSTRUCTIONS");
+  if (asked == nullptr) return {};
+  if (std::string_view(asked) != "avx2") die("BENCH_INSTRUCTIONS is avx2 or not set");
+  return {.instructions = serving::ForestOptions::Instructions::Avx2};
+}
+
+serving::Forest load_forest(const std::string& path, const serving::ForestOptions& options) {
   auto forest = serving::Forest::make(load_ensemble(path), options);
   if (!forest) die(forest.error().message);
   return std::move(*forest);
@@ -33,7 +41,10 @@ serving::Forest load_forest(const std::string& path, const serving::ForestOption
 class Clops final : public Peer {
  public:
   Clops(const std::string& model, size_t columns, size_t outputs, size_t rows_max)
-      : Peer(columns, outputs), forest_(load_forest(model)), work_(forest_.make_work()), answers_(rows_max * outputs) {}
+      : Peer(columns, outputs),
+        forest_(load_forest(model, options_asked())),
+        work_(forest_.make_work()),
+        answers_(rows_max * outputs) {}
   void batch(const float* rows, size_t count) override { forest_.predict(rows, count, work_, answers_.data()); }
   double answer(size_t i) const override { return answers_[i]; }
   const serving::Forest& forest() const { return forest_; }

@@ -2,7 +2,8 @@
 # Tree inference beside XGBoost, LightGBM, tl2cgen, lleaves, ONNX Runtime and oneDAL: one row alone and batches, one
 # thread pinned to one core, a different row each call, no Python in the loop; microseconds a row, and clops's share of the
 # fastest peer's time. Models, rows and the peers' compiled code are kept in the user's cache: the first run takes long.
-# BENCH_MODELS="xgb-500x6 ..." takes some of the models; BENCH_QUICK=1 one short round without callgrind.
+# BENCH_MODELS="xgb-500x6 ..." takes some of the models; BENCH_QUICK=1 one short round without callgrind;
+# BENCH_INSTRUCTIONS=avx2 has clops do without AVX-512.
 # targets: bench_engines
 set -euo pipefail
 bin=${CLOPS_BENCH_BUILD:?bench/run sets it}/bin

@@ -207,43 +207,6 @@ struct Masks : Isa {
   }
 };
 
-// Kernel "planes" of rows: slots of few thresholds are compared, the others ranked first.
-template <uint32_t rows_most, class Value>
-void add_rows(const RankView& ranks, const PlaneView& view, const float* rows, uint32_t count, size_t ahead,
-              int8_t* columns, uint8_t* planes, Value* sums) {
-  constexpr size_t kPlaneBytes = rows_most / 8;
-  for (uint32_t first = 0, block = 0; first < count && first < rows_most; first += kBlock, ++block)
-    rank_turned<true>(ranks, rows + size_t{first} * ranks.features, count - first < kBlock ? count - first : kBlock,
-                      columns + size_t{block} * view.column_bytes,
-                      {.slots = view.slots, .planes = planes + size_t{block} * 8, .plane_bytes = kPlaneBytes});
-  make_planes<PlaneBits<rows_most>, true>(view, columns, planes);
-  const size_t row_bytes = ranks.features * sizeof(float);
-  const size_t more = ahead < rows_most ? ahead : rows_most;
-  const char* next = reinterpret_cast<const char*>(rows) + rows_most * row_bytes;
-  if (view.few)
-    add_trees<PlaneBits<rows_most>, true>(view, planes, sums, next, more * row_bytes);
-  else
-    add_trees<PlaneBits<rows_most>, false>(view, planes, sums, next, more * row_bytes);
-}
-
-template <class Value>
-void row_planes(const RankView& ranks, const PlaneView& view, const float* rows, uint32_t count, size_t ahead,
-                int8_t* columns, uint8_t* planes, void* out) {
-  auto* sums = static_cast<Value*>(out);
-  for (uint32_t row = 0; row < count;) {
-    const uint32_t left = count - row, now = left > 384 ? 512 : left > 128 ? 256 : 128;
-    const float* from = rows + size_t{row} * ranks.features;
-    const size_t later = left > now ? left - now + ahead : ahead;
-    if (now == 512)
-      add_rows<512>(ranks, view, from, left, later, columns, planes, sums + row);
-    else if (now == 256)
-      add_rows<256>(ranks, view, from, left, later, columns, planes, sums + row);
-    else
-      add_rows<128>(ranks, view, from, left, later, columns, planes, sums + row);
-    row += now;
-  }
-}
-
 }  // namespace
 
 bool fill_avx512(Kernels& kernels) {
@@ -251,16 +214,14 @@ bool fill_avx512(Kernels& kernels) {
   kernels.lanes = Isa::kLanes;
   fill_common<Count>(kernels);
   kernels.rank_row_float = rank_row_float;
-  kernels.rank_block_float = rank_block_float;
   fill_lanes<Isa>(kernels);
   kernels.direct = Direct::sum;
   fill_masks<Masks>(kernels);
   fill_planes<PlaneBits, 512>(kernels);
-  kernels.row_planes[kFloatSums] = row_planes<float>;
-  kernels.row_planes[kDoubleSums] = row_planes<double>;
+  fill_turned<Turned, PlaneBits, 512>(kernels);
   kernels.exp = vector_exp;
   kernels.sigmoid = vector_sigmoid;
-  kernels.bytewise_values = true;
+  kernels.values = Values::Wide;
   return true;
 }
 

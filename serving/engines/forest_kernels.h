@@ -30,6 +30,10 @@ struct Kernels {
   void (*rank_block_narrowed)(const RankView&, const double* rows, uint32_t count, int8_t* columns) = nullptr;
   void (*rank_block_double)(const RankView&, const double* rows, uint32_t count, int8_t* columns) = nullptr;
 
+  // Whether so many numbers are float32 each (NaN is); if they are, they are written. Rows that a client sent as float32 can
+  // then be ranked as such.
+  bool (*narrow)(const double* from, size_t count, float* to) = nullptr;
+
   // One row. `slots` is readable up to the next 256 bytes. `out`: sums, one an output, or leaves, one a tree.
   using Single = void (*)(const void* view, const int8_t* slots, void* out);
   Single walk_small[kIntos] = {}, walk_large[kIntos] = {};  // WalkView
@@ -54,7 +58,7 @@ struct Kernels {
   RowPlanes row_planes[kLeaves] = {};
   // Of any numbers, see vector_exp.h; null: this set has none.
   VectorExp exp = nullptr, sigmoid = nullptr;
-  bool bytewise_values = false;  // `planes` looks values up byte by byte
+  Values values = Values::Whole;  // as `planes` looks them up
 };
 
 [[nodiscard]] const Kernels& portable_kernels();

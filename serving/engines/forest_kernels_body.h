@@ -134,8 +134,34 @@ void walk_block(const void* any, const int8_t* ranks, uint32_t count, void* out)
   }
 }
 
+bool narrow(const double* from, size_t count, float* to) {
+  constexpr size_t kEight = 8, kTaken = 512;
+  typedef double Doubles __attribute__((vector_size(kEight * sizeof(double))));
+  typedef float Floats __attribute__((vector_size(kEight * sizeof(float))));
+  size_t at = 0;
+  while (at + kEight <= count) {
+    decltype(Doubles{} != Doubles{}) lost{};
+    for (const size_t end = count - at < kTaken ? count : at + kTaken; at + kEight <= end; at += kEight) {
+      Doubles wide;
+      __builtin_memcpy(&wide, from + at, sizeof wide);
+      const auto narrowed = __builtin_convertvector(wide, Floats);
+      lost |= (__builtin_convertvector(narrowed, Doubles) != wide) & (wide == wide);
+      __builtin_memcpy(to + at, &narrowed, sizeof narrowed);
+    }
+    long long any = 0;
+    for (size_t i = 0; i < kEight; ++i) any |= lost[i];
+    if (any != 0) return false;
+  }
+  for (; at < count; ++at) {
+    to[at] = static_cast<float>(from[at]);
+    if (static_cast<double>(to[at]) != from[at] && from[at] == from[at]) return false;
+  }
+  return true;
+}
+
 template <class Count>
 void fill_common(Kernels& kernels) {
+  kernels.narrow = narrow;
   kernels.rank_row_float = rank_row<Count, float, float>;
   kernels.rank_row_narrowed = rank_row<Count, float, double>;
   kernels.rank_row_double = rank_row<Count, double, double>;

@@ -108,7 +108,7 @@ struct PlaneLayout {
 };
 // Leaves are summed, not asked for by number.
 [[nodiscard]] bool fits_planes(const Ranked& ranked);
-[[nodiscard]] PlaneLayout lay_out_planes(const Ranked& ranked, bool bytewise);
+[[nodiscard]] PlaneLayout lay_out_planes(const Ranked& ranked, Values values);
 
 // Leaves in an order of a kernel's own: values of sums, or numbers where a leaf is more than a number.
 struct LeafValues {

@@ -18,6 +18,7 @@ using formats::Number;
 namespace {
 // Blocks of ranks that stay in the first cache beside a tree.
 constexpr uint32_t kColumnBytes = 16'384, kBlocksMax = 8;
+constexpr size_t kNarrowMost = 1 << 18;  // numbers of rows that are kept a second time: 1 MiB
 }  // namespace
 
 std::string_view to_string(ForestOptions::Single single) {
@@ -92,7 +93,15 @@ ForestWork Forest::make_work() const {
   const size_t sum = sums_ == Number::Float32 ? sizeof(float) : sizeof(double);
   const size_t sums = (size_t{outputs_} * kBlock * blocks_ + outputs_) * sum;
   const size_t planes = chosen_.batch == ForestOptions::Batch::Planes ? planes_->plane_count + 1 : 0;
-  return ForestWork(slots, sums, leaves_.plain() ? 0 : ranked_.trees.size() * kBlock, planes * forest::kPlaneRows / 8);
+  const size_t narrow = size_t{features_} * kBlock * blocks_;
+  return ForestWork(slots, sums, leaves_.plain() ? 0 : ranked_.trees.size() * kBlock, planes * forest::kPlaneRows / 8,
+                    narrows() && narrow <= kNarrowMost ? narrow : 0);
+}
+
+bool Forest::narrows() const {
+  const bool ranks_blocks =
+      chosen_.batch == ForestOptions::Batch::Planes || chosen_.batch == ForestOptions::Batch::Masks;
+  return rows_ == Number::Float64 && leaves_.plain() && ranks_blocks;
 }
 
 size_t Forest::row_stride() const {
@@ -196,6 +205,10 @@ void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
 // `sums`: [block][output][kBlock], of planes [output][kPlaneRows].
 template <class Real, class Sum, class In>
 void Forest::sum_blocks(const In* rows, uint32_t count, size_t ahead, ForestWork& work, Sum* sums) const {
+  if constexpr (std::is_same_v<In, double> && std::is_same_v<Real, double>)
+    if (float* const narrow = work.narrow_.data();
+        work.narrow_.size() != 0 && kernels_->narrow(rows, size_t{count} * features_, narrow))
+      return sum_blocks<Real>(narrow, count, 0, work, sums);
   int8_t* ranks = work.ranks_.data();
   if (chosen_.batch == ForestOptions::Batch::Planes) {
     if constexpr (std::is_same_v<In, float>)

@@ -35,8 +35,8 @@ struct ForestOptions {
 // Working memory of one thread.
 class ForestWork {
  public:
-  ForestWork(size_t ranks, size_t sum_bytes, size_t leaves, size_t plane_bytes)
-      : ranks_(ranks), sums_(sum_bytes), leaves_(leaves), planes_(plane_bytes) {}
+  ForestWork(size_t ranks, size_t sum_bytes, size_t leaves, size_t plane_bytes, size_t narrow)
+      : ranks_(ranks), sums_(sum_bytes), leaves_(leaves), planes_(plane_bytes), narrow_(narrow) {}
 
  private:
   friend class Forest;
@@ -44,6 +44,7 @@ class ForestWork {
   forest::Aligned<unsigned char> sums_;
   forest::Aligned<uint32_t> leaves_;
   forest::Aligned<uint8_t> planes_;
+  forest::Aligned<float> narrow_;
 };
 
 class Forest {
@@ -93,6 +94,7 @@ class Forest {
   bool finish_column(Sum* sums, uint32_t rows, Out* out) const;  // of models of one output; false: not of these
 
   [[nodiscard]] size_t row_stride() const;    // of ranked rows
+  [[nodiscard]] bool narrows() const;         // rows of double are ranked as float32 where they are such
   [[nodiscard]] uint32_t block_unit() const;  // rows that cost a block's kernel as much as a few of them
   [[nodiscard]] std::pair<const void*, forest::Kernels::Single> single_kernel(forest::Into into) const;
   [[nodiscard]] std::pair<const void*, forest::Kernels::Block> block_kernel(forest::Into into) const;

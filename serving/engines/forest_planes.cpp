@@ -26,12 +26,12 @@ std::vector<uint32_t> slot_planes(const Ranked& ranked) {
 
 class PlaneMaker {
  public:
-  PlaneMaker(const Ranked& ranked, bool bytewise) : ranked_(ranked), bytewise_(bytewise) {}
+  PlaneMaker(const Ranked& ranked, Values values) : ranked_(ranked), values_(values) {}
 
   PlaneLayout run() {
     number_planes();
-    const uint32_t few = ranked_.float_values.empty() ? kFewDoubles : kFewFloats;
-    out_.few = bytewise_ && std::ranges::all_of(ranked_.trees, [few](const TreeView& tree) {
+    const uint32_t few = values_ == Values::Wide && ranked_.float_values.empty() ? kFewWideDoubles : kFew;
+    out_.few = values_ != Values::Whole && std::ranges::all_of(ranked_.trees, [few](const TreeView& tree) {
                  return (is_full(tree) ? 1U << tree.depth : tree.leaves) <= few;
                });
     for (const TreeView& tree : ranked_.trees) {
@@ -144,13 +144,15 @@ class PlaneMaker {
 
   // Of a tree's values: for how many there is room, and bytes of the parts they come in.
   [[nodiscard]] std::pair<size_t, size_t> room_and_part(uint32_t leaves, size_t value) const {
-    if (!bytewise_) return {(leaves + 7) / 8 * 8, value};
+    const size_t few = leaves <= 16 ? 16 : leaves <= 32 ? 32 : 64;
+    if (values_ == Values::Whole || (values_ == Values::Bytes && !out_.few)) return {(leaves + 7) / 8 * 8, value};
+    if (values_ == Values::Bytes) return {few, 1};
     if (!out_.few) return {leaves <= 64 ? 64 : leaves <= 128 ? 128 : 256, 1};
-    return {leaves <= 16 ? 16 : leaves <= 32 ? 32 : 64, leaves <= 32 ? 4 : 2};
+    return {few, few == 64 ? 2 : 4};
   }
 
   const Ranked& ranked_;
-  bool bytewise_;
+  Values values_;
   PlaneLayout out_;
   uint32_t set_first_ = 0;
   std::vector<uint32_t> leaf_of_;  // of the tree at hand: what each number or way stands for
@@ -169,8 +171,8 @@ bool fits_planes(const Ranked& ranked) {
   return planes <= kPlanesMax;
 }
 
-PlaneLayout lay_out_planes(const Ranked& ranked, bool bytewise) {
-  return PlaneMaker(ranked, bytewise).run();
+PlaneLayout lay_out_planes(const Ranked& ranked, Values values) {
+  return PlaneMaker(ranked, values).run();
 }
 
 PlaneView PlaneLayout::view(const Ranked& ranked, uint32_t outputs) const {

@@ -1,5 +1,6 @@
 // The kernels in plain C++ and compiler vectors of 16 bytes: any processor.
 #include "serving/engines/forest_masks_body.h"
+#include "serving/engines/forest_plane_set.h"
 #include "serving/engines/forest_planes_body.h"
 
 namespace clops::serving::forest {

@@ -162,7 +162,14 @@ struct PlaneTree {
   uint32_t output = 0;
   bool full = false;
 };
-inline constexpr uint32_t kFewFloats = 64, kFewDoubles = 32;  // leaves of a tree
+// How a kernel wants the values of a tree's leaves: whole, or in parts by place in a value, as many of each part as the
+// tree has room for. Few are kFew or less, of doubles that are to be Wide kFewWideDoubles.
+inline constexpr uint32_t kFew = 64, kFewWideDoubles = 32;
+enum class Values : uint8_t {
+  Whole,
+  Bytes,  // of few leaves bytes (room 16, 32 or 64), else whole
+  Wide,   // of few leaves words of 32 bits (room 16 or 32) or halves of those (room 64), else bytes (64, 128 or 256)
+};
 struct PlaneView {
   const PlaneSlot* slots = nullptr;
   const PlaneSet* plane_sets = nullptr;
@@ -174,9 +181,7 @@ struct PlaneView {
   // right, and a row's number is turned from that of the first leaf to that of the right side's first one wherever it
   // goes right.
   const uint16_t* turns = nullptr;
-  // Of leaves; for kernels that look them up in registers: in parts by place in a value, as many of each part as the
-  // tree has room for. The parts are bytes (room 64, 128 or 256), or with `few` leaves in all trees halves (room 64) or
-  // whole words of 32 bits (room 16 or 32).
+  // Of leaves, see Values. `few`: no tree has more than few of them.
   const void* values = nullptr;
   bool few = false;
   uint32_t slot_count = 0, set_count = 0, set_first = 0;  // set_first: the first one's plane

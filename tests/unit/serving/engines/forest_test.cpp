@@ -68,6 +68,9 @@ size_t expect_all_kinds(const Ensemble& model, ForestMaker& maker, size_t count)
   EXPECT_TRUE(valid) << valid.error().message;
   const auto narrow = maker.rows<float>(count, model);
   const auto wide = maker.rows<double>(count, model);
+  const std::vector<double> widened(narrow.begin(), narrow.end());
+  std::vector<double> all_but_one = widened;  // is a float32
+  all_but_one[all_but_one.size() * 2 / 3] = 0.1;
   size_t served = 0;
   for (const ForestOptions& options : test::kinds()) {
     SCOPED_TRACE(test::name(options));
@@ -81,6 +84,8 @@ size_t expect_all_kinds(const Ensemble& model, ForestMaker& maker, size_t count)
     expect_equal<float, double>(*forest, model, narrow);
     expect_equal<double, float>(*forest, model, wide);
     expect_equal<double, double>(*forest, model, wide);
+    expect_equal<double, double>(*forest, model, widened);
+    expect_equal<double, double>(*forest, model, all_but_one);
     if (testing::Test::HasFatalFailure()) break;
   }
   return served;
