@@ -171,12 +171,14 @@ TensorSpec named_spec(Datatype type, std::vector<std::string> names, UnknownCate
 std::vector<double> decoded(const Engine& engine, const std::string& instances) {
   InferRequest request;
   RowReader reader;
-  const Status read = reader.read_v1("{\"instances\":" + instances + "}", engine.info(), {}, false, request);
+  const std::string body = "{\"instances\":" + instances + "}";  // texts view it
+  const Status read = reader.read_v1(body, engine.info(), {}, false, request);
   EXPECT_TRUE(read) << (read ? "" : read.error().message);
   if (!read) return {};
   const auto scratch = engine.make_scratch();
   TensorBuffer out;
-  EXPECT_TRUE(engine.infer(request.views, *scratch, {&out, 1}));
+  const Status done = engine.infer(request.views, *scratch, {&out, 1});
+  EXPECT_TRUE(done) << (done ? "" : done.error().message);
   const auto values = out.as<double>();
   return {values.begin(), values.end()};
 }
