@@ -38,4 +38,4 @@ def write_names(name, model, frame, ask, bits):
     NAMES.mkdir(parents=True, exist_ok=True)
     lines = lambda items: "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in items) + "]"
     (NAMES / f"{name}.json").write_text(
-        f'{{"model": {json.dumps(model)}, "columns": {json.dumps(list(frame))}, "bits": {bits},\n"rows": {lines(rows)},\n"predicted": {lines(patterns)}}}\n')
+        f'{{"model": {json.dumps(model)}, "columns": {json.dumps(list(frame))}, "bits": {bits},\n"rows": {lines(rows)},\n"predicted": {lines(patterns)}}}\n', encoding="utf-8")

@@ -94,7 +94,8 @@ def named_categories(prefix, colours, how=golden):
     model = xgb.train({"seed": 7, "nthread": 1, "tree_method": "hist", "max_depth": 3, "max_cat_to_onehot": 1}, data, 5)
     codes = np.stack([frame[c].cat.codes if frame[c].dtype == "category" else frame[c] for c in frame], axis=1).astype(F32)
     how(prefix + "named-categories", model, codes, 16, 8)
-    names_of_rows(prefix + "named-categories", colours)
+    if RELEASE >= (3, 4) or all(colour.isascii() for colour in colours):  # else the file's names are damaged
+        names_of_rows(prefix + "named-categories", colours)
 
 
 def names_of_rows(name, colours):
