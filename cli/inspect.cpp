@@ -57,7 +57,7 @@ void print_text(std::ostream& out, std::string_view heading, const std::string& 
   print_wrapped(out, heading, pieces);
 }
 
-// What the codes that a request brings stand for.
+// What a request brings for categories: their names, or the codes that they stand for.
 void print_categories(std::ostream& out, const formats::Summary& model) {
   constexpr size_t kShown = 50;
   for (size_t i = 0; i < model.category_names.size(); ++i) {
@@ -69,6 +69,11 @@ void print_categories(std::ostream& out, const formats::Summary& model) {
     if (names.size() > kShown) text += ", ... (" + std::to_string(names.size()) + ")";
     print_text(out, "codes", text);
   }
+  if (model.category_names.empty()) return;
+  const bool refused = model.unknown_category == formats::UnknownCategory::Refused;
+  print_text(out, "names",
+             std::string("a request brings the name as text, or its code as a number; any other name is ") +
+                 (refused ? "refused" : "a missing value"));
 }
 
 void print(std::ostream& out, const formats::Summary& model, const Json& document) {

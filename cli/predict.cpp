@@ -148,7 +148,7 @@ void add_predict(CLI::App& root, const Context& context, int& exit_code) {
       ->required();
   command
       ->add_option("--rows", arguments->rows,
-                   "CSV, JSON ([[1,2],[3,null]]) or a whole inference request; - is standard input")
+                   "CSV, JSON ([[1,\"red\"],[3,null]]) or a whole inference request; - is standard input")
       ->required();
   command->add_option("-H,--header", arguments->headers, "A header to send, such as 'x-user-id: 42'; may be repeated");
   command->add_flag("--each", arguments->each, "One request a row, so that the split over variants shows");

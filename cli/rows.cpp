@@ -23,7 +23,9 @@ bool is_missing(std::string_view cell) {
 }
 
 // A number as JSON has it ("+1", ".5" and "1." are none there, so they are printed anew).
-Result<std::string> number_of(std::string_view cell) {
+// Text in quotes, which JSON alone brings, is for the server to judge: it may be the name of a category.
+Result<std::string> value_of(std::string_view cell) {
+  if (cell.starts_with('"')) return std::string(cell);
   if (is_missing(cell)) return std::string("null");
   const std::string_view digits = cell.front() == '+' ? cell.substr(1) : cell;
   double value = 0;
@@ -46,7 +48,7 @@ std::vector<std::string_view> split(std::string_view line) {
 }
 
 bool is_header(const std::vector<std::string_view>& cells) {
-  return std::ranges::any_of(cells, [](std::string_view cell) { return !number_of(cell); });
+  return std::ranges::any_of(cells, [](std::string_view cell) { return !value_of(cell); });
 }
 
 Status add_row(const std::vector<std::string_view>& cells, const std::string& where, Rows& rows) {
@@ -56,9 +58,9 @@ Status add_row(const std::vector<std::string_view>& cells, const std::string& wh
                                            std::to_string(rows.columns));
   }
   for (size_t i = 0; i < cells.size(); ++i) {
-    auto number = number_of(cells[i]);
-    if (!number) return fail_in(where + ", column " + std::to_string(i + 1), number.error());
-    rows.cells.push_back(std::move(*number));
+    auto value = value_of(cells[i]);
+    if (!value) return fail_in(where + ", column " + std::to_string(i + 1), value.error());
+    rows.cells.push_back(std::move(*value));
   }
   if (rows.cells.size() > kCellsMax) return fail(Code::TooLarge, "more than 10 million values");
   return {};
@@ -69,9 +71,9 @@ Result<Rows> from_json(std::string_view text) {
   Rows rows;
   for (size_t r = 0; r < json.size(); ++r) {
     const std::string where = "row " + std::to_string(r + 1);
-    if (!json[r].is_array()) return fail(Code::InvalidArgument, where + ": not an array of numbers");
+    if (!json[r].is_array()) return fail(Code::InvalidArgument, where + ": not an array of values");
     std::vector<std::string> texts;
-    for (const Json& cell : json[r]) texts.push_back(cell.is_string() ? "\"text\"" : dump_json(cell));
+    for (const Json& cell : json[r]) texts.push_back(dump_json(cell));
     CLOPS_TRY(add_row({texts.begin(), texts.end()}, where, rows));
   }
   return rows;

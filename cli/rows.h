@@ -12,12 +12,12 @@ namespace clops::cli {
 
 struct Rows {
   size_t columns = 0;
-  std::vector<std::string> cells;  // row by row; JSON numbers as written, or "null" for a missing value
+  std::vector<std::string> cells;  // row by row, as JSON: numbers as written, texts, or "null" for a missing value
   [[nodiscard]] size_t count() const { return columns == 0 ? 0 : cells.size() / columns; }
 };
 
 // CSV: numbers by commas, an optional first line of names; an empty cell, NA, nan or null is a missing value. Or JSON:
-// an array of arrays of numbers and nulls.
+// an array of arrays of numbers, nulls, and names of categories.
 [[nodiscard]] Result<Rows> parse_rows(std::string_view text);
 
 // One FP32 tensor of the rows [first, first + count).

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "formats/unknown_category.h"
 
 namespace clops::formats {
 
@@ -107,7 +108,8 @@ struct Ensemble {
   // Empty, or one per feature: the names of its categories by code (XGBoost `cats`, LightGBM pandas_categorical); empty
   // for a feature that has none.
   std::vector<std::vector<std::string>> category_names;
-  std::vector<std::string> notes;  // what who reads a summary of the model should know
+  UnknownCategory unknown_category = UnknownCategory::Missing;  // where there are names
+  std::vector<std::string> notes;                               // what who reads a summary of the model should know
   bool operator==(const Ensemble&) const = default;
 };
 

@@ -36,6 +36,7 @@ std::string joined(const std::vector<std::string>& items) {
 Summary summarize(const Ensemble& model) {
   Summary out = summarize_tabular(model);
   out.category_names = model.category_names;
+  out.unknown_category = model.unknown_category;
   out.trees = model.trees.size();
   for (const Tree& tree : model.trees) {
     out.depth_max = std::max<size_t>(out.depth_max, tree.depth);

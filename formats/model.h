@@ -28,8 +28,9 @@ using Model = std::variant<Ensemble, LinearModel, OnnxModel>;
 struct Summary {
   std::string format, framework, objective;
   std::vector<TensorDescription> inputs, outputs;
-  std::vector<std::string> feature_names;                    // columns of the tabular input, if the model names them
-  std::vector<std::vector<std::string>> category_names;      // as Ensemble::category_names
+  std::vector<std::string> feature_names;                // columns of the tabular input, if the model names them
+  std::vector<std::vector<std::string>> category_names;  // as Ensemble::category_names
+  UnknownCategory unknown_category = UnknownCategory::Missing;
   std::vector<std::string> notes;                            // as Ensemble::notes
   size_t trees = 0, depth_max = 0, nodes = 0;                // 0 where there are none
   std::vector<std::pair<std::string, std::string>> details;  // what else is worth knowing of it, for people

@@ -187,6 +187,7 @@ Result<Model> build_ensemble(XgboostFile file, const Frame& frame) {
   Ensemble model;
   model.notes = notes_of(file);
   CLOPS_ASSIGN(model.category_names, category_names(file, frame.features, model.notes));
+  model.unknown_category = UnknownCategory::Refused;  // since 3.3; 3.1 and 3.2 took a neighbour's code for it
   describe(model, file, frame);
   model.margins.assign(frame.margins.begin(), frame.margins.end());
   for (size_t t = 0; t < file.trees.size(); ++t) file.trees[t].output = static_cast<uint32_t>(file.tree_info[t]);

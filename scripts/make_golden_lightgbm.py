@@ -17,6 +17,7 @@ import warnings
 
 import lightgbm as lgb
 import numpy as np
+from golden_names import write_names
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -286,6 +287,22 @@ def pandas_names():
         booster = train(small, 5, frame(x, ordered), y)
         assert same(ask(booster, xt), ask(booster, frame(xt, ordered))), "codes are not what pandas gives"
         golden(name, booster, xt, categorical=[0, 1, 2])
+    names_of_rows("lightgbm-pandas", names)
+
+
+def names_of_rows(name, names):
+    """Frames whose own codes are others than the model's; a name that the model does not know is a missing value."""
+    import pandas as pd
+
+    rng = np.random.default_rng(5)
+    rows = 40
+    path = f"tests/data/golden/{name}.txt"
+    model = lgb.Booster(model_file=ROOT / path)
+    frame = pd.DataFrame({column: rng.normal(size=rows) for column in "abcdef"})
+    for column, known, unknown in zip("abc", names, ("Low", "β", 99)):
+        values = [*known, unknown, None]
+        frame[column] = pd.Categorical([values[i] for i in rng.integers(0, len(values), rows)], categories=[unknown, *known[::-1]])
+    write_names(name, path, frame, lambda rows: model.predict(rows, num_threads=1), 64)
 
 
 def edited():

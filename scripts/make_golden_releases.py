@@ -3,10 +3,12 @@ import numpy as np
 import xgboost as xgb
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
+from golden_names import write_names
 from make_golden import F32, GOLDEN, REFUSED, ROOT, bits, finite, golden, matrix_golden, split, train
 
 CONTRIBUTIONS = ROOT / "tests/data/contributions"
 SMALL = {"max_depth": 3}
+RELEASE = tuple(int(n) for n in xgb.__version__.split(".")[:2])
 DART = {"booster": "dart", "rate_drop": 0.5, "one_drop": 1, "max_depth": 3}
 
 
@@ -92,6 +94,41 @@ def named_categories(prefix, colours, how=golden):
     model = xgb.train({"seed": 7, "nthread": 1, "tree_method": "hist", "max_depth": 3, "max_cat_to_onehot": 1}, data, 5)
     codes = np.stack([frame[c].cat.codes if frame[c].dtype == "category" else frame[c] for c in frame], axis=1).astype(F32)
     how(prefix + "named-categories", model, codes, 16, 8)
+    if RELEASE >= (3, 4) or all(colour.isascii() for colour in colours):  # else the file's names are damaged
+        names_of_rows(prefix + "named-categories", colours)
+
+
+def names_of_rows(name, colours):
+    """Frames whose own codes are others than the model's: names are what counts. One that the model does not know is refused since 3.3
+    (3.1 and 3.2 take a neighbour's code for it)."""
+    import pandas as pd
+
+    rng = np.random.default_rng(5)
+    rows = 24
+    path = f"tests/data/golden/{name}.ubj"
+    model = xgb.Booster({"nthread": 1}, model_file=ROOT / path)
+
+    def column(values, holes, **kind):
+        return pd.Categorical([None if hole else value for value, hole in zip(values, holes)], **kind)
+
+    def frame(colours):
+        return pd.DataFrame({
+            "colour": column(rng.choice(colours, rows), rng.random(rows) < 0.1, categories=colours[::-1]),
+            "size": np.where(rng.random(rows) < 0.1, np.nan, rng.normal(size=rows)).astype(F32),
+            "code": pd.Categorical(rng.choice([900, 3, -7], rows), categories=[900, 3, -7]),
+            "tiny": pd.Categorical(rng.choice([1, 2], rows), categories=pd.Index(np.array([1, 2], np.int8))),
+        })
+
+    def ask(rows):
+        return model.predict(xgb.DMatrix(rows, enable_categorical=True))
+
+    write_names(name, path, frame(colours), ask, 32)
+    try:
+        ask(frame([*colours, "purple"]))
+    except xgb.core.XGBoostError as error:
+        assert "not in the training set" in str(error)
+    else:
+        assert RELEASE < (3, 3), "a name that is not known is not refused"
 
 
 def targets(prefix):

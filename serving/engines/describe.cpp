@@ -25,6 +25,9 @@ Result<EngineInfo> describe(const formats::Summary& model) {
   CLOPS_ASSIGN(info.inputs, to_specs(model.inputs));
   CLOPS_ASSIGN(info.outputs, to_specs(model.outputs));
   info.feature_names = model.feature_names;
+  if (!model.category_names.empty())
+    info.inputs.at(0).categories =
+        CategoryNames::make(model.category_names, model.feature_names, model.unknown_category);
   info.trees = model.trees;
   info.depth_max = model.depth_max;
   return info;

@@ -102,7 +102,8 @@ std::unique_ptr<const Explainer> add_contributions(const formats::Ensemble& mode
   info.inputs.push_back({.name = std::string(kContributionsBackground),
                          .datatype = info.inputs[0].datatype,
                          .shape = info.inputs[0].shape,
-                         .optional = true});
+                         .optional = true,
+                         .categories = info.inputs[0].categories});
   info.outputs.push_back((*explainer)->output());
   info.bytes += (*explainer)->bytes();
   info.evaluator += "; contributions on request, of trees kept in " +
@@ -140,6 +141,7 @@ Result<std::unique_ptr<Engine>> make_forest_engine(const formats::Ensemble& ense
   CLOPS_ASSIGN(EngineInfo info, describe(formats::summarize(ensemble)));
   CLOPS_ASSIGN(Forest forest, Forest::make(ensemble, options));
   info.bytes = forest.bytes();
+  if (info.inputs[0].categories != nullptr) info.bytes += info.inputs[0].categories->bytes();
   info.evaluator = forest.explanation();
   std::unique_ptr<const Explainer> explainer = add_contributions(ensemble, info);
   return std::make_unique<ForestEngine>(std::move(info), std::move(forest), std::move(explainer), std::move(pool));

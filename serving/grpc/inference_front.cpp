@@ -64,8 +64,16 @@ Result<Named> read_named(std::string_view message) {
   return out;
 }
 
-// The message has no way to say "optional" or "on request": what is that is left to those who know of it, so that a
-// client made from the metadata sends what is needed and asks for what is given.
+// An entry of TensorMetadata.parameters.
+void append_parameter(std::string& out, std::string_view name, std::string_view text) {
+  append_message(out, 4, [&] {
+    append_string(out, 1, name);
+    append_message(out, 2, [&] { append_string(out, 3, text); });
+  });
+}
+
+// The protocol's message has no way to say "optional" or "on request": what is that is left to those who know of it, so
+// that a client made from the metadata sends what is needed and asks for what is given.
 void append_tensors(std::string& out, uint32_t field, const std::vector<TensorSpec>& tensors) {
   for (const TensorSpec& tensor : tensors) {
     if (tensor.optional || tensor.on_request) continue;
@@ -75,6 +83,9 @@ void append_tensors(std::string& out, uint32_t field, const std::vector<TensorSp
       append_message(out, 3, [&] {
         for (const int64_t dimension : tensor.shape) append_varint(out, static_cast<uint64_t>(dimension));
       });
+      if (tensor.categories == nullptr) return;
+      append_parameter(out, "categories", tensor.categories->told());
+      append_parameter(out, "unknown_category", to_string(tensor.categories->unknown()));
     });
   }
 }

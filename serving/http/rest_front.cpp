@@ -55,9 +55,18 @@ void append_tensors(std::string& out, const std::vector<TensorSpec>& tensors) {
       if (d > 0) out += ',';
       out += std::to_string(tensors[i].shape[d]);
     }
-    out += tensors[i].on_request ? "],\"parameters\":{\"on_request\":true}}"
-           : tensors[i].optional ? "],\"parameters\":{\"optional\":true}}"
-                                 : "]}";
+    const CategoryNames* const categories = tensors[i].categories.get();
+    if (tensors[i].on_request) {
+      out += "],\"parameters\":{\"on_request\":true}}";
+    } else if (tensors[i].optional) {
+      out += "],\"parameters\":{\"optional\":true}}";
+    } else if (categories != nullptr) {
+      append_json_string(out += "],\"parameters\":{\"categories\":", categories->told());
+      append_json_string(out += ",\"unknown_category\":", to_string(categories->unknown()));
+      out += "}}";
+    } else {
+      out += "]}";
+    }
   }
   out += ']';
 }

@@ -196,7 +196,7 @@ Result<Target*> TableService::first_to_decode(const Model& model) {
 void TableService::number_schemas(Model& model) {
   const auto same = [](const TensorSpec& a, const TensorSpec& b) {
     return a.name == b.name && a.datatype == b.datatype && a.shape == b.shape && a.any_shape == b.any_shape &&
-           a.on_request == b.on_request && a.optional == b.optional;
+           a.on_request == b.on_request && a.optional == b.optional && decode_alike(a.categories, b.categories);
   };
   const auto alike = [&](const EngineInfo& a, const EngineInfo& b) {
     return std::ranges::equal(a.inputs, b.inputs, same) && std::ranges::equal(a.outputs, b.outputs, same) &&

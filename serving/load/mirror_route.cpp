@@ -26,6 +26,8 @@ std::optional<std::vector<int>> inputs_for(const EngineInfo& asked, const Engine
     }
     const auto at = alone ? asked.inputs.begin() : std::ranges::find(asked.inputs, input.name, &TensorSpec::name);
     if (at == asked.inputs.end() || at->optional || !becomes(at->datatype, input.datatype)) return std::nullopt;
+    if (at->categories != nullptr && input.categories != nullptr && !at->categories->same_codes(*input.categories))
+      return std::nullopt;
     out.push_back(static_cast<int>(at - asked.inputs.begin()));
   }
   return out;

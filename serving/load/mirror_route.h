@@ -28,7 +28,8 @@ struct MirrorRoute {
 };
 
 // As MirrorRoute::inputs; nothing where one model cannot be asked what another is: inputs go by name (one alone by
-// itself), columns must be called the same, and of datatypes only FP32 and FP64 become each other.
+// itself), columns must be called the same, their categories have the same codes where both models name them, and of
+// datatypes only FP32 and FP64 become each other.
 [[nodiscard]] std::optional<std::vector<int>> inputs_for(const EngineInfo& asked, const EngineInfo& mirror);
 
 }  // namespace clops::serving

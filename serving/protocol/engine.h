@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "serving/protocol/category_names.h"
 #include "serving/protocol/tensor.h"
 
 namespace clops::serving {
@@ -27,6 +28,8 @@ struct TensorSpec {
   bool any_shape = false;      // not even the rank is said
   bool on_request = false;     // of outputs: given only where a request asks for it
   bool optional = false;       // of inputs: may be left out, and then has no rows
+  // Of inputs of rows of FP32 or FP64, if some columns have names for their codes: of as many columns as a row has.
+  std::shared_ptr<const CategoryNames> categories = nullptr;
 
   [[nodiscard]] bool takes(std::span<const int64_t> given) const {  // with at least one of everything
     bool fits = any_shape || given.size() == shape.size();

@@ -241,8 +241,8 @@ bool raw_equals(std::string_view raw, std::string_view text) {
   return unescaped(raw) == text;
 }
 
-std::string unescaped(std::string_view raw) {
-  std::string out;
+void unescape(std::string_view raw, std::string& out) {
+  out.clear();
   for (size_t i = 0; i < raw.size(); ++i) {
     if (raw[i] != '\\' || i + 1 >= raw.size()) {
       out += raw[i];
@@ -280,6 +280,11 @@ std::string unescaped(std::string_view raw) {
         out += kind;
     }
   }
+}
+
+std::string unescaped(std::string_view raw) {
+  std::string out;
+  unescape(raw, out);
   return out;
 }
 

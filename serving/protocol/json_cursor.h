@@ -130,5 +130,6 @@ inline bool JsonCursor::plain_decimal(double& value) {
 // Compares a raw string (escapes still in) with plain text.
 [[nodiscard]] bool raw_equals(std::string_view raw, std::string_view text);
 [[nodiscard]] std::string unescaped(std::string_view raw);
+void unescape(std::string_view raw, std::string& out);  // in its place: keeps its memory
 
 }  // namespace clops::serving

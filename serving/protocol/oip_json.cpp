@@ -83,7 +83,8 @@ Result<Datatype> judge(const Tensor& tensor, const TensorSpec& spec, size_t body
   if (!type)
     return bad("datatype " + quoted(tensor.datatype) + " is not known: this model takes " +
                std::string(to_string(spec.datatype)));
-  CLOPS_TRY(tensor.binary_bytes ? check_datatype(*type, spec.datatype) : check_json_datatype(*type, spec.datatype));
+  CLOPS_TRY(tensor.binary_bytes ? check_datatype(*type, spec.datatype)
+                                : check_json_datatype(*type, spec.datatype, spec.categories != nullptr));
   const std::span<const int64_t> shape(tensor.shape.data(), tensor.rank);
   // An element takes two bytes of JSON at least, or its own size: memory is never asked for that the body cannot fill.
   const size_t each = size_of(*type) > 0 ? size_of(*type) : sizeof(uint32_t);
@@ -237,7 +238,7 @@ class InferReader {
     const auto given = judge(tensor, spec, body_.size(), limits_, to);
     const Status read = !given                ? Status(std::unexpected(given.error()))
                         : tensor.binary_bytes ? decode_binary(*tensor.binary_bytes, *given, to)
-                                              : read_values(data, *given, to);
+                                              : read_values(data, *given, to, spec.categories.get());
     if (!read) return fail_in("input " + quoted(spec.name), read.error());
     out_.given[index] = 1;
     return {};

@@ -107,12 +107,19 @@ T real_of(double value, const Reading& reading) {
   return reading.narrow ? static_cast<double>(to_float32(value)) : value;
 }
 
-template <class T>
-T read_real(JsonCursor& json, const Reading& reading) {
+// `named`: the code that a text stands for, if it may stand for one.
+template <class T, class Named>
+[[gnu::always_inline]] inline T read_real(JsonCursor& json, const Reading& reading, const Named& named) {
   if (double value = 0; reading.kind <= Kind::Any && json.plain_decimal(value)) return real_of<T>(value, reading);
-  if (json.peek() == 'n') {
+  const char next = json.peek();
+  if (next == 'n') {
     json.null_if_next();
     return std::numeric_limits<T>::quiet_NaN();
+  }
+  if (next == '"') {
+    if (const std::optional<double> code = named()) return static_cast<T>(*code);
+  } else if (reading.kind == Kind::Text) {
+    json.fail("a string is missing");
   }
   if (reading.kind == Kind::Boolean) return json.boolean() ? T{1} : T{0};
   if (reading.kind == Kind::Integer) {
@@ -121,7 +128,7 @@ T read_real(JsonCursor& json, const Reading& reading) {
     return value.negative ? -magnitude : magnitude;
   }
   if (reading.kind == Kind::Any) {
-    if (json.peek() == 't' || json.peek() == 'f') return json.boolean() ? T{1} : T{0};
+    if (next == 't' || next == 'f') return json.boolean() ? T{1} : T{0};
     if (double value = 0; json.word(value)) return real_of<T>(value, reading);
   }
   // Beyond the range is infinity, as in numpy: trees compare it as rightly as the number that was meant.
@@ -138,18 +145,12 @@ T read_whole(JsonCursor& json, const Reading& reading) {
   return static_cast<T>(value.negative ? 0 - value.magnitude : value.magnitude);
 }
 
-template <class T>
-T read_element(JsonCursor& json, const Reading& reading) {
-  if constexpr (std::is_floating_point_v<T>) return read_real<T>(json, reading);
-  return read_whole<T>(json, reading);
-}
-
 // Elements of one tensor in order, counted against its shape, flat or nested. T is how an element lies in memory.
 template <class T>
 class ValueReader {
  public:
-  ValueReader(JsonCursor& json, const Reading& reading, TensorBuffer& out)
-      : json_(json), reading_(reading), out_(out), to_(out.as<T>().data()) {}
+  ValueReader(JsonCursor& json, const Reading& reading, TensorBuffer& out, const CategoryNames* names)
+      : json_(json), reading_(reading), out_(out), names_(names), to_(out.as<T>().data()) {}
 
   Status read() {
     if (!json_.take('[')) return bad("\"data\" is not an array");
@@ -179,9 +180,11 @@ class ValueReader {
     } else if constexpr (std::is_same_v<T, bool>) {
       to_[index] = json_.boolean();
     } else if constexpr (is_short_float<T>) {
-      to_[index] = T(read_real<float>(json_, reading_));
+      to_[index] = T(read_real<float>(json_, reading_, [] { return std::optional<double>(); }));
+    } else if constexpr (std::is_floating_point_v<T>) {
+      to_[index] = read_real<T>(json_, reading_, [&] { return named(index); });
     } else {
-      to_[index] = read_element<T>(json_, reading_);
+      to_[index] = read_whole<T>(json_, reading_);
     }
   }
 
@@ -200,6 +203,22 @@ class ValueReader {
     if (json_.ok()) return i;
     return bad("\"data\", " + place_in(out_.shape(), from + (i == 0 ? 0 : i - 1)) + ": " + json_.why() + " (byte " +
                std::to_string(json_.at()) + " of the body)");
+  }
+  // Nothing was consumed where its column has no names.
+  [[gnu::noinline]] std::optional<double> named(size_t index) {
+    const size_t column = names_ == nullptr ? 0 : index % names_->columns();
+    if (names_ == nullptr || !names_->has(column)) return std::nullopt;
+    std::string& room = out_.room();
+    std::string_view name = json_.string_raw();
+    if (!json_.ok()) return 0;
+    if (name.find('\\') != std::string_view::npos) {
+      unescape(name, room);
+      name = room;
+    }
+    if (const std::optional<double> code = names_->code(column, name)) return code;
+    room = names_->refusal(column, name);
+    json_.fail(room.c_str());
+    return 0;
   }
   void text(size_t index) {
     const std::string_view raw = json_.string_raw();
@@ -241,6 +260,7 @@ class ValueReader {
   JsonCursor& json_;
   const Reading reading_;
   TensorBuffer& out_;
+  const CategoryNames* const names_;
   T* const to_;
 };
 
@@ -302,7 +322,8 @@ Status check_datatype(Datatype given, Datatype wanted) {
              std::string(to_string(wanted)));
 }
 
-Status check_json_datatype(Datatype given, Datatype wanted) {
+Status check_json_datatype(Datatype given, Datatype wanted, bool has_names) {
+  if (has_names && given == Datatype::Bytes) return {};
   if (given != Datatype::Fp16 && given != Datatype::Bf16) return check_datatype(given, wanted);
   const bool same_size = wanted == Datatype::Fp16 || wanted == Datatype::Bf16;
   const std::string_view takes = to_string(same_size ? Datatype::Fp32 : wanted);
@@ -310,26 +331,27 @@ Status check_json_datatype(Datatype given, Datatype wanted) {
              std::string(takes) + (same_size ? ", or " + std::string(to_string(wanted)) + " as binary data" : ""));
 }
 
-Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out) {
-  return with_type(out.datatype(),
-                   [&](auto element) { return ValueReader<decltype(element)>(json, reading_of(given), out).read(); });
-}
-
-Status read_untyped_values(JsonCursor& json, TensorBuffer& out) {
+Status read_values(JsonCursor& json, Datatype given, TensorBuffer& out, const CategoryNames* names) {
   return with_type(out.datatype(), [&](auto element) {
-    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out).read();
+    return ValueReader<decltype(element)>(json, reading_of(given), out, names).read();
   });
 }
 
-Status read_untyped_row(JsonCursor& json, size_t row, TensorBuffer& out) {
+Status read_untyped_values(JsonCursor& json, TensorBuffer& out, const CategoryNames* names) {
   return with_type(out.datatype(), [&](auto element) {
-    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out).row(row);
+    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out, names).read();
   });
 }
 
-void read_untyped_cell(JsonCursor& json, size_t element, TensorBuffer& out) {
+Status read_untyped_row(JsonCursor& json, size_t row, TensorBuffer& out, const CategoryNames* names) {
+  return with_type(out.datatype(), [&](auto element) {
+    return ValueReader<decltype(element)>(json, untyped_reading_of(out.datatype()), out, names).row(row);
+  });
+}
+
+void read_untyped_cell(JsonCursor& json, size_t element, TensorBuffer& out, const CategoryNames* names) {
   with_type(out.datatype(), [&](auto kind) {
-    ValueReader<decltype(kind)>(json, untyped_reading_of(out.datatype()), out).element(element);
+    ValueReader<decltype(kind)>(json, untyped_reading_of(out.datatype()), out, names).element(element);
   });
 }
 

@@ -207,13 +207,13 @@ Status RowReader::read_arrays(size_t from, size_t rows) {
   shape[0] = static_cast<int64_t>(rows);
   CLOPS_TRY(make_room_for(0, std::move(shape)));
   JsonCursor json = cursor(from);
-  return read_untyped_values(json, out_->inputs[0]);
+  return read_untyped_values(json, out_->inputs[0], names_of(0));
 }
 
 Status RowReader::read_cell(JsonCursor& json, size_t row, size_t column) {
   const auto [input, offset] = columns_.place(column);
   const bool wrapped = json.take('[');
-  read_untyped_cell(json, row * widths_[input] + offset, out_->inputs[input]);
+  read_untyped_cell(json, row * widths_[input] + offset, out_->inputs[input], names_of(input));
   if (wrapped) json.expect(']', "a cell has more than one value");
   if (json.ok()) return {};
   return bad("row " + std::to_string(row) + ", column " + columns_.shown(column) + ": " + json.why() + " (byte " +
@@ -269,7 +269,7 @@ Status RowReader::read_object(JsonCursor& json, size_t row) {
     if (input == kAbsent) {
       expected = column + 1;
       CLOPS_TRY(read_cell(json, row, column));
-    } else if (const Status read = read_untyped_row(json, row, out_->inputs[input]); !read) {
+    } else if (const Status read = read_untyped_row(json, row, out_->inputs[input], names_of(input)); !read) {
       return fail_in("input " + json_text(info_->inputs[input].name), read.error());
     }
   }
@@ -307,8 +307,8 @@ Status RowReader::read_columns(size_t from) {
     }
     size_t& stamp = input == kAbsent ? seen_[column] : whole_[input];
     if (std::exchange(stamp, 1) == 1) return bad(json_text(unescaped(key)) + " is given twice");
-    const Status read =
-        input == kAbsent ? read_column(json, column, rows) : read_untyped_values(json, out_->inputs[input]);
+    const Status read = input == kAbsent ? read_column(json, column, rows)
+                                         : read_untyped_values(json, out_->inputs[input], names_of(input));
     if (!read) return fail_in(json_text(unescaped(key)), read.error());
   }
   return check_complete(1, false);

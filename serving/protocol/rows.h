@@ -5,9 +5,10 @@
 // ROWS: arrays of values, or objects by column or input; COLUMNS: an object of arrays by column or input. Columns are
 // matched by name (columns.h), in any order; those the model does not know are left aside, those it needs must be
 // there. A model without names takes its columns in their order. NaN and Infinity are taken as Python writes them.
-// Values become the model's as oip_values.h's untyped ones do; in CSV an empty cell, NA, NaN, null and None are
-// missing. Thread rule: one RowReader per thread, reused. Ownership: strings view the body. Errors: InvalidArgument
-// that names row and column. Memory is never asked for that the body cannot fill.
+// Values become the model's as oip_values.h's untyped ones do, names of categories too; in CSV an empty cell, NA, NaN,
+// null and None are missing unless they are such a name, and a cell that is a number is a code. Thread rule: one
+// RowReader per thread, reused. Ownership: strings view the body. Errors: InvalidArgument that names row and column.
+// Memory is never asked for that the body cannot fill.
 #pragma once
 
 #include <span>
@@ -53,6 +54,7 @@ class RowReader {
   Status make_room(size_t rows);
   Status make_room_for(size_t input, std::vector<int64_t> shape);
   [[nodiscard]] size_t input_called(std::string_view raw) const;
+  [[nodiscard]] const CategoryNames* names_of(size_t input) const { return info_->inputs[input].categories.get(); }
   [[nodiscard]] std::unexpected<Error> malformed(const JsonCursor& json) const;
 
   Status read_csv_head(std::string_view& rest);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <optional>
 
 #include "serving/protocol/json_text.h"
 #include "serving/protocol/oip_values.h"
@@ -63,13 +64,28 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-std::string with_single_quotes(std::string_view text) {
-  std::string out;
+std::string_view with_single_quotes(std::string_view text, std::string& room) {
+  room.clear();
   for (size_t i = 0; i < text.size(); ++i) {
-    out += text[i];
+    room += text[i];
     if (text[i] == '"') ++i;
   }
-  return out;
+  return room;
+}
+
+void set_number(double value, size_t element, TensorBuffer& to) {
+  if (to.datatype() == Datatype::Fp32) {
+    to.as<float>()[element] = static_cast<float>(value);
+  } else {
+    to.as<double>()[element] = value;
+  }
+}
+
+// Digits, whatever they are followed by: not a word that may stand for a number.
+bool begins_with_digits(std::string_view text) {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('.')) text.remove_prefix(1);
+  return !text.empty() && text.front() >= '0' && text.front() <= '9';
 }
 
 }  // namespace
@@ -103,10 +119,11 @@ Status RowReader::read_csv(std::string_view body, const EngineInfo& info, const 
 Status RowReader::read_csv_head(std::string_view& rest) {
   skip_empty_lines(rest);
   Cell cell;
+  std::string room;
   do {
     if (!next_cell(rest, cell)) return bad("the head line: a quote does not end where a cell does");
     const size_t expected = order_.size();
-    order_.push_back(cell.doubled_quotes ? columns_.find(with_single_quotes(cell.text), expected)
+    order_.push_back(cell.doubled_quotes ? columns_.find(with_single_quotes(cell.text, room), expected)
                                          : columns_.find(cell.text, expected));
   } while (!cell.last);
   return judge_order(!columns_.named());
@@ -134,16 +151,30 @@ Status RowReader::set_csv_cell(std::string_view text, bool doubled_quotes, size_
   const size_t element = row * widths_[input] + offset;
   if (to.datatype() == Datatype::Bytes) {
     if (doubled_quotes) {
-      to.set_text(element, with_single_quotes(text));
+      to.set_text(element, with_single_quotes(text, to.room()));
     } else {
       to.as<std::string_view>()[element] = text;
     }
     return {};
   }
-  const std::string_view number = trimmed(text);
-  if (read_cell_text(is_missing(number) ? "nan" : number, element, to)) return {};
+  const CategoryNames* names = names_of(input);
+  if (names != nullptr && !names->has(offset)) names = nullptr;
+  const std::string_view word = trimmed(text);
+  std::optional<double> code;
+  if (names != nullptr) {
+    if (doubled_quotes) text = with_single_quotes(text, to.room());
+    if (!begins_with_digits(word)) code = names->find(offset, text);
+  }
+  if (!code && read_cell_text(is_missing(word) ? "nan" : word, element, to)) return {};
+  if (!code && names != nullptr) code = names->code(offset, text);
+  if (code) {
+    set_number(*code, element, to);
+    return {};
+  }
   return bad("row " + std::to_string(row) + ", column " + columns_.shown(column) + ": " +
-             json_text(text.substr(0, 64)) + " is not a number that fits " + std::string(to_string(to.datatype())));
+             (names != nullptr ? names->refusal(offset, text)
+                               : json_text(text.substr(0, 64)) + " is not a number that fits " +
+                                     std::string(to_string(to.datatype()))));
 }
 
 }  // namespace clops::serving

@@ -73,6 +73,7 @@ void TensorBuffer::set_text(size_t index, std::string_view text) {
 }
 
 void TensorBuffer::trim(size_t bytes) {
+  if (room_.capacity() > bytes) std::string().swap(room_);
   if (storage_.capacity() * sizeof(Line) <= bytes && texts_.size() * sizeof(std::string) <= bytes) return;
   count_ = 0;
   shape_.assign(1, 0);

@@ -72,6 +72,8 @@ class TensorBuffer {
   // Copies the text of element `index` into the buffer and lets the element view it. Bytes only; as<std::string_view>()
   // may be set to text that others keep instead.
   void set_text(size_t index, std::string_view text);
+  // Memory of one text, for whoever fills the elements.
+  [[nodiscard]] std::string& room() { return room_; }
 
   [[nodiscard]] Datatype datatype() const { return datatype_; }
   [[nodiscard]] std::span<const int64_t> shape() const { return shape_; }
@@ -94,6 +96,7 @@ class TensorBuffer {
   std::vector<int64_t> shape_;
   std::vector<Line> storage_;
   std::vector<std::string> texts_;
+  std::string room_;
 };
 
 }  // namespace clops::serving

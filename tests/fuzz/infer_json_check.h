@@ -39,6 +39,12 @@ inline bool holds_for_infer(std::string_view bytes) {
                                     {"b", Datatype::Int32, {-1}},
                                     {"c", Datatype::Fp64, {-1, -1, 2}}},
                          .outputs = {{"predict", Datatype::Fp32, {-1}}, {"label", Datatype::Bytes, {-1}}}};
+  EngineInfo named = tabular;
+  for (const auto unknown : {formats::UnknownCategory::Missing, formats::UnknownCategory::Refused}) {
+    named.inputs[0].categories =
+        CategoryNames::make(std::vector<std::vector<std::string>>{{"red", "gr\u00fcn", ""}, {}}, {}, unknown);
+    if (!decodes_well(bytes, named)) return false;
+  }
   return decodes_well(bytes, tabular) && decodes_well(bytes, mixed);
 }
 

@@ -11,11 +11,22 @@
 
 namespace clops::serving::fuzz {
 
+// Some columns of numbers have names for their codes; a name may be escaped in a request, and may be none at all.
+inline TensorSpec with_names(TensorSpec spec, formats::UnknownCategory unknown) {
+  spec.categories =
+      CategoryNames::make(std::vector<std::vector<std::string>>{{"red", "gr\u00fcn", "", "NA"}, {}}, {}, unknown);
+  return spec;
+}
+
 inline bool holds_for_rows(std::string_view bytes) {
   const std::string body(bytes);  // of exactly its size, so that a read past the end is seen
   const std::vector<TensorSpec> outputs = {{"y", Datatype::Fp32, {-1}}};
   const std::vector<EngineInfo> models = {
       {.inputs = {{"row", Datatype::Fp32, {-1, 2}}}, .outputs = outputs, .feature_names = {"a", "b\"c"}},
+      {.inputs = {with_names({"row", Datatype::Fp32, {-1, 2}}, formats::UnknownCategory::Refused)},
+       .outputs = outputs,
+       .feature_names = {"a", "b\"c"}},
+      {.inputs = {with_names({"row", Datatype::Fp64, {-1, 2}}, formats::UnknownCategory::Missing)}, .outputs = outputs},
       {.inputs = {{"row", Datatype::Fp64, {-1, -1}}}, .outputs = outputs},
       {.inputs = {{"a", Datatype::Int8, {-1, 1}}, {"b", Datatype::Bytes, {-1}}, {"c", Datatype::Bool, {-1}}},
        .outputs = outputs},

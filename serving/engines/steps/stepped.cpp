@@ -50,6 +50,21 @@ Result<std::vector<TensorSpec>> outputs_of(const EngineInfo& inner, const crds::
   return out;
 }
 
+// The names of the model's categories, in the columns of requests that become those of the model in their place.
+void keep_categories(const EngineInfo& inner, const crds::StepsPlan& plan, std::vector<TensorSpec>& inputs) {
+  const CategoryNames* const names = inner.inputs[0].categories.get();
+  if (names == nullptr) return;
+  std::vector<size_t> from(plan.raw, CategoryNames::kNone);
+  for (size_t i = 0; i < plan.feeds.size(); ++i)
+    if (plan.feeds[i] < plan.raw && plan.text[plan.feeds[i]] == 0) from[plan.feeds[i]] = i;
+  if (plan.tabular) {
+    inputs[0].categories = names->picked(from, plan.columns);
+    return;
+  }
+  for (size_t i = 0; i < inputs.size(); ++i)
+    inputs[i].categories = names->picked(std::span(from).subspan(i, 1), std::span(plan.names).subspan(i, 1));
+}
+
 Result<EngineInfo> info_of(const EngineInfo& inner, const crds::StepsPlan& plan) {
   EngineInfo info = inner;
   if (plan.has_pre) {
@@ -59,6 +74,7 @@ Result<EngineInfo> info_of(const EngineInfo& inner, const crds::StepsPlan& plan)
       info.inputs.push_back(std::move(spec));
     }
     info.feature_names = plan.columns;
+    keep_categories(inner, plan, info.inputs);
   }
   CLOPS_ASSIGN(info.outputs, outputs_of(inner, plan));
   info.evaluator += ", between declared steps";

@@ -54,6 +54,8 @@ TEST(Inspect, tells_what_the_codes_of_categories_stand_for) {
       << xgboost.out;
   const Outcome lightgbm = inspect({kGolden + "/lightgbm-pandas.txt"});
   EXPECT_NE(lightgbm.out.find("codes      "), std::string::npos) << lightgbm.out;
+  EXPECT_NE(xgboost.out.find("any other name is refused"), std::string::npos) << xgboost.out;
+  EXPECT_NE(lightgbm.out.find("any other name is a missing"), std::string::npos) << lightgbm.out;
 }
 
 TEST(Inspect, tells_what_a_row_of_a_model_without_trees_costs) {

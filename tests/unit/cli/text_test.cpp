@@ -44,7 +44,9 @@ INSTANTIATE_TEST_SUITE_P(
                     RowsCase{"infinite", "1,2\n1,inf\n", 0, {}, "line 2, column 2"},
                     RowsCase{"empty", " \n", 0, {}, "no rows"}, RowsCase{"only_header", "a,b\n", 0, {}, "no rows"},
                     RowsCase{"flat_json", "[1,2]", 0, {}, "row 1"},
-                    RowsCase{"text_in_json", "[[\"a\"]]", 0, {}, "row 1, column 1"}),
+                    RowsCase{"names_in_json", "[[\"a\\\"b\",1],[\"\",null]]", 2, {"\"a\\\"b\"", "1", "\"\"", "null"}},
+                    RowsCase{"nested_json", "[[[1]]]", 0, {}, "row 1, column 1"},
+                    RowsCase{"truth_in_json", "[[true]]", 0, {}, "row 1, column 1"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(InferRequest, takes_a_part_of_the_rows) {

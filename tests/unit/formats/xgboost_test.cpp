@@ -46,6 +46,7 @@ TEST(Xgboost, reads_into_plain_trees) {
                  .covers = {3, 1, 2}}},
       .feature_names = {"a", "b"},
       .feature_types = {"float", "int"},
+      .unknown_category = UnknownCategory::Refused,
   };
   EXPECT_EQ(*model, expected);
 }

@@ -73,6 +73,7 @@ TEST(PackedTrees, come_back_as_they_were_and_take_a_fraction) {
       named.feature_names = wanted->feature_names;
       named.feature_types = wanted->feature_types;
       named.category_names = wanted->category_names;
+      named.unknown_category = wanted->unknown_category;
       named.notes = wanted->notes;
       EXPECT_EQ(named, *wanted);
       ++models;
