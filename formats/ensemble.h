@@ -44,7 +44,11 @@ enum class Transform : uint8_t {
   Argmax,           // index of the greatest, the first on a tie
   SignSquare,       // of each output: sign(sum) * sum^2 (LightGBM reg_sqrt)
   Log1pExp,         // of each output: log(1 + exp(sum)) (LightGBM cross_entropy_lambda)
-  PathLength,       // of each output: -2^-sum (scikit-learn's IsolationForest.score_samples)
+  // Of each output its sigmoid, divided by their total (scikit-learn's one-vs-rest). Where all are 0:
+  OneVsRest,         // NaN
+  OneVsRestUniform,  // as much of each
+  OneVsRestZero,     // 0
+  PathLength,        // of each output: -2^-sum (scikit-learn's IsolationForest.score_samples)
   Pair,        // of one output: [1 - p, p] with p = sigmoid(sum) (scikit-learn's predict_proba of a boosted classifier)
   Ascending,   // over the outputs: put in ascending order (XGBoost reg:quantileerror)
   Expectiles,  // over the outputs: the first, then each softplus(sum) + 1e-6 above the one before (reg:expectileerror)

@@ -14,7 +14,7 @@ constexpr std::string_view kWayOut = "export the model to ONNX instead: skl2onnx
 
 constexpr size_t kTargetsShown = 10;
 
-enum class Kind : uint8_t { Tree, Forest, Boosting, Histogram, Isolation, Linear };
+enum class Kind : uint8_t { Tree, Forest, Boosting, Histogram, Isolation, Linear, OneVsRest };
 struct Estimator {
   std::string_view type;
   Kind kind;
@@ -63,6 +63,7 @@ constexpr auto kEstimators = std::to_array<Estimator>({
     {"LogisticRegression", Kind::Linear},
     {"LogisticRegressionCV", Kind::Linear},
     {"SGDClassifier", Kind::Linear},
+    {"OneVsRestClassifier", Kind::OneVsRest},
 });
 
 template <class Any>  // Ensemble or LinearModel
@@ -94,9 +95,10 @@ Result<Any> begin(const SkopsObject& model) {
 }
 
 Result<Model> read_kind(const SkopsObject& model, Kind kind) {
-  if (kind == Kind::Linear) {
+  if (kind == Kind::Linear || kind == Kind::OneVsRest) {
     CLOPS_ASSIGN(LinearModel linear, begin<LinearModel>(model));
-    return read_skops_linear(model, std::move(linear));
+    return kind == Kind::Linear ? read_skops_linear(model, std::move(linear))
+                                : read_skops_one_vs_rest(model, std::move(linear));
   }
   CLOPS_ASSIGN(Ensemble ensemble, begin<Ensemble>(model));
   Result<Model> out = kind == Kind::Boosting    ? read_skops_boosting(model, std::move(ensemble))

@@ -17,6 +17,7 @@ namespace clops::formats {
 [[nodiscard]] Result<Model> read_skops_histogram(const SkopsObject& model, Ensemble out);
 [[nodiscard]] Result<Model> read_skops_isolation(const SkopsObject& model, Ensemble out);
 [[nodiscard]] Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out);
+[[nodiscard]] Result<Model> read_skops_one_vs_rest(const SkopsObject& model, LinearModel out);
 [[nodiscard]] Result<Model> read_skops_lightgbm(const SkopsObject& model);  // an estimator's, or the Booster itself
 
 // The caller's column of each feature that nodes ask for, as histogram boosting numbers them; empty: there are no

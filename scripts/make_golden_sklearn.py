@@ -20,7 +20,7 @@ import zipfile
 os.environ["NPY_DISABLE_CPU_FEATURES"] = "X86_V4 AVX512_ICL AVX512_SPR"  # before NumPy is there; names of NumPy 2.4
 import numpy as np
 import skops.io
-from sklearn import base, dummy, ensemble, linear_model, tree
+from sklearn import base, dummy, ensemble, linear_model, multiclass, tree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tests/data/golden-sklearn"
@@ -203,6 +203,15 @@ def main():
     write("logistic-classes", linear_model.LogisticRegression().fit(x3, label3), x3, F64, ulps=512)
     write("sgd-regressor", linear_model.SGDRegressor(random_state=1).fit(x, y), x, F64, ulps=512)
     write("sgd-classifier", linear_model.SGDClassifier(loss="log_loss", random_state=1).fit(x, label), x, F64, ulps=512)
+    sgd = linear_model.SGDClassifier(loss="log_loss", random_state=1)
+    write("sgd-classes", base.clone(sgd).fit(x3, label3), x3, F64, ulps=512)
+    far = 3000 * x3  # rows of no class at all
+    write("sgd-far", base.clone(sgd).fit(far, label3), far, F64, ulps=1 << 20)
+    apart, logistic = multiclass.OneVsRestClassifier, linear_model.LogisticRegression()
+    write("one-vs-rest", apart(logistic).fit(x3, names[label3 % 2].astype(object) + label3.astype(str)), x3, F64, ulps=512)
+    write("one-vs-rest-binary", apart(logistic).fit(x, label), x, F64, ulps=512)
+    write("one-vs-rest-labels", apart(logistic).fit(x, np.column_stack([label, y > 1, x[:, 0] > 0])), x, F64, ulps=512)
+    write("one-vs-rest-far", apart(sgd).fit(far, label3), far, F64, ulps=1 << 20)
     write("lars", linear_model.Lars(n_nonzero_coefs=3).fit(x, y), x, F64, ulps=512)
     write("lasso-lars-ic", linear_model.LassoLarsIC().fit(x, y), x, F64, ulps=512)
     write("matching-pursuit", linear_model.OrthogonalMatchingPursuit(n_nonzero_coefs=2).fit(xt, yt), xt, F64, ulps=512)
@@ -258,7 +267,7 @@ def refused(x, y, label, x3, label3):
         "category-huge": base.clone(by_category).fit(huge, y),
         "isolation-of-one": ensemble.IsolationForest(n_estimators=2, max_samples=1, random_state=1).fit(x),
         "neighbours": neighbors.KNeighborsClassifier().fit(x[:20], label[:20]),
-        "one-vs-rest": linear_model.SGDClassifier(loss="log_loss", random_state=1).fit(x3, label3),
+        "one-vs-rest": multiclass.OneVsRestClassifier(tree.DecisionTreeClassifier(max_depth=1)).fit(x3, label3),
         "hinge": linear_model.SGDClassifier(random_state=1).fit(x, label),
     }
     for name, model in models.items():

@@ -59,6 +59,16 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
       return each([](Sum x) { return static_cast<Sum>((x > 0) - (x < 0)) * x * x; });
     case Transform::Log1pExp:
       return each([](Sum x) { return std::log1p(std::exp(x)); });
+    case Transform::OneVsRest:
+    case Transform::OneVsRestUniform:
+    case Transform::OneVsRestZero: {
+      for (uint32_t i = 0; i < outputs; ++i) sums[i] = sigmoid(sums[i], scale);
+      const Sum total = formats::pairwise_total(sums, outputs);
+      if (total == 0 && transform == Transform::OneVsRestZero) return each([](Sum) { return Sum{0}; });
+      if (total == 0 && transform == Transform::OneVsRestUniform)
+        return each([outputs](Sum) { return Sum{1} / static_cast<Sum>(outputs); });
+      return each([total](Sum x) { return x / total; });
+    }
     case Transform::PathLength:
       return each([](Sum x) { return -std::pow(Sum{2}, -x); });
     case Transform::Argmax:

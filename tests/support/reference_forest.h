@@ -100,6 +100,16 @@ std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> su
     case Transform::Log1pExp:
       for (Sum& sum : sums) sum = std::log1p(std::exp(sum));
       break;
+    case Transform::OneVsRest:
+    case Transform::OneVsRestUniform:
+    case Transform::OneVsRestZero: {
+      for (Sum& sum : sums) sum = sigmoid(sum);
+      const Sum total = numpy_sum(sums);
+      const auto nothing =
+          model.transform == Transform::OneVsRestZero ? Sum{0} : Sum{1} / static_cast<Sum>(sums.size());
+      for (Sum& sum : sums) sum = total == 0 && model.transform != Transform::OneVsRest ? nothing : sum / total;
+      break;
+    }
     case Transform::PathLength:
       for (Sum& sum : sums) sum = -std::pow(Sum{2}, -sum);
       break;
