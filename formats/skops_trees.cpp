@@ -415,7 +415,7 @@ Result<Model> read_skops_isolation(const SkopsObject& model, Ensemble out) {
   CLOPS_ASSIGN(const double offset, offset_at.real());
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, offset).ptr;
-  out.notes.push_back("predict is scikit-learn's score_samples, whose predict says -1 (an outlier) below " +
+  out.notes.push_back("predict gives score_samples; scikit-learn's predict says -1 (an outlier) below " +
                       std::string(digits, end) + ", else 1");
   return out;
 }

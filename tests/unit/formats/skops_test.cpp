@@ -88,6 +88,39 @@ TEST(Skops, names_and_classes_are_kept) {
       << summarize(*numbers).notes[0];
 }
 
+TEST(Skops, categories_are_numbers_or_codes_of_names) {
+  const auto model = load_model(path_of("histogram-category-names"));
+  ASSERT_TRUE(model) << model.error().message;
+  const auto& named = std::get<Ensemble>(*model);
+  EXPECT_EQ(named.category_names,
+            (std::vector<std::vector<std::string>>{{}, {"Aachen", "Bonn", "Köln", "Ulm"}, {}, {}}));
+  EXPECT_EQ(named.category_values, (std::vector<std::vector<double>>{{}, {0, 1, 2, 3}, {}, {3, 7, 8}}));
+  const auto numbers = load_model(path_of("histogram-categories"));
+  ASSERT_TRUE(numbers) << numbers.error().message;
+  EXPECT_TRUE(std::get<Ensemble>(*numbers).category_names.empty());
+  EXPECT_EQ(std::get<Ensemble>(*numbers).category_values.at(1), (std::vector<double>{-1.5, 0, 2, 700, 1e9}));
+}
+
+TEST(Skops, an_isolation_forest_says_what_it_gives) {
+  const auto model = load_model(path_of("isolation"));
+  ASSERT_TRUE(model) << model.error().message;
+  const Summary summary = summarize(*model);
+  EXPECT_EQ(summary.objective, "IsolationForest.score_samples");
+  EXPECT_EQ(summary.notes.at(0),
+            "predict gives score_samples; scikit-learn's predict says -1 (an outlier) below -0.5, else 1");
+}
+
+TEST(Skops, classes_of_several_targets_are_named) {
+  const auto model = load_model(path_of("forest-labels"));
+  ASSERT_TRUE(model) << model.error().message;
+  const Summary summary = summarize(*model);
+  EXPECT_EQ(summary.outputs.at(0).shape, (std::vector<int64_t>{-1, 8}));
+  EXPECT_EQ(
+      summary.notes.at(0),
+      "columns of predict are the probabilities of the classes 0, 1, 2, 3 of target 0; no, yes of target 1; 0, 1 of "
+      "target 2");
+}
+
 TEST(Skops, what_is_not_exact_is_refused_with_the_way_out) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"pipeline", "a Pipeline"},
