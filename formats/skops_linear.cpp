@@ -101,7 +101,10 @@ Result<Model> read_skops_one_vs_rest(const SkopsObject& model, LinearModel out) 
   out.order = LinearModel::Order::Dot;
   CLOPS_ASSIGN(const SkopsObject binarizer, model.get("label_binarizer_"));
   const bool labels = binarizer.string_or("y_type_", "").starts_with("multilabel");
-  out.transform = outputs == 1 ? Transform::Pair : labels ? Transform::Sigmoid : Transform::OneVsRestZero;
+  out.transform = outputs == 1                ? Transform::Pair
+                  : labels                    ? Transform::Sigmoid
+                  : need_version(model, 1, 7) ? Transform::OneVsRestZero
+                                              : Transform::OneVsRest;
   return out;
 }
 

@@ -243,8 +243,9 @@ Result<std::vector<double>> start_of_boosting(const SkopsObject& model, uint32_t
     return std::vector<double>{value};
   }
   CLOPS_ASSIGN(std::vector<double> p, dummy_probabilities(init, outputs == 1 ? 2 : outputs));
-  constexpr double kLeast = std::numeric_limits<double>::epsilon();
-  for (double& value : p) value = std::clamp(value, kLeast, 1 - kLeast);
+  const double least = need_version(model, 1, 8) ? std::numeric_limits<double>::epsilon()
+                                                 : double{std::numeric_limits<float>::epsilon()};
+  for (double& value : p) value = std::clamp(value, least, 1 - least);
   if (outputs == 1) return std::vector<double>{exponential ? 0.5 * logit(p[1]) : logit(p[1])};
   std::vector<double> logs;
   for (const double value : p) logs.push_back(std::log(value));

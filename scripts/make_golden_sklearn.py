@@ -4,6 +4,7 @@
     python3 -m venv venv && venv/bin/pip install -r scripts/requirements-golden-sklearn.txt
     venv/bin/python scripts/make_golden_sklearn.py
 
+Where an older release differs, it says so itself: `pip install scikit-learn==1.5.2` and once more; that writes NAME-1.5 alone.
 Models that are there already are kept and asked again. NAME.golden is as scripts/make_golden.py says, of 64 bits, with a line `ulps N`
 where predictions rest on BLAS, which rounds differently from one machine to the next. NumPy's exp does, too, where it has
 AVX-512; elsewhere it is the C library's, so it is asked to do without. Classifiers: predict_proba; regressors: predict;
@@ -20,6 +21,7 @@ import zipfile
 os.environ["NPY_DISABLE_CPU_FEATURES"] = "X86_V4 AVX512_ICL AVX512_SPR"  # before NumPy is there; names of NumPy 2.4
 import numpy as np
 import skops.io
+import sklearn
 from sklearn import base, dummy, ensemble, linear_model, multiclass, tree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -134,9 +136,24 @@ def write(name, model, x, kind=F32, missing=False, ulps=0):
     print(name, path.stat().st_size)
 
 
+def older():
+    x, y, label = data(1)
+    x3, _, label3 = data(3, classes=4)
+    few = dict(n_estimators=6, max_depth=2, random_state=13)
+    start = dummy.DummyClassifier(strategy="most_frequent")
+    write("boosting-start-1.5", ensemble.GradientBoostingClassifier(init=start, **few).fit(x, label), x)
+    far = 3000 * x3
+    sgd = linear_model.SGDClassifier(loss="log_loss", random_state=1)
+    write("sgd-far-1.5", base.clone(sgd).fit(far, label3), far, F64, ulps=1 << 20)
+    write("one-vs-rest-far-1.5", multiclass.OneVsRestClassifier(sgd).fit(far, label3), far, F64, ulps=1 << 20)
+    write("logistic-liblinear-1.5", linear_model.LogisticRegression(solver="liblinear").fit(x3, label3), x3, F64, ulps=512)
+
+
 def main():
     import pandas
     FOLDER.mkdir(parents=True, exist_ok=True)
+    if sklearn.__version__.startswith("1.5."):
+        return older()
     x, y, label = data(1)
     m, my, mlabel = data(2, missing=0.1)
     x3, _, label3 = data(3, classes=4)
