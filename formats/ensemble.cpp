@@ -1,5 +1,6 @@
 #include "formats/ensemble.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace clops::formats {
@@ -56,11 +57,23 @@ Status check_tree(const Ensemble& model, size_t t) {
   return {};
 }
 
+Status check_category_values(const Ensemble& model) {
+  if (model.category_of != CategoryOf::Listed) return {};
+  if (model.category_values.size() != model.features)
+    return fail(Code::InvalidArgument, "there is not one list of categories for each feature");
+  for (const auto& values : model.category_values)
+    if (!std::ranges::all_of(values, [](double value) { return std::isfinite(value); }) ||
+        std::ranges::adjacent_find(values, std::ranges::greater_equal{}) != values.end())
+      return fail(Code::InvalidArgument, "a feature's categories are not finite numbers in ascending order");
+  return {};
+}
+
 }  // namespace
 
 Status check_ensemble(const Ensemble& model) {
   if (model.margins.size() != model.outputs)
     return fail(Code::InvalidArgument, "there is not one margin for each output");
+  CLOPS_TRY(check_category_values(model));
   for (size_t t = 0; t < model.trees.size(); ++t) {
     CLOPS_TRY(check_tree(model, t));
     for (const LinearLeaf& leaf : model.trees[t].linear) {

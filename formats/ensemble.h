@@ -7,7 +7,8 @@
 //
 // Invariants, checked by check_ensemble() and kept by the readers: children lie in the same tree after their parent,
 // every node is reached exactly once from node 0, features are below `features`, a threshold is not NaN, leaf values
-// are finite, indices into side tables are in range, every tree has an output.
+// are finite, indices into side tables are in range, every tree has an output; with CategoryOf::Listed there is a list
+// for each feature, ascending.
 // Thread rule: values. Errors: check_ensemble gives InvalidArgument that names tree and node.
 #pragma once
 
@@ -27,10 +28,11 @@ enum class Split : uint8_t {
   InSet,  // the category is a member of sets[side]
 };
 
-// Which category a number that is not missing stands for. Beyond a set's bits is "not a member" in both.
+// Which category a number that is not missing stands for. Beyond a set's bits is "not a member" in all.
 enum class CategoryOf : uint8_t {
-  Floor,  // XGBoost: any negative number is no category; else the whole part
-  Chop,   // LightGBM: the whole part, towards zero (-0.5 is category 0); negative is no category
+  Floor,   // XGBoost: any negative number is no category; else the whole part
+  Chop,    // LightGBM: the whole part, towards zero (-0.5 is category 0); negative is no category
+  Listed,  // scikit-learn: the place of this very number in category_values; any other is no category
 };
 
 enum class Transform : uint8_t {
@@ -43,6 +45,11 @@ enum class Transform : uint8_t {
   Argmax,           // index of the greatest, the first on a tie
   SignSquare,       // of each output: sign(sum) * sum^2 (LightGBM reg_sqrt)
   Log1pExp,         // of each output: log(1 + exp(sum)) (LightGBM cross_entropy_lambda)
+  // Of each output its sigmoid, divided by their total (scikit-learn's one-vs-rest). Where all are 0:
+  OneVsRest,         // NaN
+  OneVsRestUniform,  // as much of each
+  OneVsRestZero,     // 0
+  PathLength,        // of each output: -2^-sum (scikit-learn's IsolationForest.score_samples)
   Pair,        // of one output: [1 - p, p] with p = sigmoid(sum) (scikit-learn's predict_proba of a boosted classifier)
   Ascending,   // over the outputs: put in ascending order (XGBoost reg:quantileerror)
   Expectiles,  // over the outputs: the first, then each softplus(sum) + 1e-6 above the one before (reg:expectileerror)
@@ -109,7 +116,8 @@ struct Ensemble {
   // for a feature that has none.
   std::vector<std::vector<std::string>> category_names;
   UnknownCategory unknown_category = UnknownCategory::Missing;  // where there are names
-  std::vector<std::string> notes;                               // what who reads a summary of the model should know
+  std::vector<std::vector<double>> category_values;  // Listed: one per feature; empty for one that has no categories
+  std::vector<std::string> notes;                    // what who reads a summary of the model should know
   bool operator==(const Ensemble&) const = default;
 };
 

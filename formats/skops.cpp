@@ -12,7 +12,9 @@ namespace {
 // Without the option `zipmap`, which skl2onnx refuses for what is no classifier; the ZipMap that it leaves is read.
 constexpr std::string_view kWayOut = "export the model to ONNX instead: skl2onnx.to_onnx(model, X[:1])";
 
-enum class Kind : uint8_t { Tree, Forest, Boosting, Histogram, Linear };
+constexpr size_t kTargetsShown = 10;
+
+enum class Kind : uint8_t { Tree, Forest, Boosting, Histogram, Isolation, Linear, OneVsRest };
 struct Estimator {
   std::string_view type;
   Kind kind;
@@ -30,6 +32,7 @@ constexpr auto kEstimators = std::to_array<Estimator>({
     {"GradientBoostingRegressor", Kind::Boosting},
     {"HistGradientBoostingClassifier", Kind::Histogram},
     {"HistGradientBoostingRegressor", Kind::Histogram},
+    {"IsolationForest", Kind::Isolation},
     {"LinearRegression", Kind::Linear},
     {"Ridge", Kind::Linear},
     {"RidgeCV", Kind::Linear},
@@ -60,6 +63,7 @@ constexpr auto kEstimators = std::to_array<Estimator>({
     {"LogisticRegression", Kind::Linear},
     {"LogisticRegressionCV", Kind::Linear},
     {"SGDClassifier", Kind::Linear},
+    {"OneVsRestClassifier", Kind::OneVsRest},
 });
 
 template <class Any>  // Ensemble or LinearModel
@@ -81,25 +85,25 @@ Result<Any> begin(const SkopsObject& model) {
       return fail(Code::InvalidArgument, "feature_names_in_ has another size than n_features_in_");
   }
   if (!classifier) return out;
-  if (model.has("n_outputs_")) {
-    CLOPS_ASSIGN(const SkopsObject outputs_at, model.get("n_outputs_"));
-    CLOPS_ASSIGN(const int64_t outputs, outputs_at.integer());
-    if (outputs > 1) return refused("a classifier of several outputs");
-  }
-  CLOPS_ASSIGN(const SkopsObject classes_at, model.get("classes_"));
-  CLOPS_ASSIGN(const auto classes, classes_at.labels());
-  out.notes.push_back("columns of predict are the probabilities of the classes " + listed(classes));
+  CLOPS_ASSIGN(const auto targets, classes_of_targets(model));
+  std::string note = "columns of predict are the probabilities of the classes ";
+  for (size_t t = 0; t < targets.size() && t < kTargetsShown; ++t)
+    note += targets.size() == 1 ? listed(targets[t])
+                                : (t == 0 ? "" : "; ") + listed(targets[t]) + " of target " + std::to_string(t);
+  out.notes.push_back(note + (targets.size() > kTargetsShown ? "; ..." : ""));
   return out;
 }
 
 Result<Model> read_kind(const SkopsObject& model, Kind kind) {
-  if (kind == Kind::Linear) {
+  if (kind == Kind::Linear || kind == Kind::OneVsRest) {
     CLOPS_ASSIGN(LinearModel linear, begin<LinearModel>(model));
-    return read_skops_linear(model, std::move(linear));
+    return kind == Kind::Linear ? read_skops_linear(model, std::move(linear))
+                                : read_skops_one_vs_rest(model, std::move(linear));
   }
   CLOPS_ASSIGN(Ensemble ensemble, begin<Ensemble>(model));
   Result<Model> out = kind == Kind::Boosting    ? read_skops_boosting(model, std::move(ensemble))
                       : kind == Kind::Histogram ? read_skops_histogram(model, std::move(ensemble))
+                      : kind == Kind::Isolation ? read_skops_isolation(model, std::move(ensemble))
                                                 : read_skops_forest(model, std::move(ensemble), kind == Kind::Tree);
   if (out) CLOPS_TRY(check_ensemble(std::get<Ensemble>(*out)));
   return out;
@@ -112,6 +116,29 @@ std::string listed(const std::vector<std::string>& classes) {
   std::string out;
   for (size_t i = 0; i < std::min(classes.size(), kShown); ++i) out += (i == 0 ? "" : ", ") + classes[i];
   return out + (classes.size() > kShown ? ", ..." : "");
+}
+
+Result<std::vector<std::vector<std::string>>> classes_of_targets(const SkopsObject& model) {
+  CLOPS_ASSIGN(const SkopsObject classes_at, model.get("classes_"));
+  int64_t targets = 1;
+  if (model.has("n_outputs_")) {
+    CLOPS_ASSIGN(const SkopsObject targets_at, model.get("n_outputs_"));
+    CLOPS_ASSIGN(targets, targets_at.integer());
+  }
+  std::vector<std::vector<std::string>> out;
+  if (targets == 1) {
+    CLOPS_ASSIGN(auto classes, classes_at.labels());
+    out.push_back(std::move(classes));
+    return out;
+  }
+  CLOPS_ASSIGN(const auto items, classes_at.items());
+  if (static_cast<int64_t>(items.size()) != targets)
+    return fail(Code::InvalidArgument, "classes_ has another size than n_outputs_");
+  for (const SkopsObject& item : items) {
+    CLOPS_ASSIGN(auto classes, item.labels());
+    out.push_back(std::move(classes));
+  }
+  return out;
 }
 
 std::unexpected<Error> refused(std::string_view what) {

@@ -58,14 +58,53 @@ Result<Model> read_skops_linear(const SkopsObject& model, LinearModel out) {
   if (model.type() == "SGDClassifier") {
     const std::string loss = model.string_or("loss", "?");
     if (loss != "log_loss") return refused("a SGDClassifier of the loss " + loss + ", which has no probabilities");
-    if (!binary) return refused("a SGDClassifier of several classes");
   }
-  // Which of its two ways to probabilities scikit-learn takes.
+  // Which of its ways to probabilities scikit-learn takes.
   const std::string several = model.string_or("multi_class", "auto");
   if (binary && several == "multinomial") return refused("multi_class='multinomial' of two classes");
-  if (!binary && (several == "ovr" || model.string_or("solver", "") == "liblinear"))
-    return refused("one-vs-rest probabilities of several classes");
-  out.transform = binary ? Transform::Pair : Transform::SoftmaxPairwise;
+  const bool apart =
+      several == "ovr" || model.string_or("solver", "") == "liblinear" || model.type() == "SGDClassifier";
+  out.transform = binary                      ? Transform::Pair
+                  : !apart                    ? Transform::SoftmaxPairwise
+                  : need_version(model, 1, 9) ? Transform::OneVsRestUniform
+                                              : Transform::OneVsRest;
+  return out;
+}
+
+// A classifier of two classes for each class, or for each label of several at once.
+Result<Model> read_skops_one_vs_rest(const SkopsObject& model, LinearModel out) {
+  if (!model.has("classes_")) return refused("a OneVsRestClassifier of an older scikit-learn");
+  CLOPS_ASSIGN(const SkopsObject classes_at, model.get("classes_"));
+  CLOPS_ASSIGN(const auto classes, classes_at.labels());
+  CLOPS_ASSIGN(const SkopsObject list, model.get("estimators_"));
+  CLOPS_ASSIGN(const auto estimators, list.items());
+  const size_t outputs = estimators.size();
+  if (outputs == 0 || classes.size() != (outputs == 1 ? 2 : outputs))
+    return fail(Code::InvalidArgument, "estimators_ is of another size than classes_");
+  std::vector<std::vector<double>> weights;
+  for (const SkopsObject& estimator : estimators) {
+    const std::string type = estimator.type();
+    if (type != "LogisticRegression" && type != "LogisticRegressionCV" && type != "SGDClassifier")
+      return refused("a OneVsRestClassifier of a " + type);
+    CLOPS_ASSIGN(Model one, read_skops_linear(estimator, LinearModel{.features = out.features}));
+    LinearModel& linear = std::get<LinearModel>(one);
+    if (linear.transform != Transform::Pair)
+      return fail(Code::InvalidArgument, estimator.name() + " is not of two classes");
+    weights.push_back(std::move(linear.weights));
+    out.intercepts.push_back(linear.intercepts[0]);
+  }
+  out.outputs = static_cast<uint32_t>(outputs);
+  out.weights.resize(out.features * outputs);
+  for (size_t o = 0; o < outputs; ++o)
+    for (size_t f = 0; f < out.features; ++f) out.weights[f * outputs + o] = weights[o][f];
+  out.rows = out.sums = Number::Float64;
+  out.order = LinearModel::Order::Dot;
+  CLOPS_ASSIGN(const SkopsObject binarizer, model.get("label_binarizer_"));
+  const bool labels = binarizer.string_or("y_type_", "").starts_with("multilabel");
+  out.transform = outputs == 1                ? Transform::Pair
+                  : labels                    ? Transform::Sigmoid
+                  : need_version(model, 1, 7) ? Transform::OneVsRestZero
+                                              : Transform::OneVsRest;
   return out;
 }
 

@@ -68,6 +68,14 @@ bool SkopsObject::is_none() const {
   return value && value->is_null();
 }
 
+bool SkopsObject::is_nan() const {
+  return string_at(*node_, {"__loader__"}) == "JsonNode" && string_at(*node_, {"content"}) == "NaN";
+}
+
+bool SkopsObject::is_array() const {
+  return string_at(*node_, {"type"}) == "numpy";
+}
+
 Result<double> SkopsObject::real() const {
   if (string_at(*node_, {"__loader__"}) == "NdArrayNode") {
     CLOPS_ASSIGN(const NpyArray value, array());
@@ -100,7 +108,7 @@ std::string SkopsObject::string_or(std::string_view attribute, std::string_view 
 }
 
 Result<NpyArray> SkopsObject::array() const {
-  if (string_at(*node_, {"type"}) != "numpy") return wrong("is not an array of numbers");
+  if (!is_array()) return wrong("is not an array of numbers");
   auto array = file_->array(string_at(*node_, {"file"}));
   if (!array) return fail_in(name_, array.error());
   return array;
@@ -116,7 +124,7 @@ Result<std::vector<SkopsObject>> SkopsObject::items() const {
 
 Result<std::vector<std::string>> SkopsObject::labels() const {
   std::vector<std::string> out;
-  if (string_at(*node_, {"type"}) != "numpy") {
+  if (!is_array()) {
     CLOPS_ASSIGN(const auto list, items());
     for (const SkopsObject& item : list) {
       CLOPS_ASSIGN(const Json value, item.scalar());

@@ -28,6 +28,8 @@ class SkopsObject {
   [[nodiscard]] bool has(std::string_view attribute) const { return find(attribute) != nullptr; }
   [[nodiscard]] Result<SkopsObject> get(std::string_view attribute) const;
   [[nodiscard]] bool is_none() const;
+  [[nodiscard]] bool is_nan() const;          // the number NaN, which a float's own node says
+  [[nodiscard]] bool is_array() const;        // of numbers or texts: array(); else of objects
   [[nodiscard]] Result<double> real() const;  // a number, also one that is an array of one
   [[nodiscard]] Result<int64_t> integer() const;
   [[nodiscard]] Result<std::string> string() const;

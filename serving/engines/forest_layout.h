@@ -49,9 +49,10 @@ struct Ranked {
   Aligned<double> wide;
   std::vector<uint16_t> class_of;
   std::vector<int8_t> set_rows;
-  Aligned<uint8_t> sets;  // 64 bytes each
-  bool sets_fit = true;   // every class of categories has a bit in 64 bytes
-  bool chop = false;
+  Aligned<uint8_t> sets;                // 64 bytes each
+  bool sets_fit = true;                 // every class of categories has a bit in 64 bytes
+  std::vector<double> category_values;  // of a RankView
+  bool chop = false, listed = false;
   uint32_t features = 0, slot_count = 0, column_bytes = 0;
   std::vector<TreeView> trees;  // first: of `nodes`
   std::vector<RankedNode> nodes;

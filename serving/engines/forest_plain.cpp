@@ -3,7 +3,7 @@
 namespace clops::serving::forest {
 
 PlainForest::PlainForest(const formats::Ensemble& model)
-    : chop_(model.category_of == formats::CategoryOf::Chop), outputs_(model.outputs) {
+    : category_of_(model.category_of), category_values_(model.category_values), outputs_(model.outputs) {
   for (const formats::Tree& tree : model.trees) {
     const auto first = static_cast<uint32_t>(nodes_.size());
     const auto set_first = static_cast<uint32_t>(words_.size());
@@ -40,6 +40,7 @@ PlainForest::PlainForest(const formats::Ensemble& model)
 size_t PlainForest::bytes() const {
   size_t bytes = nodes_.size() * sizeof(Node) + trees_.size() * sizeof(Tree) + words_.size() * sizeof(uint32_t) +
                  vectors_.size() * sizeof(double);
+  for (const std::vector<double>& values : category_values_) bytes += values.size() * sizeof(double);
   for (const formats::LinearLeaf& line : lines_) bytes += line.features.size() * (sizeof(uint32_t) + sizeof(double));
   return bytes;
 }

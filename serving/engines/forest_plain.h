@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "formats/ensemble.h"
+#include "serving/engines/category_place.h"
 
 namespace clops::serving::forest {
 
@@ -49,9 +50,17 @@ class PlainForest {
   bool goes_left(const Node& node, Real x) const {
     if (std::isnan(x) || (node.zero_is_missing && std::fabs(static_cast<double>(x)) <= kZero)) return node.default_left;
     if (!node.set) return x < static_cast<Real>(node.value);
-    if (chop_ ? x <= -1 : x < 0) return false;
-    if (node.words == 0 || !(x < static_cast<Real>(uint64_t{node.words} * 32))) return false;
-    const auto category = static_cast<size_t>(x < 0 ? 0 : x);
+    size_t category = 0;
+    if (category_of_ == formats::CategoryOf::Listed) {
+      const std::vector<double>& values = category_values_[node.feature];
+      const auto count = static_cast<uint32_t>(values.size());
+      category = category_place(values.data(), count, static_cast<double>(x));
+      if (category >= count || category >= uint64_t{node.words} * 32) return false;
+    } else {
+      if (category_of_ == formats::CategoryOf::Chop ? x <= -1 : x < 0) return false;
+      if (node.words == 0 || !(x < static_cast<Real>(uint64_t{node.words} * 32))) return false;
+      category = static_cast<size_t>(x < 0 ? 0 : x);
+    }
     return (words_[node.side + category / 32] >> (category % 32) & 1) != 0;
   }
 
@@ -76,7 +85,8 @@ class PlainForest {
     sums[tree.output] += static_cast<Sum>(value);
   }
 
-  bool chop_;
+  formats::CategoryOf category_of_;
+  std::vector<std::vector<double>> category_values_;
   uint32_t outputs_;
   std::vector<Node> nodes_;
   std::vector<Tree> trees_;

@@ -115,6 +115,7 @@ class Ranker {
   Result<Ranked> run() {
     out_.features = model_.features;
     out_.chop = model_.category_of == formats::CategoryOf::Chop;
+    out_.listed = model_.category_of == formats::CategoryOf::Listed;
     rank_numbers();
     CLOPS_TRY(collect_sets());
     out_.slot_count = static_cast<uint32_t>(out_.slots.size());
@@ -254,6 +255,7 @@ class Ranker {
                           .rows_at = static_cast<uint32_t>(out_.set_rows.size()),
                           .column = out_.column_bytes,
                           .zero_is_missing = (key & 1) != 0};
+    if (out_.listed) add_values(search);
     sets.first_slot = search.first_slot;
     sets.column = search.column;
     sets.pool_first = static_cast<uint32_t>(out_.sets.size());
@@ -274,6 +276,13 @@ class Ranker {
     add_pool(search, static_cast<uint32_t>(classes.size()), count);
     out_.categories.push_back(search);
     return {};
+  }
+
+  void add_values(CategorySearch& search) {
+    const std::vector<double>& values = model_.category_values[search.feature];
+    search.values_at = static_cast<uint32_t>(out_.category_values.size());
+    search.values = static_cast<uint32_t>(values.size());
+    out_.category_values.insert(out_.category_values.end(), values.begin(), values.end());
   }
 
   // `codes`: what no set knows; behind it a missing value.
@@ -412,6 +421,7 @@ RankView Ranked::view() const {
           .wide = wide.data(),
           .class_of = class_of.data(),
           .set_rows = set_rows.data(),
+          .category_values = listed ? category_values.data() : nullptr,
           .chop = chop,
           .zero_is_missing = std::ranges::any_of(shorts, &ShortSearch::zero_is_missing)};
 }
@@ -420,8 +430,8 @@ size_t Ranked::bytes() const {
   return shorts.size() * sizeof(ShortSearch) + searches.size() * sizeof(Search) +
          categories.size() * sizeof(CategorySearch) + slots.size() * sizeof(Slot) +
          (narrow.size() + heaps.size()) * sizeof(float) + wide.size() * sizeof(double) +
-         class_of.size() * sizeof(uint16_t) + set_rows.size() + sets.size() + trees.size() * sizeof(TreeView) +
-         nodes.size() * sizeof(RankedNode) + float_values.size() * sizeof(float) +
+         class_of.size() * sizeof(uint16_t) + category_values.size() * sizeof(double) + set_rows.size() + sets.size() +
+         trees.size() * sizeof(TreeView) + nodes.size() * sizeof(RankedNode) + float_values.size() * sizeof(float) +
          double_values.size() * sizeof(double);
 }
 

@@ -1,6 +1,7 @@
 // Ranking of rows, as forest_kernels_body.h includes it: in an unnamed namespace, without the standard library.
 #pragma once
 
+#include "serving/engines/category_place.h"
 #include "serving/engines/forest_kernels.h"
 
 #define CLOPS_INLINE inline __attribute__((always_inline))
@@ -50,6 +51,10 @@ CLOPS_INLINE uint32_t class_of(const RankView& view, const CategorySearch& searc
   uint32_t code = search.codes;  // beyond
   if (is_missing(x, search.zero_is_missing)) {
     code = search.codes + 1;
+  } else if (view.category_values != nullptr) {
+    const uint32_t place =
+        category_place(view.category_values + search.values_at, search.values, static_cast<double>(x));
+    if (place < search.values && place < code) code = place;
   } else if (x < static_cast<Real>(search.codes) && (view.chop ? x > -1 : x >= 0)) {
     code = x < 0 ? 0 : static_cast<uint32_t>(x);
   }

@@ -50,8 +50,9 @@ struct CategorySearch {
            codes = 0;     // codes below this have an entry in class_of; the next two are "beyond" and "missing"
   uint32_t class_at = 0;  // into class_of
   uint32_t first_slot = 0, sets = 0;
-  uint32_t rows_at = 0;  // into set_rows: a row of `sets` bytes for each class
-  uint32_t column = 0;   // of a block: class / 8; the next one is 1 << class % 8
+  uint32_t rows_at = 0;                // into set_rows: a row of `sets` bytes for each class
+  uint32_t column = 0;                 // of a block: class / 8; the next one is 1 << class % 8
+  uint32_t values_at = 0, values = 0;  // of RankView::category_values
   bool zero_is_missing = false;
 };
 
@@ -69,8 +70,9 @@ struct RankView {
   const double* wide = nullptr;  // for float64 rows, where the model compares in float64
   const uint16_t* class_of = nullptr;
   const int8_t* set_rows = nullptr;
-  bool chop = false;             // CategoryOf::Chop
-  bool zero_is_missing = false;  // of a short search
+  const double* category_values = nullptr;  // CategoryOf::Listed: codes are places in here; else none
+  bool chop = false;                        // CategoryOf::Chop
+  bool zero_is_missing = false;             // of a short search
 };
 
 struct TreeView {

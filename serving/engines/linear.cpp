@@ -76,7 +76,8 @@ class LinearEngine final : public Engine {
 
 bool only_trees_have(formats::Transform transform) {
   using formats::Transform;
-  return transform == Transform::SignSquare || transform == Transform::Log1pExp || transform == Transform::Normalize;
+  return transform == Transform::SignSquare || transform == Transform::Log1pExp || transform == Transform::Normalize ||
+         transform == Transform::PathLength;
 }
 
 template <class Real>

@@ -153,6 +153,7 @@ PackedTrees::PackedTrees(const formats::Ensemble& model) : trees_(static_cast<ui
   head_.features = model.features;
   head_.outputs = model.outputs;
   head_.category_of = model.category_of;
+  head_.category_values = model.category_values;
   head_.transform = model.transform;
   head_.scale = model.scale;
   head_.divisor = model.divisor;

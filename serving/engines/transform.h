@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "formats/ensemble.h"
+#include "formats/pairwise_sum.h"
 
 namespace clops::serving {
 
@@ -38,26 +39,6 @@ void sigmoids(Sum* x, uint32_t count, double scale) {
   }
 }
 
-// In the order of NumPy's sum of neighbours.
-template <class Sum>
-Sum pairwise_total(const Sum* x, uint32_t count) {
-  constexpr uint32_t kLanes = 8, kBlock = 128;
-  if (count > kBlock) {
-    const uint32_t half = count / 2 / kLanes * kLanes;
-    return pairwise_total(x, half) + pairwise_total(x + half, count - half);
-  }
-  uint32_t at = 0;
-  Sum total = 0;
-  if (count >= kLanes) {
-    Sum lanes[kLanes] = {};
-    for (; at + kLanes <= count; at += kLanes)
-      for (uint32_t lane = 0; lane < kLanes; ++lane) lanes[lane] += x[at + lane];
-    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-  }
-  for (; at < count; ++at) total += x[at];
-  return total;
-}
-
 // `sums` may be changed; `out` gets output_columns() numbers and is not `sums`.
 template <class Sum, class Out>
 void transform_row(formats::Transform transform, double scale, Sum* sums, uint32_t outputs, Out* out) {
@@ -78,6 +59,18 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
       return each([](Sum x) { return static_cast<Sum>((x > 0) - (x < 0)) * x * x; });
     case Transform::Log1pExp:
       return each([](Sum x) { return std::log1p(std::exp(x)); });
+    case Transform::OneVsRest:
+    case Transform::OneVsRestUniform:
+    case Transform::OneVsRestZero: {
+      for (uint32_t i = 0; i < outputs; ++i) sums[i] = sigmoid(sums[i], scale);
+      const Sum total = formats::pairwise_total(sums, outputs);
+      if (total == 0 && transform == Transform::OneVsRestZero) return each([](Sum) { return Sum{0}; });
+      if (total == 0 && transform == Transform::OneVsRestUniform)
+        return each([outputs](Sum) { return Sum{1} / static_cast<Sum>(outputs); });
+      return each([total](Sum x) { return x / total; });
+    }
+    case Transform::PathLength:
+      return each([](Sum x) { return -std::pow(Sum{2}, -x); });
     case Transform::Argmax:
       out[0] = static_cast<Out>(std::max_element(sums, sums + outputs) - sums);
       return;
@@ -111,7 +104,7 @@ void transform_row(formats::Transform transform, double scale, Sum* sums, uint32
     case Transform::SoftmaxPairwise: {
       const Sum top = *std::max_element(sums, sums + outputs);
       for (uint32_t i = 0; i < outputs; ++i) sums[i] = std::exp(sums[i] - top);
-      const Sum total = pairwise_total(sums, outputs);
+      const Sum total = formats::pairwise_total(sums, outputs);
       return each([total](Sum x) { return x / total; });
     }
   }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "serving/engines/category_place.h"
 #include "serving/engines/tree_shap.h"
 #include "serving/engines/tree_shap_layout.h"
 
@@ -17,8 +18,14 @@ inline bool goes_left(const Layout& layout, const Node& node, double x) {
   constexpr double kZero = 1e-35F;  // LightGBM's: the float, widened
   if (std::isnan(x) || (node.zero_is_missing && std::fabs(x) <= kZero)) return node.default_left;
   if (!node.in_set) return x < node.threshold;
-  if (layout.category_of == formats::CategoryOf::Floor ? x < 0 : x <= -1) return false;
   const auto& words = layout.sets[node.set].words;
+  if (layout.category_of == formats::CategoryOf::Listed) {
+    const auto& values = layout.category_values[layout.features[node.slot]];
+    const auto count = static_cast<uint32_t>(values.size());
+    const uint32_t place = category_place(values.data(), count, x);
+    x = place < count ? static_cast<double>(place) : -1;
+  }
+  if (layout.category_of == formats::CategoryOf::Chop ? x <= -1 : x < 0) return false;
   if (!(x < static_cast<double>(words.size() * 32))) return false;
   const auto category = static_cast<size_t>(x < 0 ? 0 : x);
   return (words[category / 32] >> (category % 32) & 1) != 0;

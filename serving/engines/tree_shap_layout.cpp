@@ -273,6 +273,7 @@ size_t Layout::bytes() const {
 Result<Layout> lay_out(const Ensemble& model) {
   Layout out;
   out.category_of = model.category_of;
+  out.category_values = model.category_values;
   Builder builder(model, out);
   for (const Tree& tree : model.trees) CLOPS_TRY(builder.add(tree));
   builder.end();

@@ -65,6 +65,7 @@ struct Layout {
   std::vector<double> bias;   // per output: what is expected of no row
   std::vector<double> fixed;  // per output: margins, and trees that are one leaf
   formats::CategoryOf category_of = formats::CategoryOf::Floor;
+  std::vector<std::vector<double>> category_values;  // as Ensemble's
   uint32_t points_max = 0;
   size_t run_max = 0;  // nodes and leaves of the largest tree
   [[nodiscard]] size_t bytes() const;

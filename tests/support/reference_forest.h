@@ -19,8 +19,13 @@ bool goes_left(const formats::Ensemble& model, const formats::Tree& tree, const 
   if (std::isnan(x)) return node.default_left;
   if (node.zero_is_missing && std::fabs(static_cast<double>(x)) <= kZero) return node.default_left;
   if (node.split == formats::Split::Less) return x < static_cast<Real>(node.value);
-  if (model.category_of == formats::CategoryOf::Floor ? x < 0 : x <= -1) return false;
   const auto& words = tree.sets[node.side].words;
+  if (model.category_of == formats::CategoryOf::Listed) {
+    const auto& values = model.category_values[node.feature];
+    const auto at = static_cast<size_t>(std::ranges::find(values, static_cast<double>(x)) - values.begin());
+    return at < values.size() && at / 32 < words.size() && (words[at / 32] >> (at % 32) & 1) != 0;
+  }
+  if (model.category_of == formats::CategoryOf::Floor ? x < 0 : x <= -1) return false;
   if (words.empty() || !(x < static_cast<Real>(words.size() * 32))) return false;
   const auto category = static_cast<size_t>(x < 0 ? 0 : x);
   return (words[category / 32] >> (category % 32) & 1) != 0;
@@ -94,6 +99,19 @@ std::vector<Sum> transformed(const formats::Ensemble& model, std::vector<Sum> su
       break;
     case Transform::Log1pExp:
       for (Sum& sum : sums) sum = std::log1p(std::exp(sum));
+      break;
+    case Transform::OneVsRest:
+    case Transform::OneVsRestUniform:
+    case Transform::OneVsRestZero: {
+      for (Sum& sum : sums) sum = sigmoid(sum);
+      const Sum total = numpy_sum(sums);
+      const auto nothing =
+          model.transform == Transform::OneVsRestZero ? Sum{0} : Sum{1} / static_cast<Sum>(sums.size());
+      for (Sum& sum : sums) sum = total == 0 && model.transform != Transform::OneVsRest ? nothing : sum / total;
+      break;
+    }
+    case Transform::PathLength:
+      for (Sum& sum : sums) sum = -std::pow(Sum{2}, -sum);
       break;
     case Transform::Argmax:
       return {static_cast<Sum>(std::ranges::max_element(sums) - sums.begin())};

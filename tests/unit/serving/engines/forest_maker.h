@@ -40,6 +40,7 @@ class ForestMaker {
                             .scale = shape_.scale,
                             .divisor = shape_.divisor};
     for (uint32_t i = 0; i < shape_.outputs; ++i) model.margins.push_back(small());
+    if (shape_.category_of == formats::CategoryOf::Listed) model.category_values = lists();
     for (uint32_t i = 0; i < shape_.trees; ++i) model.trees.push_back(tree());
     return model;
   }
@@ -67,6 +68,18 @@ class ForestMaker {
   }
 
  private:
+  // Some are longer than sets, some shorter; numbers that no code is, and some that rows do not have.
+  std::vector<std::vector<double>> lists() {
+    std::vector<std::vector<double>> lists(shape_.features);
+    for (std::vector<double>& list : lists) {
+      double value = -static_cast<double>(random_() % 5);
+      for (uint32_t count = random_() % (shape_.categories + 40); count > 0; --count)
+        list.push_back(value += 0.25 * static_cast<double>(1 + random_() % 6));
+      if (random_() % 4 == 0) list.push_back(1e12);
+    }
+    return lists;
+  }
+
   static double rounded(double value, formats::Number number) {
     return number == formats::Number::Float32 ? static_cast<double>(static_cast<float>(value)) : value;
   }

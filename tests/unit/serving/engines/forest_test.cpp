@@ -100,7 +100,7 @@ ForestShape any_shape(std::mt19937& random) {
                     .thin = random() % 8 == 0};
   shape.rows = random() % 2 == 0 ? Number::Float32 : Number::Float64;
   shape.sums = random() % 2 == 0 ? Number::Float32 : Number::Float64;
-  shape.category_of = random() % 2 == 0 ? formats::CategoryOf::Floor : formats::CategoryOf::Chop;
+  shape.category_of = static_cast<formats::CategoryOf>(random() % 3);
   shape.values = random() % 2 == 0 ? 40 : 4000;
   if (random() % 3 == 0) shape.sets_in_ten = 1 + random() % 9;
   if (random() % 3 == 0) shape.zeros_in_ten = 1 + random() % 9;

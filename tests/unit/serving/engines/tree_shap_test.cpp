@@ -95,7 +95,9 @@ struct Drawn {
                    .sums = formats::Number::Float64,
                    .features = features,
                    .outputs = outputs,
-                   .category_of = formats::CategoryOf::Chop};
+                   .category_of = below(2) == 0 ? formats::CategoryOf::Chop : formats::CategoryOf::Listed};
+    model.category_values.resize(features);
+    model.category_values[0] = {-1, 0, 0.5, 2, 3, 5, 7};  // of the feature with sets
     for (uint32_t o = 0; o < outputs; ++o) model.margins.push_back(number(-1, 1));
     for (size_t t = 0; t < trees; ++t) {
       Tree tree{.nodes = {{}}, .output = static_cast<uint32_t>(t % outputs), .covers = {0}};
