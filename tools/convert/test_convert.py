@@ -11,7 +11,7 @@ import joblib
 import lightgbm
 import numpy as np
 import xgboost
-from sklearn import ensemble, linear_model, neighbors, pipeline, preprocessing
+from sklearn import ensemble, linear_model, multiclass, neighbors, pipeline, preprocessing
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from clops_convert import ConversionError, convert  # noqa: E402
@@ -58,7 +58,8 @@ class Conversion(unittest.TestCase):
 
     def test_scikit_learn_natively(self):
         for model in (ensemble.RandomForestClassifier(5), ensemble.GradientBoostingClassifier(n_estimators=5),
-                      linear_model.LogisticRegression()):
+                      linear_model.LogisticRegression(), linear_model.PoissonRegressor(), linear_model.SGDClassifier(loss="log_loss"),
+                      multiclass.OneVsRestClassifier(linear_model.LogisticRegression())):
             report = self.converted(model.fit(X, LABEL))
             self.assertEqual((report.kind, report.difference), ("skops", 0.0))
 

@@ -13,9 +13,13 @@ NATIVE_SKLEARN = {
     "DecisionTreeClassifier", "DecisionTreeRegressor", "ExtraTreeClassifier", "ExtraTreeRegressor", "RandomForestClassifier",
     "RandomForestRegressor", "ExtraTreesClassifier", "ExtraTreesRegressor", "GradientBoostingClassifier",
     "GradientBoostingRegressor", "HistGradientBoostingClassifier", "HistGradientBoostingRegressor", "LinearRegression", "Ridge",
-    "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "SGDRegressor", "HuberRegressor", "LogisticRegression",
-    "LogisticRegressionCV", "SGDClassifier",
+    "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "SGDRegressor", "HuberRegressor", "Lars", "LarsCV", "LassoLars",
+    "LassoLarsCV", "LassoLarsIC", "OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV", "BayesianRidge", "ARDRegression",
+    "TheilSenRegressor", "QuantileRegressor", "MultiTaskLasso", "MultiTaskLassoCV", "MultiTaskElasticNet", "MultiTaskElasticNetCV",
+    "PoissonRegressor", "GammaRegressor", "TweedieRegressor",
 }
+# Of these what they give must be probabilities.
+NATIVE_SKLEARN_LOGISTIC = {"LogisticRegression", "LogisticRegressionCV", "SGDClassifier"}
 # ONNX computes scikit-learn's float64 in float32: a difference of rounding is not one of the model.
 ONNX_TOLERANCE = 1e-4
 
@@ -149,12 +153,21 @@ KINDS = {"xgboost": (xgboost_pair, ".ubj"), "lightgbm": (lightgbm_pair, ".txt"),
          "onnx": (onnx_pair, ".onnx")}
 
 
+def is_native(model):
+    name = type(model).__name__
+    if name == "OneVsRestClassifier":
+        name = type(model.estimator).__name__
+    elif name in NATIVE_SKLEARN:
+        return True
+    return name in NATIVE_SKLEARN_LOGISTIC and hasattr(model, "predict_proba")
+
+
 def kind_of(model):
     module = module_of(model)
     if module in ("xgboost", "lightgbm"):
         return module
     if module == "sklearn":
-        return "skops" if type(model).__name__ in NATIVE_SKLEARN else "onnx"
+        return "skops" if is_native(model) else "onnx"
     raise ConversionError(f"a {type(model).__module__}.{type(model).__name__} is not a model that is converted here "
                           "(XGBoost, LightGBM, scikit-learn): export it to ONNX with its own tools")
 
