@@ -117,8 +117,8 @@ void ForestChoice::lay_out(Batch batch) {
     forest_.masks_ =
         std::make_unique<forest::MaskLayout>(forest::lay_out_masks(forest_.ranked_, !forest_.leaves_.plain()));
   if (batch == Batch::Planes)
-    forest_.planes_ = std::make_unique<forest::PlaneLayout>(
-        forest::lay_out_planes(forest_.ranked_, forest_.kernels_->values));
+    forest_.planes_ =
+        std::make_unique<forest::PlaneLayout>(forest::lay_out_planes(forest_.ranked_, forest_.kernels_->values));
   forest_.chosen_.batch = batch;
   forest_.point_views();
 }

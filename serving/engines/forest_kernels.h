@@ -30,8 +30,8 @@ struct Kernels {
   void (*rank_block_narrowed)(const RankView&, const double* rows, uint32_t count, int8_t* columns) = nullptr;
   void (*rank_block_double)(const RankView&, const double* rows, uint32_t count, int8_t* columns) = nullptr;
 
-  // Whether so many numbers are float32 each (NaN is); if they are, they are written. Rows that a client sent as float32 can
-  // then be ranked as such.
+  // Whether so many numbers are float32 each (NaN is); if they are, they are written. Rows that a client sent as
+  // float32 can then be ranked as such.
   bool (*narrow)(const double* from, size_t count, float* to) = nullptr;
 
   // One row. `slots` is readable up to the next 256 bytes. `out`: sums, one an output, or leaves, one a tree.
