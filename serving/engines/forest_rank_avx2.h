@@ -83,8 +83,8 @@ struct Turned {
       const auto down = [&](const auto& below) __attribute__((always_inline)) {
 #pragma GCC unroll 4
         for (uint32_t i = 0; i < 4; ++i) {
-          const __m256i right = _mm256_castps_si256(_mm256_cmp_ps(below(at[i]), x[i], _CMP_LT_OQ));
-          at[i] = _mm256_sub_epi32(_mm256_add_epi32(at[i], at[i]), right);
+          const __m256i sign = _mm256_srli_epi32(_mm256_castps_si256(_mm256_sub_ps(below(at[i]), x[i])), 31);
+          at[i] = _mm256_or_si256(_mm256_add_epi32(at[i], at[i]), sign);
         }
       };
       const auto of_top = [heap](__m256i where) __attribute__((always_inline)) { return entry<0>(heap, where); };
