@@ -247,8 +247,8 @@ Result<std::vector<double>> start_of_boosting(const SkopsObject& model, uint32_t
                                                  : double{std::numeric_limits<float>::epsilon()};
   for (double& value : p) value = std::clamp(value, least, 1 - least);
   if (outputs == 1) return std::vector<double>{exponential ? 0.5 * logit(p[1]) : logit(p[1])};
-  std::vector<double> logs;
-  for (const double value : p) logs.push_back(std::log(value));
+  std::vector<double> logs(p.size());
+  std::ranges::transform(p, logs.begin(), [](double value) { return std::log(value); });
   const double total = pairwise_total(logs.data(), static_cast<uint32_t>(logs.size()));
   const double mean = std::exp(total / static_cast<double>(p.size()));  // the geometric one
   for (double& value : p) value = std::log(value / mean);

@@ -207,7 +207,7 @@ template <class Real, class Sum, class In>
 void Forest::sum_blocks(const In* rows, uint32_t count, size_t ahead, ForestWork& work, Sum* sums) const {
   if constexpr (std::is_same_v<In, double> && std::is_same_v<Real, double>)
     if (float* const narrow = work.narrow_.data();
-        work.narrow_.size() != 0 && kernels_->narrow(rows, size_t{count} * features_, narrow))
+        !work.narrow_.empty() && kernels_->narrow(rows, size_t{count} * features_, narrow))
       return sum_blocks<Real>(narrow, count, 0, work, sums);
   int8_t* ranks = work.ranks_.data();
   if (chosen_.batch == ForestOptions::Batch::Planes) {
