@@ -5,15 +5,13 @@
 
 #include "serving/grpc/wire.h"
 #include "serving/routing/router.h"
-#include "tests/support/http2_frames.h"
-#include "tests/support/tcp_client.h"
+#include "tests/support/grpc_call.h"
 #include "tests/unit/serving/rest_fixture.h"
 
 namespace clops::serving {
 namespace {
 
-struct GrpcAnswer {
-  std::string status, message, body;  // body: the ModelInferResponse
+struct GrpcAnswer : test::GrpcAnswer {  // body: the ModelInferResponse
   [[nodiscard]] std::string parameter(const std::string& name) const;
 };
 
@@ -36,20 +34,7 @@ std::string GrpcAnswer::parameter(const std::string& name) const {
 }
 
 GrpcAnswer call_grpc(int port, const std::string& message) {
-  test::TcpClient client(port);
-  EXPECT_TRUE(client.send_all(test::hello() + test::call_headers(1, "/inference.GRPCInferenceService/ModelInfer") +
-                              test::data(1, test::grpc_message(message))));
-  // The last HEADERS of stream 1, which end it, are written with what comes before.
-  const std::string got = client.read_until(std::string_view("\x01\x05\0\0\0\x01", 6));
-  test::FrameReader reader;
-  GrpcAnswer out{.status = "none"};
-  for (const test::Frame& frame : reader.read(got)) {
-    if (frame.type == test::kData && frame.stream == 1) out.body += frame.payload;
-    if (const auto at = frame.headers.find("grpc-status"); at != frame.headers.end()) out.status = at->second;
-    if (const auto at = frame.headers.find("grpc-message"); at != frame.headers.end()) out.message = at->second;
-  }
-  out.body.erase(0, 5);
-  return out;
+  return {test::call_grpc(port, "/inference.GRPCInferenceService/ModelInfer", message)};
 }
 
 // FP64 rows for the input "row" of three columns; `parameters`: whole fields of the message.

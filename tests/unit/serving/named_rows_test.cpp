@@ -9,8 +9,7 @@
 #include "serving/load/mirror_route.h"
 #include "serving/protocol/oip_json.h"
 #include "serving/protocol/rows.h"
-#include "tests/support/http2_frames.h"
-#include "tests/support/tcp_client.h"
+#include "tests/support/grpc_call.h"
 #include "tests/unit/serving/rest_fixture.h"
 #include "tests/unit/serving/steps_models.h"
 
@@ -265,27 +264,15 @@ TEST_F(NamedServer, grpc_tells_them_too) {
       {.generation = 1, .models = {one("shop", ref_of("1", golden::data("golden/v3.4-named-categories.ubj")))}});
   std::string message;
   grpc::append_string(message, 1, "shop");
-  const test::TcpClient client(server->port());
-  ASSERT_TRUE(client.send_all(test::hello() + test::call_headers(1, "/inference.GRPCInferenceService/ModelMetadata") +
-                              test::data(1, test::grpc_message(message))));
-  test::FrameReader reader;
-  std::string answer;
-  bool ended = false;
-  for (char buffer[4096]; !ended;) {
-    const ssize_t got = ::recv(client.fd(), buffer, sizeof buffer, 0);
-    ASSERT_GT(got, 0);
-    for (const test::Frame& frame : reader.read({buffer, static_cast<size_t>(got)})) {
-      if (frame.type == test::kData) answer += frame.payload;
-      ended = ended || (frame.stream == 1 && frame.ends());
-    }
-  }
+  const auto answer = test::call_grpc(server->port(), "/inference.GRPCInferenceService/ModelMetadata", message);
+  EXPECT_EQ(answer.status, "0");
   std::string entry;
   grpc::append_message(entry, 4, [&] {
     grpc::append_string(entry, 1, "unknown_category");
     grpc::append_message(entry, 2, [&] { grpc::append_string(entry, 3, "refused"); });
   });
-  EXPECT_NE(answer.find(entry), std::string::npos);
-  EXPECT_NE(answer.find(R"([{"column":"colour","count":4,"names":["b","grün","red","青"]})"), std::string::npos);
+  EXPECT_NE(answer.body.find(entry), std::string::npos);
+  EXPECT_NE(answer.body.find(R"([{"column":"colour","count":4,"names":["b","grün","red","青"]})"), std::string::npos);
 }
 
 // Where a column keeps a user on a side, a request is decoded before it is known who answers: with whose codes?

@@ -1,8 +1,7 @@
 // Steps as clients meet them: the columns of requests and the outputs of answers on every wire, and a configuration
 // whose steps do not fit their model.
 #include "serving/grpc/wire.h"
-#include "tests/support/http2_frames.h"
-#include "tests/support/tcp_client.h"
+#include "tests/support/grpc_call.h"
 #include "tests/unit/serving/rest_fixture.h"
 #include "tests/unit/serving/steps_models.h"
 
@@ -90,24 +89,9 @@ TEST_F(StepsWire, grpc_takes_them) {
   add("years", "FP64", 7, bytes(50));
   add("income, yearly", "FP64", 7, bytes(7));
   add("city", "BYTES", 8, "Paris");
-  const test::TcpClient client(server->port());
-  ASSERT_TRUE(client.send_all(test::hello() + test::call_headers(1, "/inference.GRPCInferenceService/ModelInfer") +
-                              test::data(1, test::grpc_message(message))));
-  test::FrameReader reader;
-  std::string answer;
-  bool ended = false;
-  for (char buffer[4096]; !ended;) {
-    const ssize_t got = ::recv(client.fd(), buffer, sizeof buffer, 0);
-    ASSERT_GT(got, 0);
-    for (const test::Frame& frame : reader.read({buffer, static_cast<size_t>(got)})) {
-      if (frame.type == test::kData) answer += frame.payload;
-      if (frame.type == test::kHeaders && frame.ends()) {
-        EXPECT_EQ(frame.headers.at("grpc-status"), "0");
-      }
-      ended = ended || (frame.stream == 1 && frame.ends());
-    }
-  }
-  EXPECT_NE(answer.find(bytes(1) + bytes(7) + bytes(2)), std::string::npos);
+  const auto answer = test::call_grpc(server->port(), "/inference.GRPCInferenceService/ModelInfer", message);
+  EXPECT_EQ(answer.status, "0");
+  EXPECT_NE(answer.body.find(bytes(1) + bytes(7) + bytes(2)), std::string::npos);
 }
 
 TEST_F(StepsWire, outputs_are_those_after_the_steps) {
