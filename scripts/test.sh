@@ -42,7 +42,8 @@ done
 results=$root/build/results
 mkdir -p "$logs" "$results"
 passed=0 failed=0 summary=() slowest=$results/slowest
-: > "$slowest"
+what_failed=$results/failed   # by step(): said once more at the end, where the reader of a long log finds it
+: > "$slowest"; : > "$what_failed"
 
 count() { passed=$((passed + $1)); failed=$((failed + $2)); }
 
@@ -268,5 +269,6 @@ fi
 title "lanes"
 printf '  %s\n' "${summary[@]}"
 printf '  %-10s %42s\n\n' total "$(seconds $(($(now_ms) - started)))"
+if [ -s "$what_failed" ]; then title "what failed"; cat "$what_failed"; echo; fi
 say "$passed passed, $failed failed"
 [ "$failed" = 0 ]

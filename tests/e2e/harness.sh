@@ -34,7 +34,8 @@ run_cases() {  # NAME...
   for name in "$@"; do
     began=$(now_ms)
     # Background and `wait` so that a signal is handled at once; the watchdog ends a case that hangs.
-    ( set -e; "case_$name" ) > "$work/case.log" 2>&1 </dev/null &
+    ( set -eE; trap 'echo "failed: $BASH_COMMAND (${BASH_SOURCE[0]##*/}:$LINENO)" >&2' ERR   # many say nothing themselves
+      "case_$name" ) > "$work/case.log" 2>&1 </dev/null &
     local case_pid=$!
     ( sleep "$case_timeout"; kill "$case_pid" ) >/dev/null 2>&1 &
     local watchdog=$!
