@@ -215,7 +215,8 @@ bool fill_avx512(Kernels& kernels) {
   fill_common<Count>(kernels);
   kernels.rank_row_float = rank_row_float;
   fill_lanes<Isa>(kernels);
-  kernels.direct = Direct::sum;
+  kernels.direct = Direct::sum<false>;
+  kernels.direct_apart = Direct::sum<true>;
   fill_masks<Masks>(kernels);
   fill_planes<PlaneBits, 512>(kernels);
   fill_turned<Turned, PlaneBits, 512>(kernels);

@@ -55,6 +55,7 @@ bool ForestChoice::fits(Single single) const {
     case Single::Bits:
       return numbered_ && kernels.bits[0] != nullptr && forest::fits_bits(forest_.ranked_, kernels.lookup_slots);
     case Single::Direct:
+    case Single::DirectApart:
       return numbered_ && kernels.direct != nullptr && model_.rows == formats::Number::Float32 &&
              forest_.leaves_.plain() && forest::fits_direct(forest_.ranked_);
     case Single::Walk:
@@ -102,7 +103,7 @@ void ForestChoice::lay_out(Single single) {
   if (single == Single::Bits)
     forest_.bits_ =
         std::make_unique<forest::BitsLayout>(forest::lay_out_bits(forest_.ranked_, lanes, !forest_.leaves_.plain()));
-  if (single == Single::Direct)
+  if (is_direct(single) && !forest_.direct_)
     forest_.direct_ = std::make_unique<forest::DirectLayout>(forest::lay_out_direct(forest_.ranked_));
   if (single == Single::Plain && !forest_.plain_) forest_.plain_ = std::make_unique<forest::PlainForest>(model_);
   forest_.chosen_.single = single;
@@ -196,7 +197,7 @@ void ForestChoice::measure_single() {
   if (options_.single != Single::Measured) {
     asked = {options_.single};
   } else {
-    for (const Single single : {Single::Heap, Single::Bits, Single::Direct})
+    for (const Single single : {Single::Heap, Single::Bits, Single::Direct, Single::DirectApart})
       if (fits(single)) asked.push_back(single);
     if (fits(Single::Walk) && !fills_lanes()) asked.push_back(Single::Walk);
     if (!numbered_ || forest_.ranked_.slot_count > kSlotsWorthAsking) asked.push_back(Single::Plain);
@@ -266,7 +267,7 @@ void ForestChoice::drop_unused() {
   if (!walks) forest_.walk_.reset();
   if (chosen.single != Single::Heap) forest_.heap_.reset();
   if (chosen.single != Single::Bits) forest_.bits_.reset();
-  if (chosen.single != Single::Direct) forest_.direct_.reset();
+  if (!is_direct(chosen.single)) forest_.direct_.reset();
   if (chosen.batch != Batch::Masks) forest_.masks_.reset();
   if (chosen.batch != Batch::Planes) forest_.planes_.reset();
   if (chosen.single != Single::Plain && chosen.batch != Batch::Plain) forest_.plain_.reset();

@@ -11,7 +11,6 @@ namespace {
 
 constexpr uint32_t kWordLeaves = 16, kByteLeaves = 8, kLanes = 64;
 constexpr uint32_t kRunLeast = 8, kRunMost = 64;  // thresholds; longer ones are ranked faster in two levels
-constexpr size_t kTreesMax = 1024;                // of a small model
 
 // What nodes ask of one slot: thresholds by their ranks, in order, and where the slot's own begin.
 struct Asked {
@@ -120,14 +119,14 @@ class DirectMaker {
     }
   }
 
-  // Run and rank in it, of a node.
+  // Byte of the run's rank, and rank in the run, of a node.
   [[nodiscard]] std::pair<int8_t, int8_t> place(const RankedNode& node) const {
     const std::vector<uint32_t>& ranks = asked_[node.slot].ranks;
     const auto rank = static_cast<uint32_t>(std::ranges::lower_bound(ranks, rank_of(node)) - ranks.begin());
     for (size_t at = 0;; ++at) {
       const Run& run = runs_[at];
       if (run.slot == node.slot && rank - run.first < run.count)
-        return {static_cast<int8_t>(at), static_cast<int8_t>(rank - run.first)};
+        return {static_cast<int8_t>(direct_byte(static_cast<uint32_t>(at))), static_cast<int8_t>(rank - run.first)};
     }
   }
 
@@ -139,10 +138,10 @@ class DirectMaker {
     return nodes;
   }
 
-  template <class Word>
+  template <size_t bytes>
   void add_steps(const std::vector<Nodes>& lanes, DirectGroup& group) {
     for (const Nodes& nodes : lanes) group.steps = std::max(group.steps, static_cast<uint32_t>(nodes.size()));
-    constexpr size_t kStep = (2 + sizeof(Word)) * kLanes;
+    constexpr size_t kStep = (2 + bytes) * kLanes;
     const size_t first = out_.nodes.size();
     out_.nodes.resize(first + group.steps * kStep);
     for (uint32_t step = 0; step < group.steps; ++step) {
@@ -152,9 +151,9 @@ class DirectMaker {
         if (step >= lanes[lane].size()) continue;
         const RankedNode& node = *lanes[lane][step];
         std::tie(to[lane], to[kLanes + lane]) = place(node);
-        const auto clear = static_cast<Word>((1U << node.leaf) - (1U << node.first_leaf));
-        std::copy_n(reinterpret_cast<const int8_t*>(&clear), sizeof clear,
-                    to + size_t{2} * kLanes + size_t{lane} * sizeof clear);
+        const uint32_t clear = (1U << node.leaf) - (1U << node.first_leaf);
+        for (size_t byte = 0; byte < bytes; ++byte)
+          to[(2 + byte) * kLanes + lane] = static_cast<int8_t>(clear >> 8 * byte);
       }
     }
   }
@@ -162,7 +161,7 @@ class DirectMaker {
   void add_bytes(DirectGroup& group) {
     std::vector<Nodes> lanes(kLanes);
     for (uint32_t i = 0; i < group.trees; ++i) lanes[i] = inner(group.tree_first + i);
-    add_steps<uint8_t>(lanes, group);
+    add_steps<1>(lanes, group);
   }
 
   // Lanes that are left over go to the trees with most nodes, as their second ones.
@@ -182,7 +181,7 @@ class DirectMaker {
       for (size_t n = 0; n < nodes.size(); ++n)
         lanes[lane + (i < group.twice && n % 2 != 0 ? kHalf : 0)].push_back(nodes[n]);
     }
-    add_steps<uint16_t>(lanes, group);
+    add_steps<2>(lanes, group);
   }
 
   void add_values(const DirectGroup& group) {
@@ -206,7 +205,7 @@ class DirectMaker {
 
 bool fits_direct(const Ranked& ranked) {
   return !ranked.trees.empty() && !ranked.float_values.empty() && ranked.wide.empty() && ranked.categories.empty() &&
-         ranked.features <= kDirectFeatures && ranked.trees.size() <= kTreesMax &&
+         ranked.features <= kDirectFeatures && ranked.trees.size() <= kDirectTrees &&
          std::ranges::none_of(ranked.shorts, &ShortSearch::zero_is_missing) &&
          std::ranges::none_of(ranked.searches, &Search::zero_is_missing) &&
          std::ranges::all_of(ranked.trees, [](const TreeView& tree) { return tree.leaves <= kWordLeaves; }) &&

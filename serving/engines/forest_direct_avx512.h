@@ -1,5 +1,9 @@
 // Kernel "direct" for AVX-512 with VBMI and BITALG, as forest_avx512.cpp includes it. A row of a small model costs
 // little more than its chain of additions, so that nothing is stored between its numbers and its leaves' numbers.
+//
+// Where the additions stand is the difference of its two forms. Beside the search for the next group's leaves a
+// processor with units of their own for scalar additions hides that search (Zen 4). Intel's have two units for vectors
+// of 512 bits, which are the adders, too: there the chain waits for the search, and it is faster behind all of it.
 #pragma once
 
 #include <immintrin.h>
@@ -38,9 +42,11 @@ struct Direct {
   static CLOPS_INLINE __m512i rank(const DirectView& view, const float* row) {
     const Numbers<vectors> numbers(row, view.features);
     const float* thresholds = view.thresholds;
-    __m128i ranks[4];
+    __m512i ranks[4];
 #pragma GCC unroll 4
     for (uint32_t v = 0; v < 4; ++v) {
+      ranks[v] = _mm512_setzero_si512();
+      if (view.levels[v] == 0) continue;
       const __m512 x = numbers.pick(_mm512_load_si512(view.features_of + size_t{16} * v));
       __m512i rank = _mm512_setzero_si512();
       const __m512i less = _mm512_set1_epi32(-1);
@@ -49,12 +55,10 @@ struct Direct {
         rank =
             _mm512_mask_sub_epi32(rank, _mm512_cmp_ps_mask(x, _mm512_load_ps(thresholds + 16), _CMP_GE_OQ), rank, less);
       }
-      rank = _mm512_mask_loadu_epi32(rank, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), view.missing + size_t{16} * v);
-      ranks[v] = _mm512_cvtepi32_epi8(rank);
+      ranks[v] = _mm512_mask_loadu_epi32(rank, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), view.missing + size_t{16} * v);
     }
-    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(ranks[0]), ranks[1], 1);
-    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(ranks[2]), ranks[3], 1);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    // By quarters of 128 bits, in an order that direct_byte() tells the layout.
+    return _mm512_packus_epi16(_mm512_packus_epi32(ranks[0], ranks[1]), _mm512_packus_epi32(ranks[2], ranks[3]));
   }
 
   static CLOPS_INLINE __mmask64 right(const int8_t* step, __m512i ranks) {
@@ -62,28 +66,29 @@ struct Direct {
                                   _mm512_load_si512(step + 64));
   }
 
-  // The numbers of the lowest bits.
-  static CLOPS_INLINE __m512i first_of_words(__m512i open) {
-    return _mm512_popcnt_epi16(_mm512_andnot_si512(open, _mm512_add_epi16(open, _mm512_set1_epi16(-1))));
-  }
+  // The numbers of the lowest bits; 8 where there is none.
   static CLOPS_INLINE __m512i first_of_bytes(__m512i open) {
     return _mm512_popcnt_epi8(_mm512_andnot_si512(open, _mm512_add_epi8(open, _mm512_set1_epi8(-1))));
   }
 
   static CLOPS_INLINE __m512i leaves_of_words(const DirectGroup& group, const int8_t* step, __m512i ranks) {
-    __m512i low = _mm512_set1_epi8(-1), high = low;
+    __m512i low = _mm512_set1_epi8(-1), high = low;  // the words' bytes
     const uint32_t steps = group.steps;
 #pragma GCC unroll 16
     for (uint32_t i = 0; i < 15; ++i, step += 256) {
       if (i == steps) break;
       const __mmask64 clears = right(step, ranks);
-      low = _mm512_andnot_si512(_mm512_maskz_loadu_epi16(static_cast<__mmask32>(clears), step + 128), low);
-      high = _mm512_andnot_si512(_mm512_maskz_loadu_epi16(static_cast<__mmask32>(clears >> 32), step + 192), high);
+      low = _mm512_andnot_si512(_mm512_maskz_loadu_epi8(clears, step + 128), low);
+      high = _mm512_andnot_si512(_mm512_maskz_loadu_epi8(clears, step + 192), high);
     }
-    const auto twice = static_cast<__mmask32>((uint64_t{1} << group.twice) - 1);
-    low = _mm512_mask_mov_epi16(low, twice, _mm512_and_si512(low, high));
-    const __m512i leaves = _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi16_epi8(first_of_words(low))),
-                                              _mm512_cvtepi16_epi8(first_of_words(high)), 1);
+    const __mmask64 twice = (uint64_t{1} << group.twice) - 1;
+    const auto both = [twice](__m512i lanes) {
+      const __m512i upper = _mm512_zextsi256_si512(_mm512_extracti64x4_epi64(lanes, 1));
+      return _mm512_mask_mov_epi8(lanes, twice, _mm512_and_si512(lanes, upper));
+    };
+    low = both(low);
+    const __m512i first = first_of_bytes(low), second = first_of_bytes(both(high));
+    const __m512i leaves = _mm512_mask_add_epi8(first, _mm512_testn_epi8_mask(low, low), first, second);
     return _mm512_permutexvar_epi8(_mm512_loadu_si512(group.lanes), leaves);
   }
 
@@ -98,45 +103,55 @@ struct Direct {
     return first_of_bytes(open);
   }
 
+  // Few instructions, so that much of what comes behind fits into the processor's window beside the chain: of a tree
+  // one that loads the leaf's number and one that adds.
   template <uint32_t bits, class Sink>
-  static CLOPS_INLINE void add(const DirectView& view, const DirectGroup& group, __m512i numbers, Sink& sink) {
-    alignas(64) uint8_t leaves[64];
-    _mm512_store_si512(leaves, numbers);
+  static CLOPS_INLINE void add(const DirectView& view, const DirectGroup& group, const uint8_t* leaves, Sink& sink) {
     const float* values = view.values + group.values_at;
     Sink local = sink;
-    // Few instructions, so that much of what comes behind fits into the processor's window beside the chain: of a tree
-    // one that loads the leaf's number and one that adds.
     constexpr uint32_t kRun = 8;
-    uint32_t i = 0;
-    for (; i + kRun <= group.trees; i += kRun, values += kRun * bits)
+    uint32_t tree = group.tree_first;
+    const uint8_t* const end = leaves + group.trees;
+    for (; leaves + kRun <= end; leaves += kRun, tree += kRun, values += kRun * bits)
 #pragma GCC unroll 8
-      for (uint32_t j = 0; j < kRun; ++j)
-        local.add(view.trees, group.tree_first + i + j, (values + j * bits)[leaves[i + j]]);
-    for (; i < group.trees; ++i, values += bits) local.add(view.trees, group.tree_first + i, values[leaves[i]]);
+      for (uint32_t i = 0; i < kRun; ++i) local.add(view.trees, tree + i, (values + i * bits)[leaves[i]]);
+    for (; leaves != end; ++leaves, ++tree, values += bits) local.add(view.trees, tree, values[*leaves]);
     sink = local;
   }
+  template <class Sink>
+  static CLOPS_INLINE void add(const DirectView& view, const DirectGroup& group, const uint8_t* leaves, Sink& sink) {
+    if (group.words)
+      add<16>(view, group, leaves, sink);
+    else
+      add<8>(view, group, leaves, sink);
+  }
 
-  template <uint32_t vectors, class Sink>
+  template <uint32_t vectors, bool apart, class Sink>
   static CLOPS_INLINE void run(const DirectView& view, const float* row, float* sums) {
     const __m512i ranks = rank<vectors>(view, row);
+    alignas(64) uint8_t leaves[(apart ? kDirectTrees : 0) + 64];
     Sink sink(sums);
     for (uint32_t g = 0; g < view.group_count; ++g) {
       const DirectGroup& group = view.groups[g];
       const int8_t* nodes = view.nodes + size_t{64} * group.nodes_at;
-      if (group.words)
-        add<16>(view, group, leaves_of_words(group, nodes, ranks), sink);
-      else
-        add<8>(view, group, leaves_of_bytes(group, nodes, ranks), sink);
+      uint8_t* to = leaves + (apart ? group.tree_first : 0);  // what a group has too much the next one writes over
+      _mm512_storeu_si512(to,
+                          group.words ? leaves_of_words(group, nodes, ranks) : leaves_of_bytes(group, nodes, ranks));
+      if constexpr (!apart) add(view, group, to, sink);
     }
+    if constexpr (apart)
+      for (uint32_t g = 0; g < view.group_count; ++g)
+        add(view, view.groups[g], leaves + view.groups[g].tree_first, sink);
     sink.end(sums);
   }
 
+  template <bool apart>
   static void sum(const DirectView& view, const float* row, float* sums) {
     const bool narrow = view.features <= 32;
     if (view.outputs == 1)
-      narrow ? run<2, AddOne<float>>(view, row, sums) : run<4, AddOne<float>>(view, row, sums);
+      narrow ? run<2, apart, AddOne<float>>(view, row, sums) : run<4, apart, AddOne<float>>(view, row, sums);
     else
-      narrow ? run<2, AddMany<float>>(view, row, sums) : run<4, AddMany<float>>(view, row, sums);
+      narrow ? run<2, apart, AddMany<float>>(view, row, sums) : run<4, apart, AddMany<float>>(view, row, sums);
   }
 };
 

@@ -39,8 +39,9 @@ struct Kernels {
   Single walk_small[kIntos] = {}, walk_large[kIntos] = {};  // WalkView
   Single heap[kIntos] = {};                                 // HeapView; null: this set has none
   Single bits[kIntos] = {};                                 // BitsView
-  // One row, not ranked, to sums. Null: this set has none.
-  void (*direct)(const DirectView& view, const float* row, float* sums) = nullptr;
+  // One row, not ranked, to sums: values added as leaves are found, or apart, behind all. Null: this set has none.
+  using Direct = void (*)(const DirectView& view, const float* row, float* sums);
+  Direct direct = nullptr, direct_apart = nullptr;
 
   // A block of rows. `walk`: ranked rows, view.slots bytes apart. Sums: [output][kBlock]; leaves: [tree][kBlock].
   // `masks`: columns, and any number of blocks, one behind the other; each tree then is fetched once for all of them.

@@ -151,6 +151,10 @@ struct DirectLayout {
   [[nodiscard]] DirectView view(const Ranked& ranked, uint32_t outputs) const;
   [[nodiscard]] size_t bytes() const;
 };
+// Where a run's rank is among the bytes that a step picks from: four vectors of 16 are packed by quarters.
+constexpr uint32_t direct_byte(uint32_t run) {
+  return run % 16 / 4 * 16 + run / 16 * 4 + run % 4;
+}
 // Rows and sums are float32, leaves are summed.
 [[nodiscard]] bool fits_direct(const Ranked& ranked);
 [[nodiscard]] DirectLayout lay_out_direct(const Ranked& ranked);

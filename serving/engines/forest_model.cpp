@@ -35,6 +35,8 @@ std::string_view to_string(ForestOptions::Single single) {
       return "bits";
     case ForestOptions::Single::Direct:
       return "direct";
+    case ForestOptions::Single::DirectApart:
+      return "direct, added apart";
     case ForestOptions::Single::Plain:
       return "plain";
   }
@@ -182,16 +184,17 @@ constexpr forest::Into kSums = std::is_same_v<Sum, float> ? kFloatSums : kDouble
 
 template <class In>
 void Forest::sum_direct(const In* row, float* sums) const {
-  if constexpr (std::is_same_v<In, float>) return kernels_->direct(direct_view_, row, sums);
+  const auto kernel = chosen_.single == ForestOptions::Single::Direct ? kernels_->direct : kernels_->direct_apart;
+  if constexpr (std::is_same_v<In, float>) return kernel(direct_view_, row, sums);
   float narrow[forest::kDirectFeatures];
   std::transform(row, row + features_, narrow, [](In x) { return static_cast<float>(x); });
-  kernels_->direct(direct_view_, narrow, sums);
+  kernel(direct_view_, narrow, sums);
 }
 
 template <class Real, class Sum, class In>
 void Forest::sum_row(const In* row, ForestWork& work, Sum* sums) const {
   if constexpr (std::is_same_v<Real, float> && std::is_same_v<Sum, float>)
-    if (chosen_.single == ForestOptions::Single::Direct) return sum_direct(row, sums);
+    if (is_direct(chosen_.single)) return sum_direct(row, sums);
   const auto as_model = [row](uint32_t feature) { return static_cast<Real>(row[feature]); };
   if (chosen_.single == ForestOptions::Single::Plain) return plain_->add<Real>(as_model, sums);
   rank_row<Real>(row, work.ranks_.data());

@@ -23,13 +23,16 @@ namespace clops::serving {
 
 struct ForestOptions {
   enum class Instructions : uint8_t { Best, Portable, Avx2, Avx512 };
-  enum class Single : uint8_t { Measured, Walk, WalkLarge, Heap, Bits, Direct, Plain };
+  enum class Single : uint8_t { Measured, Walk, WalkLarge, Heap, Bits, Direct, DirectApart, Plain };
   enum class Batch : uint8_t { Measured, Walk, WalkLarge, Masks, Planes, Plain };
   Instructions instructions = Instructions::Best;
   Single single = Single::Measured;
   Batch batch = Batch::Measured;
 };
 [[nodiscard]] std::string_view to_string(ForestOptions::Single single);
+[[nodiscard]] constexpr bool is_direct(ForestOptions::Single single) {
+  return single == ForestOptions::Single::Direct || single == ForestOptions::Single::DirectApart;
+}
 [[nodiscard]] std::string_view to_string(ForestOptions::Batch batch);
 
 // Working memory of one thread.

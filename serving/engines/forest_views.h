@@ -222,9 +222,10 @@ struct BitsView {
 // Kernel "direct": small trees, a row of float32 at once. It ranks for itself: runs of thresholds, as alike in length
 // as may be, each in a lane of up to four vectors, whose levels are compared one after the other, two at a time. A
 // tree's leaves are bits as in "bits", but the first one in the lowest; 16 of up to 64 trees (`words`), or 8 of 64. Of
-// words a tree may have two lanes, 32 apart, each with half of its nodes. Step n of a group: a vector of runs, one of
-// ranks, then the bits to clear, one vector or, of words, two.
-inline constexpr uint32_t kDirectRuns = 64, kDirectFeatures = 64;
+// words a tree may have two lanes, 32 apart, each with half of its nodes. Step n of a group: a vector of bytes of
+// ranks, one of what they must exceed, then the bits to clear, one vector or, of words, one of low and one of high
+// bytes.
+inline constexpr uint32_t kDirectRuns = 64, kDirectFeatures = 64, kDirectTrees = 1024;
 struct DirectGroup {
   uint32_t nodes_at = 0, steps = 0;  // nodes_at: in vectors
   uint32_t trees = 0, tree_first = 0, values_at = 0;

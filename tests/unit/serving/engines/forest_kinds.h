@@ -27,6 +27,7 @@ inline std::vector<serving::ForestOptions> kinds() {
     kinds.push_back({instructions, Single::Heap, Batch::Walk});
     kinds.push_back({instructions, Single::Bits, Batch::Walk});
     kinds.push_back({instructions, Single::Direct, Batch::Walk});
+    kinds.push_back({instructions, Single::DirectApart, Batch::Walk});
     kinds.push_back({instructions, Single::WalkLarge, Batch::WalkLarge});
   }
   kinds.push_back({Options::Instructions::Portable, Single::Plain, Batch::Plain});

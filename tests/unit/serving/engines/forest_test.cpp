@@ -136,7 +136,7 @@ TEST(Forest, a_large_batch_is_its_rows) {
 // Words and bytes of leaves, trees with one lane and with two, one group and several, missing values both ways.
 TEST(Forest, small_models_are_summed_directly) {
   using Options = ForestOptions;
-  const Options direct{Options::Instructions::Avx512, Options::Single::Direct, Options::Batch::Walk};
+  using Single = Options::Single;
   for (uint32_t seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
     std::mt19937 random(seed);
@@ -152,12 +152,14 @@ TEST(Forest, small_models_are_summed_directly) {
       const auto leaves = [](const Tree& tree) { return tree.nodes.size(); };
       std::ranges::sort(model.trees, std::ranges::greater{}, leaves);
     }
-    const auto forest = Forest::make(model, direct);
-    ASSERT_EQ(forest.has_value(), kernels_for(Options::Instructions::Avx512).has_value());
-    if (!forest) return;
-    expect_equal<float, float>(*forest, model, maker.rows<float>(150, model));
-    expect_equal<double, float>(*forest, model, maker.rows<double>(150, model));
-    if (HasFatalFailure()) return;
+    for (const Single single : {Single::Direct, Single::DirectApart}) {
+      const auto forest = Forest::make(model, {Options::Instructions::Avx512, single, Options::Batch::Walk});
+      ASSERT_EQ(forest.has_value(), kernels_for(Options::Instructions::Avx512).has_value());
+      if (!forest) return;
+      expect_equal<float, float>(*forest, model, maker.rows<float>(150, model));
+      expect_equal<double, float>(*forest, model, maker.rows<double>(150, model));
+      if (HasFatalFailure()) return;
+    }
   }
 }
 
