@@ -132,22 +132,20 @@ def spread(values, digits=3):
 
 
 def instructions(program, folder, name, about):
-    """Per node visit, AVX2, by callgrind: what 512 more rows cost, one at a time and in blocks of 256."""
+    """Per node visit, AVX2, by callgrind: 512 rows, one at a time and in blocks of 256."""
     file = folder / (f"{name}.ubj" if MODELS[name][0] == "xgboost" else f"{name}.txt")
     columns = (folder / f"{name}.columns").read_text()
     ask = [program, "visits", "?", file, folder / f"{name}.rows", columns]
     single = subprocess.run(["taskset", "-c", CPU, *ask, "1", "1"], capture_output=True, text=True, check=True).stdout.strip()
-    found = []
+    found, rows = [], 512
     for batch in (1, 256):
-        counts = []
-        for rows in (256, 768):
-            ran = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program, "visits", single, file,
-                                  folder / f"{name}.rows", columns, str(rows), str(batch)], capture_output=True, text=True)
-            collected = [line for line in ran.stderr.splitlines() if "Collected" in line]
-            if not collected:
-                return f"callgrind: {ran.stderr.strip().splitlines()[-1][:80]}"
-            counts.append(int(collected[0].split(":")[1]))
-        found.append((counts[1] - counts[0]) / 512 / about["visits"])
+        ran = subprocess.run(["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--toggle-collect=counted_visits",
+                              program, "visits", single, file, folder / f"{name}.rows", columns, str(rows), str(batch)],
+                             capture_output=True, text=True)
+        collected = [line for line in ran.stderr.splitlines() if "Collected" in line]
+        if not collected:
+            return f"callgrind: {ran.stderr.strip().splitlines()[-1][:80]}"
+        found.append(int(collected[0].split(":")[1]) / rows / about["visits"])
     return f"instructions a visit, AVX2 (callgrind): {found[0]:.2f} alone ({single}), {found[1]:.2f} in blocks"
 
 
