@@ -1,7 +1,10 @@
 #include "serving/net/connection.h"
 
+#include <sys/ioctl.h>
+
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 namespace clops::serving {
 
@@ -13,6 +16,22 @@ Due due(const Connection& c, TimePoint now, const LoopLimits& limits, bool endin
   if (c.waiting) return Due::No;  // its handler knows how long
   if (c.mid_message) return cut_if(now - c.message_began > limits.message);
   return ending || now - c.active > limits.idle ? Due::Farewell : Due::No;
+}
+
+bool has_unread(const Connection& c) {
+  int bytes = 0;
+  return ::ioctl(c.socket, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
+size_t counted(Connection& c, TimePoint now) {
+  constexpr size_t kHeavyBytes = 4 * kKeepBytes;
+  const size_t holds = c.in.capacity() + c.out.capacity() + c.handler->held_bytes();
+  if (holds <= kHeavyBytes) {
+    c.heavy_since = {};
+  } else if (c.heavy_since == TimePoint{}) {
+    c.heavy_since = now;
+  }
+  return holds - std::exchange(c.holds, holds);
 }
 
 Connection* longest_heavy(std::span<const std::unique_ptr<Connection>> slots) {

@@ -14,7 +14,8 @@
 
 namespace clops::serving {
 
-using Queue = std::list<uint32_t>;  // slots
+using Queue = std::list<uint32_t>;        // slots
+constexpr size_t kKeepBytes = 64u << 10;  // a connection's buffers keep at most this between messages
 // After a round that was longer it is asked whether anything is ready before it is waited for: then, and only then, the
 // events may have waited.
 constexpr std::chrono::microseconds kLongRound{500};
@@ -43,6 +44,10 @@ struct Connection {
 enum class Due : uint8_t { No, Farewell, Cut };
 // `ending`: the loop drains.
 [[nodiscard]] Due due(const Connection& c, TimePoint now, const LoopLimits& limits, bool ending);
+// Whether something has come that was not read yet.
+[[nodiscard]] bool has_unread(const Connection& c);
+// Counts what it holds, and since when that is much: by how much (modulo 2^64) it holds more than at the last time.
+[[nodiscard]] size_t counted(Connection& c, TimePoint now);
 // Who has held much for the longest time; null: nobody.
 [[nodiscard]] Connection* longest_heavy(std::span<const std::unique_ptr<Connection>> slots);
 // How long it may live, of `age`, give or take a tenth.

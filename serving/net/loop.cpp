@@ -19,12 +19,10 @@ namespace clops::serving {
 namespace {
 
 constexpr size_t kReadBytes = 64u << 10;
-constexpr size_t kKeepBytes = 64u << 10;  // a connection's buffers keep at most this between messages
 constexpr std::chrono::milliseconds kTick{250};
 constexpr uint64_t kListenerTag = ~0ull, kWakeTag = ~0ull - 1;
 constexpr int kAcceptsPerEvent = 32;
-constexpr int kEventsPerAccept = 16;  // a round of floods must not let newcomers wait for its end
-constexpr size_t kHeavyBytes = 4 * kKeepBytes;
+constexpr int kEventsPerAccept = 16;              // a round of floods must not let newcomers wait for its end
 constexpr std::chrono::milliseconds kMerit{100};  // how exactly it is known when a connection last got an answer
 
 void add_relaxed(std::atomic<uint64_t>& cell, uint64_t by) {
@@ -391,10 +389,16 @@ void Loop::Impl::add(int socket, TimePoint came) {
 
 // Who connects and says nothing, or never to the end, must not keep out who has something to ask.
 Connection* Loop::Impl::next_to_go() {
-  const Queue& from = unproven.empty() ? proven : unproven;
-  if (from.empty()) return nullptr;
-  Connection& c = *slots[from.front()];
-  return c.lingering || now - c.merit >= limits.grace ? &c : nullptr;
+  constexpr int kLooks = 8;
+  for (int look = 0; look < kLooks; ++look) {
+    const Queue& from = unproven.empty() ? proven : unproven;
+    if (from.empty()) return nullptr;
+    Connection& c = *slots[from.front()];
+    if (!c.lingering && now - c.merit < limits.grace) return nullptr;
+    if (!c.proven || c.lingering || !has_unread(c)) return &c;
+    honour(c);  // its next request is here, and would be lost
+  }
+  return nullptr;
 }
 
 bool Loop::Impl::make_room() {
@@ -417,13 +421,7 @@ void Loop::Impl::evict(Connection& c) {
 // Counts what it holds now. Bodies that never end, and answers that nobody takes, must not use up the memory; whoever
 // is only large is done before those have held theirs for long.
 void Loop::Impl::weigh(Connection& c) {
-  const size_t holds = c.in.capacity() + c.out.capacity() + c.handler->held_bytes();
-  held += holds - std::exchange(c.holds, holds);
-  if (holds <= kHeavyBytes) {
-    c.heavy_since = {};
-  } else if (c.heavy_since == TimePoint{}) {
-    c.heavy_since = now;
-  }
+  held += counted(c, now);
   while (held > limits.held_bytes_max) {
     Connection* const first = longest_heavy(slots);
     if (first == nullptr) return;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <semaphore>
 #include <thread>
 
 namespace clops::serving {
@@ -19,6 +20,8 @@ struct Script {
   size_t room = 1u << 20;
   size_t answer_bytes = 0;  // to each input
   bool talks_by_time = false, says_farewell = false, keeps_busy = false, keeps_bytes = false;
+  std::binary_semaphore* held = nullptr;  // "w" waits for `go`, and says here that it does
+  std::binary_semaphore* go = nullptr;
 };
 
 class Scripted final : public StreamProtocol {
@@ -31,6 +34,10 @@ class Scripted final : public StreamProtocol {
    public:
     explicit Handler(const Script& script) : script_(script) {}
     Progress on_input(std::string_view in, std::string& out) override {
+      if (in == "w") {
+        script_.held->release();
+        script_.go->acquire();
+      }
       if (!in.empty()) left_ += script_.answer_bytes;
       const size_t now = std::min(left_, script_.room);
       out.append(now, 'a');
@@ -155,6 +162,39 @@ TEST_F(LoopTest, at_the_limit_who_never_asked_makes_room) {
   EXPECT_EQ(loop->stats().evicted, 2U);
   EXPECT_EQ(loop->stats().connections, 3U);
   for (const int each : {silent, asks, fourth, fifth}) ::close(each);
+}
+
+// Whose next request comes while the loop is with others is not sent away before it is read.
+TEST_F(LoopTest, at_the_limit_no_request_that_has_come_is_lost) {
+  int met = 0;
+  for (int round = 0; round < 20; ++round) {
+    std::binary_semaphore held{0}, go{0};
+    start({.answer_bytes = 2, .says_farewell = true, .held = &held, .go = &go}, {.connections_max = 3, .grace = 0ms});
+    const int first = connect(), second = connect();
+    for (const int each : {client, first, second}) {
+      ASSERT_EQ(::write(each, "x", 1), 1);
+      EXPECT_EQ(read(each, 2), "aa");
+    }
+    ASSERT_EQ(::write(first, "w", 1), 1);
+    held.acquire();
+    ASSERT_EQ(::write(second, "w", 1), 1);  // of one round with the newcomer, before it or after
+    const int next = connect();
+    go.release();
+    held.acquire();
+    const bool newcomer_is_next = loop->stats().evicted == 0;
+    if (newcomer_is_next) {
+      ASSERT_EQ(::write(client, "x", 1), 1);
+      ++met;
+    }
+    go.release();
+    if (newcomer_is_next) {
+      EXPECT_EQ(read(2).substr(0, 2), "aa") << "round " << round;
+    }
+    TearDown();
+    client = -1;
+    for (const int each : {first, second, next}) ::close(each);
+  }
+  EXPECT_GT(met, 0);
 }
 
 TEST_F(LoopTest, who_holds_much_for_the_longest_time_is_cut_when_memory_is_short) {
