@@ -7,12 +7,14 @@
 // ENGINE: clops | xgboost | lightgbm | tl2cgen | lleaves | onnxruntime[:OUTPUT]. ROWS: float32, row-major.
 #include <sched.h>
 
+#include <algorithm>
 #include <fstream>
 #include <thread>
 
 #include "bench/engines_onnx.h"
 #include "bench/engines_rows.h"
-#include "serving/engines/forest_model.h"
+#include "serving/engines/forest.h"
+#include "serving/engines/row_pool.h"
 
 namespace clops::bench {
 namespace {
@@ -81,51 +83,86 @@ std::pair<double, double> time_one(Peer& peer, const Rows& rows, double seconds)
   return {quantile(times, 0.5), quantile(times, 0.99)};
 }
 
-// What two threads do in the time of one: with halves of the same rows, and, to know what the machine gives two at that
-// moment, each with all of them for itself.
+// What two threads do in the time of one, by the engine that servers have: on a batch that its pool shares out in
+// chunks, and, to know what the machine gives two at that moment, each on a batch of its own.
 struct TwoThreads {
-  double halves = 0, apart = 0;
+  double shared = 0, apart = 0;
 };
-TwoThreads time_two_threads(const serving::Forest& forest, const Rows& rows) {
-  // Each on a processor of its own from the beginning: within a few milliseconds the system may leave both on one.
-  const auto pin = [](int cpu) {
+class TwoThreadsTimer {
+ public:
+  TwoThreadsTimer(const std::string& model, const Rows& rows) {
+    const formats::Ensemble ensemble = load_ensemble(model);
+    // Each on a processor of its own from the beginning: within a few milliseconds the system may leave both on one.
+    pin(other_);
+    const auto pool = std::make_shared<serving::RowPool>(1);
+    pin(here_);
+    alone_ = make(ensemble, nullptr);
+    shared_ = make(ensemble, pool);
+    const auto datatype = alone_->info().inputs[0].datatype;
+    rows_.reset(datatype, {static_cast<int64_t>(rows.count()), static_cast<int64_t>(ensemble.features)});
+    if (datatype == serving::Datatype::Fp32)
+      std::ranges::copy(rows.numbers, rows_.as<float>().begin());
+    else
+      std::ranges::copy(rows.numbers, rows_.as<double>().begin());
+  }
+
+  TwoThreads run() {
+    // Each thread has memory of its own, as in a server; what the other one has written last would come from its cache.
+    Asker one(*alone_), other(*alone_), both(*shared_);
+    std::vector<double> shared, apart;
+    for (int round = 0; round < 9; ++round) {
+      const double alone = timed([&] { one.ask(rows_); });
+      shared.push_back(alone / timed([&] { both.ask(rows_); }));
+      apart.push_back(2 * alone / timed([&] {
+                        std::thread beside([&] {
+                          pin(other_);
+                          other.ask(rows_);
+                        });
+                        one.ask(rows_);
+                        beside.join();
+                      }));
+    }
+    return {quantile(shared, 0.5), quantile(apart, 0.5)};
+  }
+
+ private:
+  struct Asker {
+    const serving::Engine& engine;
+    std::unique_ptr<serving::Scratch> scratch;
+    std::vector<serving::TensorBuffer> outputs;
+    explicit Asker(const serving::Engine& asked)
+        : engine(asked), scratch(asked.make_scratch()), outputs(asked.info().outputs.size()) {
+      for (size_t i = 1; i < outputs.size(); ++i) outputs[i].wanted = false;
+    }
+    // Several batches on end: a processor that was idle takes a while to come to its speed.
+    void ask(const serving::TensorBuffer& rows) {
+      const serving::TensorView view = rows.view();
+      for (int i = 0; i < 8; ++i)
+        if (const Status asked = engine.infer({&view, 1}, *scratch, outputs); !asked) die(asked.error().message);
+    }
+  };
+
+  static void pin(int cpu) {
     cpu_set_t one;
     CPU_ZERO(&one);
     CPU_SET(cpu, &one);
     sched_setaffinity(0, sizeof one, &one);
-  };
-  const int here = sched_getcpu();
-  const size_t count = rows.count(), half = count / 2;
-  serving::ForestWork works[] = {forest.make_work(), forest.make_work()};
-  // Each thread has memory of its own, as in a server; what the other one has written last would come from its cache.
-  std::vector<double> outs[2];
-  for (auto& out : outs) out.resize(count * forest.out_columns());
-  // Several batches on end: a processor that was idle takes a while to come to its speed.
-  constexpr int kBatches = 8;
-  const auto compute = [&](size_t first, size_t many, size_t thread) {
-    for (int i = 0; i < kBatches; ++i)
-      forest.predict(rows.at(first), many, works[thread], outs[thread].data() + first * forest.out_columns());
-  };
-  const auto both = [&](size_t first, size_t many, size_t other_first, size_t other_many) {
-    const auto before = Clock::now();
-    std::thread other([&] {
-      pin(here == 0 ? 1 : 0);
-      compute(other_first, other_many, 1);
-    });
-    compute(first, many, 0);
-    other.join();
-    return microseconds_since(before);
-  };
-  std::vector<double> halves, apart;
-  for (int round = 0; round < 9; ++round) {
-    const auto before = Clock::now();
-    compute(0, count, 0);
-    const double alone = microseconds_since(before);
-    halves.push_back(alone / both(0, half, half, count - half));
-    apart.push_back(2 * alone / both(0, count, 0, count));
   }
-  return {quantile(halves, 0.5), quantile(apart, 0.5)};
-}
+  static std::unique_ptr<serving::Engine> make(const formats::Ensemble& model, std::shared_ptr<serving::RowPool> pool) {
+    auto engine = serving::make_forest_engine(model, options_asked(), std::move(pool));
+    if (!engine) die(engine.error().message);
+    return std::move(*engine);
+  }
+  static double timed(const auto& work) {
+    const auto before = Clock::now();
+    work();
+    return microseconds_since(before);
+  }
+
+  const int here_ = sched_getcpu(), other_ = here_ == 0 ? 1 : 0;
+  std::unique_ptr<serving::Engine> alone_, shared_;
+  serving::TensorBuffer rows_;
+};
 
 int run(char** args) {
   const std::string engine = args[1], model = args[3];
@@ -150,8 +187,8 @@ int run(char** args) {
   for (const size_t size : {size_t{100}, size_t{1000}, size_t{100'000}})
     std::printf(", \"%zu\": %.5f", size, time_batches(*peer, rows, size, seconds, 3, 2000));
   if (const auto* clops = dynamic_cast<const Clops*>(peer.get())) {
-    const TwoThreads two = time_two_threads(clops->forest(), rows);
-    std::printf(", \"two_threads\": %.3f, \"two_apart\": %.3f, \"evaluator\": \"%s\"", two.halves, two.apart,
+    const TwoThreads two = TwoThreadsTimer(model, rows).run();
+    std::printf(", \"two_threads\": %.3f, \"two_apart\": %.3f, \"evaluator\": \"%s\"", two.shared, two.apart,
                 clops->forest().explanation().c_str());
   }
   std::printf("}\n");
