@@ -64,7 +64,7 @@ CLOPS_INLINE uint32_t class_of(const RankView& view, const CategorySearch& searc
 // The rank of a number that a ShortSearch has, less 128.
 template <class Count, class Real>
 CLOPS_INLINE int8_t short_rank(const ShortSearch& search, const Real* table, Real x) {
-  const uint32_t block = Count::of(table + search.top, x);
+  const uint32_t block = search.blocks == 0 ? 0 : Count::of(table + search.top, x);
   const uint32_t rank = block * kFan + Count::of(table + search.low + size_t{block} * kFan, x);
   return is_missing(x, search.zero_is_missing) ? search.missing : static_cast<int8_t>(static_cast<int32_t>(rank) - 128);
 }
