@@ -395,7 +395,7 @@ Connection* Loop::Impl::next_to_go() {
     if (from.empty()) return nullptr;
     Connection& c = *slots[from.front()];
     if (!c.lingering && now - c.merit < limits.grace) return nullptr;
-    if (!c.proven || c.lingering || !has_unread(c)) return &c;
+    if (!c.proven || c.lingering || !c.out.empty() || !has_unread(c)) return &c;
     honour(c);  // its next request is here, and would be lost
   }
   return nullptr;
