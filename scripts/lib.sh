@@ -21,12 +21,10 @@ die() { printf '%serror:%s %s\n' "$red" "$plain" "$*" >&2; exit 1; }
 now_ms() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
 seconds() { printf '%d.%d s' $(($1 / 1000)) $(($1 % 1000 / 100)); }
 
-# What a log says of its failures: a script's case, a GoogleTest, a compiler's or a tool's line, each with what follows it; of a
-# log that says nothing of the kind its end.
+# What a log says of its failures, if anything: a script's case, a GoogleTest, a compiler's or a tool's line, each with what follows.
 excerpt() {
-  awk '/^ *FAIL  / { left = 14 } /^ *ok  / { left = 0 } /: Failure$|^(FAIL|ERROR): / { left = 8 } /error:|ERROR: .*Sanitizer|^\[  FAILED  \] / { if (left < 2) left = 2 }
-    left > 0 { --left; ++said; print substr($0, 1, 200) } { end[NR % 8] = substr($0, 1, 200) }
-    END { if (!said) for (i = NR > 8 ? NR - 7 : 1; i <= NR; ++i) print end[i % 8] }' "$1" | head -n 40
+  awk '/^ *FAIL  / { left = 14 } /^ *ok  / { left = 0 } /: Failure$|^(FAIL|ERROR): / { left = 8 } /error:|FAILED|Failure|Error/ { if (left < 2) left = 2 }
+    left > 0 { --left; print substr($0, 1, 200); if (++said == 40) exit }' "$1"
 }
 
 # step TEXT COMMAND...: runs it with its output in a log. Shows a line of progress (on a terminal: in place; else every 30 s),
@@ -54,8 +52,9 @@ step() {
     printf '  %sok%s    %s %s(%s)%s\n' "$green" "$plain" "$text" "$dim" "$took" "$plain"
   else
     printf '  %sFAIL%s  %s (%s, exit %s)\n' "$red" "$plain" "$text" "$took" "$status"
-    { grep -nE 'error:|FAILED|Failure|Error' "$log" | head -n 20; printf '  --- the end of %s\n' "${log#"$root"/}"; tail -n 40 "$log"; } | sed 's/^/  | /'
-    { printf '  %s (exit %s)\n' "$text" "$status"; excerpt "$log" | sed 's/^/  | /'; } >> "${what_failed:-/dev/null}"
+    local said; said=$(excerpt "$log")
+    { [ -z "$said" ] || printf '%s\n' "$said"; printf '  --- the end of %s\n' "${log#"$root"/}"; tail -n 40 "$log"; } | sed 's/^/  | /'
+    { printf '  %s (exit %s)\n' "$text" "$status"; printf '%s\n' "${said:-$(tail -n 8 "$log")}" | sed 's/^/  | /'; } >> "${what_failed:-/dev/null}"
   fi
   return "$status"
 }

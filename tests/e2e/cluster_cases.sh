@@ -131,7 +131,7 @@ case_a_process_that_is_killed_comes_back_under_load() {
   }
   until_true 5 all_good_again
   rm "$work/load"; wait "${load_pids[@]}"
-  echo "$(cat "$work"/answers.* | wc -l) answers, $(cat "$work"/answers.* | grep -cv '^200 $' || true) lost"
+  awk '!/^200 $/ { ++lost } END { print NR " answers, " lost + 0 " lost" }' "$work"/answers.*   # told, not held: see above
 }
 server_image_is() { [ "$(k get pods -l clops.dev/model-deployment=breast-cancer -o 'jsonpath={.items[*].spec.containers[0].image}' | tr ' ' '\n' | sort -u)" = "$1" ]; }
 operator_says() { kubectl -n clops-system get pods -l app.kubernetes.io/name=clops-operator -o 'jsonpath={.items[*].spec.containers[0].image}' | tr ' ' '\n' | sort -u; }

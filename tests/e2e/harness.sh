@@ -14,7 +14,10 @@ within() { echo $(($1 * patience)); }
 # until_true SECONDS COMMAND...: says what it waited for when it waited in vain.
 until_true() {
   local seconds; seconds=$(within "$1"); shift
-  wait_until "$seconds" "$@" || { echo "waited $seconds s for: $*"; "$@" || true; return 1; }
+  if wait_until "$seconds" "$@"; then return; fi
+  echo "waited $seconds s for: $*"
+  if "$@"; then echo "(a moment later it was so)"; fi   # for what it says
+  return 1
 }
 # expect WHAT PATTERN: standard input must match the extended regular expression.
 expect() {
